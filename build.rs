@@ -1,0 +1,64 @@
+//! Generates messages, clients, servers and the descriptor set from `proto/`. Nothing else.
+
+use std::path::PathBuf;
+
+const PROTOS: [&str; 6] = [
+    "tieline/v1/event.proto",
+    "tieline/v1/event_service.proto",
+    "tieline/v1/session_service.proto",
+    "tieline/v1/subscription_service.proto",
+    "tieline/v1/messaging_service.proto",
+    "tieline/v1/admin_service.proto",
+];
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    println!("cargo:rerun-if-changed=proto");
+    let out = PathBuf::from(std::env::var("OUT_DIR")?);
+    let mut compiler = protox::Compiler::new(["proto"])?;
+    compiler
+        .include_imports(true)
+        .include_source_info(true)
+        .open_files(PROTOS)?;
+    std::fs::write(
+        out.join("tieline_descriptor.bin"),
+        compiler.encode_file_descriptor_set(),
+    )?;
+    tonic_prost_build::configure()
+        .bytes(".tieline.v1.Event.raw_data")
+        .compile_fds(compiler.file_descriptor_set())?;
+    event_service_with_stored_bytes()
+}
+
+/// `EventService` once more, by hand: its `Subscribe` sends stored bytes through a codec of our own
+/// instead of encoding messages.
+fn event_service_with_stored_bytes() -> Result<(), Box<dyn std::error::Error>> {
+    use tonic_build::manual::{Builder, Method, Service};
+    let unary = |name: &str, route: &str| {
+        Method::builder()
+            .name(name)
+            .route_name(route)
+            .input_type(format!("crate::proto::v1::{route}Request"))
+            .output_type(format!("crate::proto::v1::{route}Response"))
+            .codec_path("tonic_prost::ProstCodec")
+            .build()
+    };
+    let subscribe = Method::builder()
+        .name("subscribe")
+        .route_name("Subscribe")
+        .input_type("crate::proto::v1::SubscribeRequest")
+        .output_type("crate::grpc::StoredResponse")
+        .codec_path("crate::grpc::SubscribeCodec")
+        .server_streaming()
+        .build();
+    let service = Service::builder()
+        .name("EventService")
+        .package("tieline.v1")
+        .method(subscribe)
+        .method(unary("read_events", "ReadEvents"))
+        .method(unary("get_event", "GetEvent"))
+        .method(unary("get_journal", "GetJournal"))
+        .method(unary("list_journals", "ListJournals"))
+        .build();
+    Builder::new().build_client(false).compile(&[service]);
+    Ok(())
+}

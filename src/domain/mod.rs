@@ -1,0 +1,11 @@
+//! The words of the business as values: sequences, positions, names, times. No I/O, no clock.
+
+mod ids;
+mod position;
+mod sequence;
+mod time;
+
+pub use ids::{InvalidName, JournalName, Platform, SessionName};
+pub use position::{Epoch, InvalidPosition, Position};
+pub use sequence::Sequence;
+pub use time::WallTime;

@@ -1,0 +1,3 @@
+//! The `tieline` command.
+
+fn main() {}

@@ -1,0 +1,74 @@
+//! [`Clock`]: the only source of time.
+
+use std::sync::Arc;
+
+use crate::domain::WallTime;
+
+/// Monotonic time, for scheduling. Stands still and jumps under paused and simulated time.
+pub type MonoTime = tokio::time::Instant;
+
+/// Reads time. Clones agree with each other.
+#[derive(Debug, Clone)]
+pub struct Clock(Arc<Source>);
+
+#[derive(Debug)]
+enum Source {
+    System,
+    Anchored { wall: WallTime, mono: MonoTime },
+}
+
+impl Clock {
+    /// The machine's clock: wall time follows its adjustments.
+    #[must_use]
+    pub fn system() -> Self {
+        Self(Arc::new(Source::System))
+    }
+
+    /// Wall time that starts at `wall` now and moves with the runtime's time, paused or simulated.
+    #[must_use]
+    pub fn anchored(wall: WallTime) -> Self {
+        Self(Arc::new(Source::Anchored {
+            wall,
+            mono: MonoTime::now(),
+        }))
+    }
+
+    /// Monotonic time.
+    #[must_use]
+    pub fn now(&self) -> MonoTime {
+        MonoTime::now()
+    }
+
+    /// Civil time. May step in either direction.
+    #[must_use]
+    pub fn wall(&self) -> WallTime {
+        match &*self.0 {
+            Source::Anchored { wall, mono } => wall.plus(mono.elapsed()),
+            Source::System => system_wall(),
+        }
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the machine's clock"
+)]
+fn system_wall() -> WallTime {
+    let since_epoch = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default();
+    WallTime::from_nanos(u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[tokio::test(start_paused = true)]
+    async fn anchored_wall_time_moves_with_paused_time() {
+        let clock = Clock::anchored(WallTime::from_millis(1_000));
+        tokio::time::advance(Duration::from_millis(250)).await;
+        assert_eq!(clock.wall(), WallTime::from_millis(1_250));
+    }
+}

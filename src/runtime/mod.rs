@@ -1,0 +1,23 @@
+//! The outside world as values: clock, chance, tasks, drain, secrets.
+
+mod backoff;
+mod clock;
+mod drain;
+mod readiness;
+mod rng;
+mod secret;
+mod signal;
+mod tasks;
+mod units;
+
+pub use backoff::Backoff;
+pub use clock::{Clock, MonoTime};
+pub use drain::{Drain, DrainTrigger, drain};
+pub use readiness::{Latch, Readiness};
+pub use rng::Rng;
+pub use secret::Secret;
+pub use signal::EndSignals;
+pub use tasks::{TaskFailure, TaskKind, TaskSet};
+pub use units::{ByteSize, HumanDuration, InvalidUnit};
+
+pub use crate::domain::WallTime;

@@ -1,0 +1,73 @@
+//! Says on what the figures were taken.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+/// One paragraph: processor, memory, kernel, file system of `folder`, load, build.
+pub(crate) fn describe(folder: &Path) -> String {
+    let processor = field("/proc/cpuinfo", "model name").unwrap_or_else(|| "unknown".to_owned());
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let memory = field("/proc/meminfo", "MemTotal").unwrap_or_default();
+    let kernel = read("/proc/sys/kernel/osrelease");
+    let load = read("/proc/loadavg");
+    let load = load.split(' ').next().unwrap_or_default();
+    format!(
+        "Tieline {} ({}) on {cores} × {processor}, {memory}, {} {kernel}, files on {}, load {load}",
+        env!("CARGO_PKG_VERSION"),
+        if cfg!(debug_assertions) {
+            "debug"
+        } else {
+            "release"
+        },
+        std::env::consts::OS,
+        file_system(folder).unwrap_or_else(|| "an unknown file system".to_owned()),
+    )
+}
+
+/// How the threads of a server are called, so that their time can be told from their clients'.
+pub(crate) const SERVER: &str = "server";
+
+/// Processor time that the threads of servers and of their journals have taken so far.
+pub(crate) fn server_time() -> Duration {
+    let tasks = fs::read_dir("/proc/self/task").into_iter().flatten();
+    let times = tasks.flatten().filter_map(|task| {
+        let task = task.path();
+        let name = fs::read_to_string(task.join("comm")).ok()?;
+        let is_server = name.starts_with(SERVER) || name.starts_with("journal");
+        let times = is_server.then(|| fs::read_to_string(task.join("schedstat")).ok())??;
+        times.split(' ').next()?.parse::<u64>().ok()
+    });
+    Duration::from_nanos(times.sum())
+}
+
+/// What is resident of a process, in bytes.
+pub(crate) fn resident(process: u32) -> u64 {
+    let kilobytes = field(&format!("/proc/{process}/status"), "VmRSS");
+    let kilobytes = kilobytes.and_then(|text| text.split(' ').next()?.parse::<u64>().ok());
+    kilobytes.unwrap_or(0) << 10
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(path)
+        .unwrap_or_default()
+        .trim()
+        .to_owned()
+}
+
+fn field(path: &str, name: &str) -> Option<String> {
+    let text = read(path);
+    let line = text.lines().find(|line| line.starts_with(name))?;
+    Some(line.split_once(':')?.1.trim().to_owned())
+}
+
+fn file_system(folder: &Path) -> Option<String> {
+    let folder = folder.canonicalize().ok()?;
+    let mounts = read("/proc/mounts");
+    let parts = mounts
+        .lines()
+        .map(|line| line.split(' ').collect::<Vec<_>>());
+    let holding = parts.filter(|p| p.get(1).is_some_and(|mount| folder.starts_with(mount)));
+    let nearest = holding.max_by_key(|p| p.get(1).map_or(0, |mount| mount.len()))?;
+    nearest.get(2).map(|&kind| kind.to_owned())
+}
