@@ -44,5 +44,8 @@
 //! `client::decision`); beside each stands a shell that does the I/O and decides nothing.
 
 pub mod domain;
+pub mod journal;
 pub mod proto;
 pub mod runtime;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;

@@ -1,0 +1,280 @@
+//! [`FileJournal`]: the journal in a directory.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::mpsc as blocking;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+
+use super::encode::EncodedCommit;
+use super::options::Options;
+use super::shared::Shared;
+use super::shell::{self, Message, Request, SpareOrder};
+use super::storage::{DiskStorage, Storage};
+use super::{
+    AppendError, Commit, CommitSink, Committed, DurableEnd, EncodedDraft, Info, Journal, OpenError,
+    Page, ReadError, StateEntry, files, metrics, reader, recovery,
+};
+use crate::domain::{Sequence, WallTime};
+use crate::runtime::Drain;
+
+/// Reads that go on at once; each takes a thread while it lasts.
+const CONCURRENT_READS: usize = 4;
+/// What a commit counts for in the queue, at least.
+const QUEUE_UNIT: usize = 1 << 10;
+/// The slowest that retention and a full disk are looked at.
+const TICK: Duration = Duration::from_secs(5);
+const FASTEST_TICK: Duration = Duration::from_millis(100);
+/// When the last handle goes, the writer has this long to end.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// The journal in a directory. Clones share it; when the last is dropped it is closed in order.
+#[derive(Debug, Clone)]
+pub struct FileJournal(Arc<Inner>);
+
+struct Inner {
+    options: Options,
+    shared: Arc<Shared>,
+    inbox: Mutex<Option<mpsc::Sender<Message>>>,
+    /// Bytes that may wait for the writer, in units.
+    room: Arc<Semaphore>,
+    units: u32,
+    reads: Semaphore,
+    order: Arc<SpareOrder>,
+    ended: watch::Receiver<bool>,
+    thread_ended: Mutex<blocking::Receiver<()>>,
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileJournal")
+            .field("path", &self.options.path)
+            .finish_non_exhaustive()
+    }
+}
+
+impl FileJournal {
+    /// Opens the journal in a directory, or makes one where there is none. Blocks for as long as
+    /// reading the last segment takes.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn open(options: Options) -> Result<Self, OpenError> {
+        let path = &options.path;
+        let storage = DiskStorage::create_if_missing(path)
+            .map_err(|error| OpenError::io(path, "create the directory", error))?;
+        Self::open_on(Arc::new(storage), options)
+    }
+
+    pub(crate) fn open_on(storage: Arc<dyn Storage>, options: Options) -> Result<Self, OpenError> {
+        let (writer, _) = recovery::open(storage, &options)?;
+        let shared = writer.shared.clone();
+        let units = options.limits.queue_bytes / QUEUE_UNIT;
+        // Each waiting commit holds at least one unit, and one message more waits without.
+        let (sender, inbox) = mpsc::channel(units + 16);
+        let order = Arc::new(SpareOrder::default());
+        let (ended, has_ended) = watch::channel(false);
+        let (thread_ends, thread_ended) = blocking::channel();
+        let run = {
+            let order = order.clone();
+            move || {
+                shell::run(writer, inbox, &order);
+                ended.send_replace(true);
+                thread_ends.send(()).ok();
+            }
+        };
+        std::thread::Builder::new()
+            .name(format!("journal {}", options.name))
+            .spawn(run)
+            .map_err(|error| OpenError::io(&options.path, "start the writer", error))?;
+        Ok(Self(Arc::new(Inner {
+            shared,
+            inbox: Mutex::new(Some(sender)),
+            room: Arc::new(Semaphore::new(units)),
+            units: u32::try_from(units).unwrap_or(u32::MAX),
+            reads: Semaphore::new(CONCURRENT_READS),
+            order,
+            ended: has_ended,
+            thread_ended: Mutex::new(thread_ended),
+            options,
+        })))
+    }
+
+    /// Keeps the journal in shape until `drain`: trims it, tries again after a full disk, prepares
+    /// the next segment. Without this, an idle journal is not trimmed.
+    pub async fn maintain(self, drain: Drain) {
+        let max_age = self.0.shared.retention.max_age.unwrap_or(TICK);
+        let mut ticks = tokio::time::interval((max_age / 16).clamp(FASTEST_TICK, TICK));
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                () = drain.draining() => return,
+                _ = ticks.tick() => {
+                    let now = self.0.options.clock.wall();
+                    self.tell(Message::Tick(now)).await;
+                }
+                bytes = self.0.order.placed() => {
+                    let prepared = self.prepare_spare(bytes).await;
+                    self.tell(Message::SparePrepared(prepared)).await;
+                }
+            }
+        }
+    }
+
+    async fn prepare_spare(&self, bytes: u64) -> bool {
+        let shared = self.0.shared.clone();
+        let prepare = move || {
+            files::prepare_spare(&*shared.storage, bytes)
+                .inspect_err(|error| metrics::spare_failed(&shared, error))
+                .is_ok()
+        };
+        tokio::task::spawn_blocking(prepare).await.unwrap_or(false)
+    }
+
+    /// Nothing up to and including this sequence is needed by any cursor any more; `None`: there is
+    /// no cursor. Only the hard bounds delete what a cursor has not passed.
+    pub fn hold_back(&self, passed: Option<Sequence>) {
+        let passed = passed.map_or(u64::MAX, Sequence::get);
+        self.0
+            .shared
+            .passed
+            .store(passed, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    /// Appends what waits, ends the writer and gives the directory back. Reads go on.
+    pub async fn close(&self) {
+        self.tell(Message::Close).await;
+        self.0.inbox.lock().take();
+        let mut ended = self.0.ended.clone();
+        // It fails only when the writer's thread is gone, which is what is waited for.
+        ended.wait_for(|ended| *ended).await.ok();
+    }
+
+    async fn tell(&self, message: Message) {
+        let inbox = self.0.inbox.lock().clone();
+        if let Some(inbox) = inbox {
+            inbox.send(message).await.ok();
+        }
+    }
+
+    fn encode(&self, commit: Commit) -> Result<EncodedCommit, AppendError> {
+        let limit = self.0.options.limits.event_bytes;
+        let mut drafts = Vec::with_capacity(commit.events.len());
+        for (index, event) in commit.events.into_iter().enumerate() {
+            let draft = EncodedDraft::encode(event, self.0.options.store);
+            let size = draft.len_bound();
+            if size > limit {
+                return Err(AppendError::TooLarge { index, size, limit });
+            }
+            drafts.push(draft);
+        }
+        Ok(EncodedCommit {
+            drafts,
+            state: commit.state,
+            at: self.0.options.clock.wall(),
+            ..EncodedCommit::default()
+        })
+    }
+
+    fn read_with<T: Send + 'static>(
+        &self,
+        after: Sequence,
+        read: impl FnOnce(&Shared) -> Result<T, ReadError> + Send + 'static,
+    ) -> impl Future<Output = Result<T, ReadError>> + Send {
+        let shared = self.0.shared.clone();
+        async move {
+            // The semaphore is never closed; if it were, reading without it is what is left.
+            let _turn = self.0.reads.acquire().await.ok();
+            let read = tokio::task::spawn_blocking(move || read(&shared)).await;
+            read.unwrap_or_else(|error| {
+                Err(ReadError::Io {
+                    after,
+                    reason: error.to_string(),
+                })
+            })
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // Without a sender the writer ends by itself. Who opens the directory next finds it free.
+        self.inbox.lock().take();
+        self.thread_ended.lock().recv_timeout(CLOSE_PATIENCE).ok();
+    }
+}
+
+#[async_trait]
+impl Journal for FileJournal {
+    fn info(&self) -> Info {
+        self.0.shared.info()
+    }
+
+    async fn append(&self, commit: Commit) -> Result<Committed, AppendError> {
+        let commit = self.encode(commit)?;
+        let len = commit.len_bound();
+        let units = u32::try_from(len.div_ceil(QUEUE_UNIT))
+            .unwrap_or(u32::MAX)
+            .min(self.0.units);
+        let room = self.0.room.clone();
+        let permit = room
+            .acquire_many_owned(units)
+            .await
+            .map_err(|_| AppendError::Closed)?;
+        let (answer, answered) = oneshot::channel();
+        let request = Request {
+            commit,
+            len,
+            permit,
+            answer,
+        };
+        let inbox = self.0.inbox.lock().clone().ok_or(AppendError::Closed)?;
+        let sent = inbox.send(Message::Append(request)).await;
+        sent.map_err(|_| AppendError::Closed)?;
+        // Held no longer: a journal whose handles are gone closes, whoever still waits.
+        drop(inbox);
+        answered.await.map_err(|_| AppendError::Closed)?
+    }
+
+    fn durable_end(&self) -> watch::Receiver<DurableEnd> {
+        self.0.shared.end.subscribe()
+    }
+
+    async fn read(&self, after: Sequence, max_bytes: usize) -> Result<Page, ReadError> {
+        // The usual answer to a reader that polls the end needs no thread.
+        if after == self.0.shared.durable_end().latest {
+            return Ok(Page {
+                items: Vec::new(),
+                through: after,
+            });
+        }
+        self.read_with(after, move |shared| {
+            reader::read_page(shared, after, max_bytes)
+        })
+        .await
+    }
+
+    async fn seek_time(&self, time: WallTime) -> Result<Sequence, ReadError> {
+        self.read_with(Sequence::ZERO, move |shared| {
+            reader::seek_time(shared, time)
+        })
+        .await
+    }
+
+    fn state(&self, prefix: &str) -> Vec<StateEntry> {
+        self.0.shared.state(prefix)
+    }
+
+    fn recent_ids(&self) -> Vec<u64> {
+        self.0.shared.ids.lock().all()
+    }
+
+    fn attach(&self, sink: Arc<dyn CommitSink>) -> Sequence {
+        self.0.shared.attach(sink)
+    }
+}

@@ -1,0 +1,125 @@
+//! The writer's thread: hands the [`Writer`] what waits, and answers. It decides nothing.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc, oneshot};
+
+use super::encode::EncodedCommit;
+use super::writer::Writer;
+use super::{AppendError, Committed};
+use crate::domain::WallTime;
+
+/// What the writer is told.
+#[derive(Debug)]
+pub(crate) enum Message {
+    Append(Request),
+    /// It is so late.
+    Tick(WallTime),
+    /// The file for the next segment is ready, or could not be made.
+    SparePrepared(bool),
+    /// End in order, once everything before this is done.
+    Close,
+}
+
+/// One commit that waits.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) commit: EncodedCommit,
+    pub(crate) len: usize,
+    /// Its share of what may wait.
+    pub(crate) permit: OwnedSemaphorePermit,
+    pub(crate) answer: oneshot::Sender<Result<Committed, AppendError>>,
+}
+
+/// A file of zeros that the writer asks for.
+#[derive(Debug, Default)]
+pub(crate) struct SpareOrder {
+    bytes: AtomicU64,
+    placed: Notify,
+}
+
+impl SpareOrder {
+    fn place(&self, bytes: Option<u64>) {
+        let bytes = bytes.unwrap_or(0);
+        if self.bytes.swap(bytes, Ordering::AcqRel) != bytes && bytes > 0 {
+            self.placed.notify_one();
+        }
+    }
+
+    /// Waits for an order. Cancel-safe.
+    pub(crate) async fn placed(&self) -> u64 {
+        loop {
+            self.placed.notified().await;
+            let bytes = self.bytes.load(Ordering::Acquire);
+            if bytes > 0 {
+                return bytes;
+            }
+        }
+    }
+}
+
+/// Runs until it is told to close or nobody is left to tell it anything.
+pub(crate) fn run(mut writer: Writer, mut inbox: mpsc::Receiver<Message>, order: &Arc<SpareOrder>) {
+    let mut next = inbox.blocking_recv();
+    while let Some(message) = next.take() {
+        match message {
+            Message::Append(first) => next = append(&mut writer, first, &mut inbox),
+            Message::Tick(now) => writer.tick(now),
+            Message::SparePrepared(prepared) => writer.spare_prepared(prepared),
+            Message::Close => break,
+        }
+        order.place(writer.wanted_spare());
+        if next.is_none() {
+            next = inbox.blocking_recv();
+        }
+    }
+    inbox.close();
+    writer.close();
+}
+
+/// Appends a commit and all that wait behind it, up to a bound, with one write. Returns the message
+/// that did not belong to them.
+fn append(
+    writer: &mut Writer,
+    first: Request,
+    inbox: &mut mpsc::Receiver<Message>,
+) -> Option<Message> {
+    let (max_bytes, max_commits) = writer.batch_bounds();
+    let mut bytes = first.len;
+    let mut requests = vec![first];
+    let mut other = None;
+    while bytes < max_bytes && requests.len() < max_commits {
+        match inbox.try_recv() {
+            Ok(Message::Append(request)) => {
+                bytes += request.len;
+                requests.push(request);
+            }
+            Ok(message) => {
+                other = Some(message);
+                break;
+            }
+            Err(_) => break,
+        }
+    }
+    let mut commits = Vec::with_capacity(requests.len());
+    let mut answers = Vec::with_capacity(requests.len());
+    for request in requests {
+        commits.push(request.commit);
+        answers.push((request.answer, request.permit));
+    }
+    // Whoever does not wait for an answer any more has dropped its end; that is its right.
+    match writer.append(commits) {
+        Ok(committed) => {
+            for ((answer, _), committed) in answers.into_iter().zip(committed) {
+                answer.send(Ok(committed)).ok();
+            }
+        }
+        Err(error) => {
+            for (answer, _) in answers {
+                answer.send(Err(error.clone())).ok();
+            }
+        }
+    }
+    other
+}
