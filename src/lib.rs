@@ -43,8 +43,10 @@
 //! (`session::machine`, `session::ordering`, `auth::schedule`, `feed::subscription`,
 //! `client::decision`); beside each stands a shell that does the I/O and decides nothing.
 
+pub mod auth;
 pub mod domain;
 pub mod journal;
+pub mod net;
 pub mod proto;
 pub mod runtime;
 #[cfg(any(test, feature = "testing"))]

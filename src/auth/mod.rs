@@ -1,0 +1,32 @@
+//! Tokens: when to refresh them, who may ask, what a refusal means.
+//!
+//! [`Refresher::new`] gives a handle ([`Tokens`], a [`TokenSource`]) and the refresher itself, which
+//! its owner runs. Nothing is asked of the token endpoint before somebody asks for a token.
+
+mod config;
+mod contract;
+mod error;
+mod grant;
+mod metrics;
+mod refresher;
+mod schedule;
+mod sealing;
+mod secrets;
+mod settings;
+mod tokens;
+mod vault;
+
+#[cfg(test)]
+mod tests;
+
+pub use config::{AuthConfig, CredentialPlacement, Grant};
+pub use contract::{
+    AccessToken, StateStore, TokenProblem, TokenSource, TokenStatus, TokenVault, VaultError,
+};
+pub use error::{InvalidAuth, SealError, SealingKeyError, SecretError};
+pub use refresher::Refresher;
+pub use sealing::Sealer;
+pub use secrets::SecretSource;
+pub use settings::CredentialSettings;
+pub use tokens::Tokens;
+pub use vault::StateVault;

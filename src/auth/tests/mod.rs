@@ -1,0 +1,5 @@
+//! The refresher against a scripted endpoint, under paused time.
+
+mod canary;
+mod endpoint;
+mod refresher;

@@ -1,0 +1,202 @@
+//! The trait [`HttpClient`] and the values that pass through it.
+
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode};
+use url::Url;
+
+/// A request with its bounds.
+#[derive(Clone)]
+pub struct HttpRequest {
+    /// The method.
+    pub method: Method,
+    /// The target. Its query may hold a credential: never logged.
+    pub url: Url,
+    /// Headers; values that are credentials are marked sensitive.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+    /// Everything from DNS to the last byte of the body.
+    pub timeout: Duration,
+    /// A longer body is [`HttpFailure::TooLarge`].
+    pub max_body: usize,
+}
+
+impl fmt::Debug for HttpRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let target = format!(
+            "{}{}",
+            self.url.host_str().unwrap_or_default(),
+            self.url.path()
+        );
+        f.debug_struct("HttpRequest")
+            .field("method", &self.method)
+            .field("target", &target)
+            .field("body_len", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A complete answer.
+#[derive(Clone)]
+pub struct HttpResponse {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The whole body.
+    pub body: Bytes,
+}
+
+impl fmt::Debug for HttpResponse {
+    /// Neither headers nor body: the one may hold cookies, the other tokens and customers' words.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpResponse")
+            .field("status", &self.status)
+            .field("body_len", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why there was no complete answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum HttpFailure {
+    /// The deadline passed.
+    #[error("no answer within {0:?}")]
+    Timeout(Duration),
+    /// No connection: DNS, refused, unreachable, proxy.
+    #[error("connect: {0}")]
+    Connect(String),
+    /// The TLS handshake failed or the certificate was refused.
+    #[error("tls: {0}")]
+    Tls(String),
+    /// The connection broke before the head of the answer was complete.
+    #[error("connection broke before an answer: {0}")]
+    Reset(String),
+    /// The body ended before its announced end.
+    #[error("body cut short after {received} bytes")]
+    Truncated {
+        /// Bytes that did arrive.
+        received: usize,
+    },
+    /// The body is longer than [`HttpRequest::max_body`].
+    #[error("body exceeds {limit} bytes")]
+    TooLarge {
+        /// The limit.
+        limit: usize,
+    },
+    /// The server pointed to a host that is not allowed, or too many times (U42).
+    #[error("redirect refused: {0}")]
+    RedirectRefused(String),
+}
+
+/// A WebSocket handshake with its bounds.
+#[derive(Clone)]
+pub struct WebSocketRequest {
+    /// `ws` or `wss`. Its query may hold a credential: never logged.
+    pub url: Url,
+    /// Headers besides those of the handshake itself.
+    pub headers: HeaderMap,
+    /// Everything from DNS to the 101.
+    pub timeout: Duration,
+    /// A longer frame or message ends the connection.
+    pub max_message: usize,
+}
+
+impl fmt::Debug for WebSocketRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let target = format!(
+            "{}{}",
+            self.url.host_str().unwrap_or_default(),
+            self.url.path()
+        );
+        f.debug_struct("WebSocketRequest")
+            .field("target", &target)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why there is no WebSocket.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum HandshakeFailure {
+    /// The deadline passed: the hang of U2, or a slow network.
+    #[error("no handshake within {0:?}")]
+    Timeout(Duration),
+    /// The server answered, but not with 101.
+    #[error("handshake answered with {status}")]
+    Status {
+        /// What it answered.
+        status: StatusCode,
+        /// The answer's headers, e.g. `Retry-After`.
+        headers: Box<HeaderMap>,
+        /// The first bytes of the answer's body.
+        body: Bytes,
+    },
+    /// A 101 that is not a WebSocket's: `Upgrade`, `Connection` or `Sec-WebSocket-Accept` is wrong.
+    #[error("the answer is not a WebSocket's: {0}")]
+    NotWebSocket(String),
+    /// No connection, TLS failure or reset.
+    #[error(transparent)]
+    Http(HttpFailure),
+}
+
+/// One WebSocket message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Frame {
+    /// A text message; valid UTF-8.
+    Text(Bytes),
+    /// A binary message.
+    Binary(Bytes),
+    /// A ping; the shell has answered it.
+    Ping(Bytes),
+    /// A pong.
+    Pong(Bytes),
+    /// A close frame.
+    Close {
+        /// The close code; `None` where the frame had none.
+        code: Option<u16>,
+        /// The reason.
+        reason: String,
+    },
+}
+
+/// The outgoing side of the network. One implementation is real, others are simulated.
+#[async_trait]
+pub trait HttpClient: Send + Sync + fmt::Debug {
+    /// What an open WebSocket is here.
+    type Socket: WebSocket;
+
+    /// Sends a request and reads the whole answer.
+    ///
+    /// # Errors
+    /// [`HttpFailure`]; any complete answer, whatever its status, is not one.
+    async fn request(&self, request: HttpRequest) -> Result<HttpResponse, HttpFailure>;
+
+    /// Opens a WebSocket on a connection of its own.
+    ///
+    /// # Errors
+    /// [`HandshakeFailure`].
+    async fn websocket(&self, request: WebSocketRequest) -> Result<Self::Socket, HandshakeFailure>;
+}
+
+/// An open WebSocket.
+#[async_trait]
+pub trait WebSocket: Send + fmt::Debug {
+    /// The next message; `Err` when the connection broke, `Ok(None)` after its orderly end.
+    /// Cancel-safe.
+    ///
+    /// # Errors
+    /// [`HttpFailure::Reset`], or [`HttpFailure::TooLarge`] for a message over the limit.
+    async fn receive(&mut self) -> Result<Option<Frame>, HttpFailure>;
+
+    /// Sends one message. Not cancel-safe: a dropped future may leave half a frame.
+    ///
+    /// # Errors
+    /// When the connection is broken.
+    async fn send(&mut self, frame: Frame) -> Result<(), HttpFailure>;
+}

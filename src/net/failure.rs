@@ -1,0 +1,59 @@
+//! Sorts the errors of reqwest, hyper and rustls into [`HttpFailure`], by type and never by text.
+
+use std::error::Error;
+use std::io;
+
+use super::contract::HttpFailure;
+
+/// What broke before the head of an answer was complete.
+pub(super) fn before_head(error: &reqwest::Error) -> HttpFailure {
+    let connecting = error.is_connect() || error.is_builder();
+    let cause = causes(error);
+    if cause.iter().any(|cause| cause.is::<rustls::Error>()) {
+        return HttpFailure::Tls(describe(&cause));
+    }
+    let cut_short = |cause: &&(dyn Error + 'static)| {
+        cause
+            .downcast_ref::<io::Error>()
+            .is_some_and(|io| io.kind() == io::ErrorKind::UnexpectedEof)
+    };
+    match connecting {
+        // A bare end of stream while connecting can only come from the TLS handshake: TCP has none
+        // before it, and a proxy's tunnel has an error type of its own.
+        true if cause.iter().any(cut_short) => HttpFailure::Tls("handshake cut short".to_owned()),
+        true => HttpFailure::Connect(describe(&cause)),
+        false => HttpFailure::Reset(describe(&cause)),
+    }
+}
+
+/// Every cause beneath an error, outermost first. The error itself is left out: reqwest's text
+/// holds the address, whose query may be secret.
+fn causes(error: &reqwest::Error) -> Vec<&(dyn Error + 'static)> {
+    let mut found = Vec::new();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        found.push(cause);
+        // An `io::Error` made from another error is that error: its `source()` skips it.
+        next = match cause
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref)
+        {
+            Some(inner) => Some(inner),
+            None => cause.source(),
+        };
+    }
+    found
+}
+
+/// The texts of all causes, without those that repeat what comes after them.
+fn describe(causes: &[&(dyn Error + 'static)]) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    for cause in causes.iter().rev() {
+        let text = cause.to_string();
+        if parts.iter().all(|part| !text.contains(part.as_str())) {
+            parts.push(text);
+        }
+    }
+    parts.reverse();
+    parts.join(": ")
+}

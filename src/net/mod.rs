@@ -1,0 +1,27 @@
+//! Bytes in and out: one HTTP stack for tokens, REST, polls and the WebSocket handshake. Knows no
+//! platform.
+
+mod client;
+mod config;
+mod contract;
+mod failure;
+mod handshake;
+mod redirect;
+mod retry_after;
+mod tls;
+mod url_policy;
+mod websocket;
+
+#[cfg(test)]
+mod tests;
+
+pub use client::Client;
+pub use config::TlsConfig;
+pub use contract::{
+    Frame, HandshakeFailure, HttpClient, HttpFailure, HttpRequest, HttpResponse, WebSocket,
+    WebSocketRequest,
+};
+pub use retry_after::retry_after;
+pub use tls::TlsConfigError;
+pub use url_policy::{Refused, UrlPolicy};
+pub use websocket::Socket;
