@@ -44,10 +44,12 @@
 //! `client::decision`); beside each stands a shell that does the I/O and decides nothing.
 
 pub mod auth;
+pub mod connectors;
 pub mod domain;
 pub mod journal;
 pub mod net;
 pub mod proto;
 pub mod runtime;
+pub mod session;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

@@ -1,0 +1,164 @@
+//! What a platform said, in words that are the same for every platform. Values only.
+
+use bytes::Bytes;
+
+use crate::domain::WallTime;
+use crate::proto::v1;
+use crate::runtime::Secret;
+
+/// The two ways of receiving.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Transport {
+    /// Frames on one connection.
+    WebSocket,
+    /// A chain of requests, each held open by the platform.
+    LongPoll,
+}
+
+impl Transport {
+    /// The word of the API.
+    #[must_use]
+    pub const fn to_proto(self) -> v1::Transport {
+        match self {
+            Self::WebSocket => v1::Transport::Websocket,
+            Self::LongPoll => v1::Transport::LongPoll,
+        }
+    }
+}
+
+/// A cursor that only its platform understands; it may act as a credential, so it does not print.
+pub type Opaque = Secret<String>;
+
+/// Where a subscription goes on.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Resume<'a> {
+    /// The last number that lies behind; zero asks for all the platform still has.
+    pub after: u64,
+    /// The platform's own cursor, where it has one instead of numbers or beside them.
+    pub opaque: Option<&'a Opaque>,
+}
+
+/// A run of the platform's numbers, inclusive at both ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NumberRange {
+    /// The first.
+    pub first: u64,
+    /// The last.
+    pub last: u64,
+}
+
+impl NumberRange {
+    /// How many numbers it holds.
+    #[must_use]
+    pub const fn len(self) -> u64 {
+        self.last.saturating_sub(self.first).saturating_add(1)
+    }
+
+    /// Whether it holds none; never true of a range that a gap is made of.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.last < self.first
+    }
+
+    /// Whether it holds `number`.
+    #[must_use]
+    pub const fn contains(self, number: u64) -> bool {
+        self.first <= number && number <= self.last
+    }
+}
+
+/// What one frame or answer said.
+#[derive(Debug, Clone, Default)]
+pub struct Batch {
+    /// The batch's own number, where the platform numbers its batches.
+    pub number: Option<u64>,
+    /// The platform's next cursor, where it has one of its own.
+    pub opaque: Option<Opaque>,
+    /// The events, in the order in which they stood.
+    pub events: Vec<ProviderEvent>,
+    /// Which subscriptions it confirms.
+    pub confirms: Confirms,
+    /// What else it said.
+    pub controls: Vec<Control>,
+}
+
+impl Batch {
+    /// An answer that holds nothing but shows that the subscription stands.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self {
+            confirms: Confirms::All,
+            ..Self::default()
+        }
+    }
+}
+
+/// Which subscriptions a frame or answer confirms.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Confirms {
+    /// None.
+    #[default]
+    Nothing,
+    /// Every one of this connection.
+    All,
+    /// Those of the named topics.
+    Topics(Vec<String>),
+}
+
+/// What a platform says beside events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Control {
+    /// It will soon close the connection, as planned (U5).
+    Closing,
+    /// It refuses, in a frame, what a status code would refuse (U33).
+    Refused {
+        /// As an HTTP status.
+        status: u16,
+        /// What it said, in short.
+        reason: String,
+    },
+    /// It refuses one topic and serves the others.
+    TopicRejected {
+        /// The topic.
+        topic: String,
+        /// Why.
+        reason: String,
+    },
+    /// The subscription no longer exists and must be set up anew.
+    SubscriptionLost {
+        /// Why.
+        reason: String,
+    },
+    /// It knows that we missed events: a loss window opens at the last proof of life (U18).
+    Missed {
+        /// How it said so.
+        reason: String,
+    },
+}
+
+/// One event as the platform sent it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ProviderEvent {
+    /// Its own number; `None` where it has none or could not be read.
+    pub number: Option<u64>,
+    /// Its own id, where the platform gives one.
+    pub id: Option<String>,
+    /// The platform's name of the event: topic or type.
+    pub topic: String,
+    /// When it happened, by the platform.
+    pub time: Option<WallTime>,
+    /// Its whole JSON value: a slice of the frame or body.
+    pub raw: Bytes,
+    /// Why its envelope could not be read, if it could not (U20).
+    pub malformed: Option<String>,
+}
+
+/// A frame or body that is not what the platform sends: all of it is discarded (U13).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("read {what}: {reason}")]
+pub struct Unreadable {
+    /// What was read.
+    pub what: &'static str,
+    /// Why it could not be, without any of its content.
+    pub reason: String,
+}

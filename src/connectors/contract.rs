@@ -1,0 +1,286 @@
+//! The traits [`Connector`] and [`Link`]: all that the engine needs to know of a platform. Both are
+//! pure: no clock, no socket, no task, no chance.
+
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode};
+use url::Url;
+
+use super::{Batch, NumberRange, ProviderEvent, Resume, Transport, Unreadable};
+use crate::auth::AccessToken;
+use crate::domain::{Platform, WallTime};
+use crate::net::{Frame, HttpResponse, UrlPolicy};
+use crate::proto::v1;
+use crate::runtime::MonoTime;
+
+/// What a platform can do, and what its numbers mean.
+#[derive(Debug, Clone)]
+pub struct Capabilities {
+    /// Whether there is a WebSocket (U6).
+    pub websocket: bool,
+    /// Whether there is long polling (U6).
+    pub long_poll: bool,
+    /// How a repeated event is recognised.
+    pub identity: Identity,
+    /// Whether a subscription that names its cursor is sent what it missed: then a broken
+    /// connection opens no loss window (U18).
+    pub resumes: bool,
+    /// Whether a range of numbers can be asked for again (U17).
+    pub catch_up: bool,
+    /// Whether two connections may stand side by side for a while (U4, U5).
+    pub overlap: bool,
+    /// How long a hole may be mere disorder before it is called a gap.
+    pub loose_order: Duration,
+    /// How long the first confirmation of a subscription may take on a WebSocket.
+    pub confirm_within: Duration,
+    /// Whether close codes 1000 and 1001 end the session instead of a reconnect (U31).
+    pub stop_on_clean_close: bool,
+}
+
+/// How a repeated event is recognised (U16).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Identity {
+    /// By the platform's number.
+    Numbers(Numbering),
+    /// By the platform's event id.
+    Ids,
+    /// Only between overlapping connections, by topic, bytes and occurrence.
+    Neither,
+}
+
+/// What a platform's numbers mean (U15).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Numbering {
+    /// Whether each number is used once: then a hole is a loss.
+    pub dense: bool,
+    /// Whether the batch's number is the cursor, so that an empty batch may advance it.
+    pub batch_is_cursor: bool,
+}
+
+/// A request of the dialect; the engine adds deadline and size limit.
+#[derive(Clone)]
+pub struct Call {
+    /// The method.
+    pub method: Method,
+    /// The target.
+    pub url: Url,
+    /// Headers; credentials are marked sensitive.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+}
+
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call")
+            .field("method", &self.method)
+            .field("path", &self.url.path())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A WebSocket handshake of the dialect; the engine adds deadline and size limit.
+#[derive(Clone)]
+pub struct Handshake {
+    /// The target, `ws` or `wss`.
+    pub url: Url,
+    /// Headers; credentials are marked sensitive.
+    pub headers: HeaderMap,
+}
+
+impl fmt::Debug for Handshake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handshake")
+            .field("path", &self.url.path())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What must happen before a link can be opened.
+#[derive(Debug)]
+pub enum Setup {
+    /// This request first; its answer goes to [`Link::setup_answer`].
+    Call(Box<Call>),
+    /// Nothing more.
+    Ready,
+}
+
+/// What a status means for the session. The engine has a table of its own; a platform overrides
+/// single entries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// The token was not accepted (U12).
+    Unauthorized,
+    /// Needs a person (U12).
+    Forbidden,
+    /// Too fast (U12).
+    Throttled,
+    /// Something between us broke the hold; ask again at once (U11).
+    Interrupted,
+    /// The platform is in trouble; ask again after a back-off (U30).
+    Unavailable,
+    /// The channel or cursor no longer exists: set up anew.
+    Gone,
+}
+
+/// A time in which events may have been lost (U18).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LossWindow {
+    /// The last proof of life before it.
+    pub start: WallTime,
+    /// When every topic was confirmed again.
+    pub end: WallTime,
+}
+
+/// What REST can say about a loss window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recovery {
+    /// Nothing: the gap is confirmed.
+    Nothing,
+    /// Every event of the window, in this many calls: the gap can be closed.
+    History {
+        /// Calls to make, one after the other.
+        calls: usize,
+    },
+    /// The present state, in this many calls: the gap is confirmed with reason `SNAPSHOT`.
+    Snapshot {
+        /// Calls to make, one after the other.
+        calls: usize,
+    },
+}
+
+/// A platform's dialect. One instance serves one subscription; a session that needs several
+/// channels side by side is several connectors.
+pub trait Connector: Send + Sync + fmt::Debug {
+    /// The registry name.
+    fn platform(&self) -> Platform;
+
+    /// CloudEvents `source` of every event of this session.
+    fn source(&self) -> &str;
+
+    /// What is subscribed to, in the platform's words.
+    fn topics(&self) -> &[String];
+
+    /// What the platform can do.
+    fn capabilities(&self) -> &Capabilities;
+
+    /// Which addresses may be used, whoever named them (U42).
+    fn addresses(&self) -> &UrlPolicy;
+
+    /// The handshake that shows whether the network lets WebSockets through. It is given no
+    /// credential, so it cannot send one (U1).
+    fn probe(&self) -> Option<Handshake>;
+
+    /// The dialect of one connection.
+    fn link(&self, transport: Transport) -> Box<dyn Link>;
+
+    /// Asks for a range of numbers again, in the smallest steps the platform has.
+    fn catch_up(&self, range: NumberRange, token: &AccessToken) -> Option<Call>;
+
+    /// Reads the answer to [`Connector::catch_up`].
+    ///
+    /// # Errors
+    /// When the body is not what the platform sends.
+    fn read_catch_up(&self, answer: &HttpResponse) -> Result<Batch, Unreadable>;
+
+    /// Whether a status in answer to [`Connector::catch_up`] says that the range is gone for good.
+    fn catch_up_refused(&self, status: StatusCode) -> bool {
+        matches!(status.as_u16(), 404 | 410)
+    }
+
+    /// What REST can say about a loss window.
+    fn recovery(&self, _window: &LossWindow) -> Recovery {
+        Recovery::Nothing
+    }
+
+    /// The `index`-th call of a recovery.
+    fn recovery_call(
+        &self,
+        _window: &LossWindow,
+        _index: usize,
+        _token: &AccessToken,
+    ) -> Option<Call> {
+        None
+    }
+
+    /// Reads the answer to [`Connector::recovery_call`].
+    ///
+    /// # Errors
+    /// When the body is not what the platform sends.
+    fn read_recovery(
+        &self,
+        _index: usize,
+        _answer: &HttpResponse,
+    ) -> Result<Vec<ProviderEvent>, Unreadable> {
+        Ok(Vec::new())
+    }
+
+    /// A request that shows whether the platform is well, apart from its events (U27).
+    fn health(&self, token: &AccessToken) -> Option<Call>;
+
+    /// What this platform means by a status, where it differs from the engine's table.
+    fn verdict(&self, _status: StatusCode) -> Option<Verdict> {
+        None
+    }
+
+    /// The event in its normal form. `id` is set where the platform gave one; sequence, session
+    /// and origin are the engine's.
+    fn normalize(&self, event: &ProviderEvent) -> v1::Event;
+}
+
+/// The dialect of one connection, with what that connection must remember.
+pub trait Link: Send + fmt::Debug {
+    /// The next request to make before the connection can be opened.
+    fn setup(&mut self, _token: &AccessToken) -> Setup {
+        Setup::Ready
+    }
+
+    /// Takes the answer (a status of success) to the request that [`Link::setup`] asked for.
+    ///
+    /// # Errors
+    /// When the body is not what the platform sends.
+    fn setup_answer(&mut self, _answer: &HttpResponse) -> Result<(), Unreadable> {
+        Ok(())
+    }
+
+    /// The handshake, once set up.
+    fn handshake(&self, token: &AccessToken) -> Option<Handshake>;
+
+    /// The connection is open: what to send first.
+    fn opened(&mut self, resume: Resume<'_>) -> Vec<Frame>;
+
+    /// The next poll.
+    fn poll(&mut self, resume: Resume<'_>, token: &AccessToken) -> Option<Call>;
+
+    /// Reads one text or binary frame.
+    ///
+    /// # Errors
+    /// When it is not what the platform sends.
+    fn read_frame(&mut self, now: MonoTime, frame: &Bytes) -> Result<Batch, Unreadable>;
+
+    /// Reads the answer (a status of success, or 304) to a poll.
+    ///
+    /// # Errors
+    /// When the body is not what the platform sends.
+    fn read_poll(&mut self, answer: &HttpResponse) -> Result<Batch, Unreadable>;
+
+    /// When [`Link::heartbeat`] wants to be called next (U26).
+    fn heartbeat_due(&self) -> Option<MonoTime> {
+        None
+    }
+
+    /// Sends what is due; `Err` when the platform has been silent for too long.
+    ///
+    /// # Errors
+    /// [`Silent`]: the connection is dead.
+    fn heartbeat(&mut self, _now: MonoTime, _wall: WallTime) -> Result<Vec<Frame>, Silent> {
+        Ok(Vec::new())
+    }
+}
+
+/// The platform's own heartbeat did not come: the connection is dead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the platform's heartbeat did not come")]
+pub struct Silent;

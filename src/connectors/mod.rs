@@ -1,0 +1,141 @@
+//! Platform dialects as data and pure functions. Adding a platform touches one folder and its name
+//! in `registry!`; adding a profile touches one file.
+
+mod batch;
+mod contract;
+mod profile;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use url::Url;
+
+pub use batch::{
+    Batch, Confirms, Control, NumberRange, Opaque, ProviderEvent, Resume, Transport, Unreadable,
+};
+pub use contract::{
+    Call, Capabilities, Connector, Handshake, Identity, Link, LossWindow, Numbering, Recovery,
+    Setup, Silent, Verdict,
+};
+
+use crate::auth::CredentialPlacement;
+use crate::domain::SessionName;
+
+/// What a connector is made of.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The registry name.
+    pub platform: String,
+    /// The session's name; part of the events' `source`.
+    pub session: SessionName,
+    /// Base address.
+    pub endpoint: Url,
+    /// What to subscribe to.
+    pub channels: Vec<String>,
+    /// Hosts allowed besides the endpoint's own and the platform's.
+    pub allowed_domains: Vec<String>,
+    /// Allows `http` and `ws` beyond loopback.
+    pub allow_plaintext: bool,
+}
+
+/// How a platform gives tokens, where the configuration does not say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenDefaults {
+    /// The token endpoint.
+    pub url: Url,
+    /// Where client id and secret stand in the request.
+    pub placement: CredentialPlacement,
+    /// How long before its expiry a token is refreshed, where the platform says so (U21).
+    pub refresh_before: Option<Duration>,
+}
+
+/// Settings that no connector can be made of.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SettingsError {
+    /// No platform has this name.
+    #[error("platform '{platform}' is not known; known are {known}")]
+    UnknownPlatform {
+        /// The name given.
+        platform: String,
+        /// The names there are.
+        known: String,
+    },
+    /// The endpoint cannot be the base of an address.
+    #[error("endpoint '{endpoint}' cannot be used: {reason}")]
+    Endpoint {
+        /// The endpoint given.
+        endpoint: String,
+        /// Why not.
+        reason: String,
+    },
+    /// Nothing to subscribe to.
+    #[error("no channels to subscribe to")]
+    NoChannels,
+    /// The profile itself is wrong.
+    #[error("profile '{profile}': {reason}")]
+    Profile {
+        /// Its name.
+        profile: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+type Built = Result<Vec<Arc<dyn Connector>>, SettingsError>;
+
+/// What a connector module gives to the registry.
+struct Entry {
+    platforms: fn() -> Vec<&'static str>,
+    build: fn(&Settings) -> Built,
+    token: fn(&str, &Url) -> Result<TokenDefaults, SettingsError>,
+    domains: fn(&str) -> Result<Vec<String>, SettingsError>,
+}
+
+macro_rules! registry {
+    ($($module:ident),+ $(,)?) => {
+        const REGISTRY: &[Entry] = &[$($module::ENTRY),+];
+    };
+}
+
+registry! { profile }
+
+/// Every platform that `sessions[].platform` may name.
+#[must_use]
+pub fn platforms() -> Vec<&'static str> {
+    REGISTRY.iter().flat_map(|e| (e.platforms)()).collect()
+}
+
+/// Makes the connectors of a session: one for each channel that stands side by side, most often
+/// one.
+///
+/// # Errors
+/// [`SettingsError`] says which setting is wrong.
+pub fn build(settings: &Settings) -> Result<Vec<Arc<dyn Connector>>, SettingsError> {
+    (entry(&settings.platform)?.build)(settings)
+}
+
+/// How `platform` gives tokens at `endpoint`.
+///
+/// # Errors
+/// When there is no such platform, or the endpoint cannot be used.
+pub fn token_defaults(platform: &str, endpoint: &Url) -> Result<TokenDefaults, SettingsError> {
+    (entry(platform)?.token)(platform, endpoint)
+}
+
+/// The platform's own domains, which server-given addresses may point to (U42).
+///
+/// # Errors
+/// When there is no such platform.
+pub fn platform_domains(platform: &str) -> Result<Vec<String>, SettingsError> {
+    (entry(platform)?.domains)(platform)
+}
+
+fn entry(platform: &str) -> Result<&'static Entry, SettingsError> {
+    let known = || SettingsError::UnknownPlatform {
+        platform: platform.to_owned(),
+        known: platforms().join(", "),
+    };
+    let mut entries = REGISTRY.iter();
+    let found = entries.find(|e| (e.platforms)().contains(&platform));
+    found.ok_or_else(known)
+}

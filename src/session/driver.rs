@@ -1,0 +1,349 @@
+//! The IO shell of one machine: does what it is told and reports what happened. No decisions.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use futures_util::future::{AbortHandle, BoxFuture, abortable};
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use tokio::sync::{Notify, mpsc, watch};
+
+use super::machine::{
+    Action, Actions, At, CallId, Generation, Input, Machine, MachineParts, Recovered, StateName,
+};
+use super::socket::{self, Came, Command, Inbox, Incoming, OUTGOING};
+use super::{DriverError, SessionConfig, SessionStats};
+use crate::auth::{AccessToken, TokenProblem, TokenSource, TokenStatus};
+use crate::connectors::{Connector, Identity};
+use crate::journal::{AppendError, Committed, Journal};
+use crate::net::{HandshakeFailure, HttpClient, HttpFailure, HttpResponse};
+use crate::proto::v1;
+use crate::runtime::{Clock, Drain, Rng};
+
+/// Frames handed to the machine before anything else gets its turn.
+const FRAMES_AT_ONCE: usize = 64;
+
+/// What a driver needs of the world.
+pub(super) struct DriverParts<C: HttpClient> {
+    pub(super) config: SessionConfig,
+    pub(super) connector: Arc<dyn Connector>,
+    /// Where its state stands in the journal.
+    pub(super) prefix: String,
+    pub(super) http: Arc<C>,
+    pub(super) tokens: Arc<dyn TokenSource>,
+    pub(super) journal: Arc<dyn Journal>,
+    pub(super) clock: Clock,
+    pub(super) rng: Rng,
+    pub(super) stats: Arc<SessionStats>,
+    pub(super) reconnect: Arc<Notify>,
+    pub(super) posts: Posts,
+}
+
+/// Where a driver posts its state.
+pub(super) type Posts = Arc<dyn Fn(v1::Session) + Send + Sync>;
+
+/// What ended of the things that were begun.
+enum Ended<S> {
+    Token(Result<AccessToken, TokenProblem>),
+    Dialled(Generation, Result<S, HandshakeFailure>),
+    Answer(CallId, Result<HttpResponse, HttpFailure>),
+    Appended(Result<Committed, AppendError>),
+    /// A connection is over, or something was given up.
+    Nothing,
+}
+
+/// Runs one session, or one channel of it, until it is drained.
+///
+/// # Errors
+/// When its stored state cannot be read.
+pub(super) async fn run<C: HttpClient + 'static>(
+    parts: DriverParts<C>,
+    drain: Drain,
+) -> Result<(), DriverError> {
+    let mut driver = Driver::new(parts)?;
+    driver.feed(Input::Start);
+    let timer = tokio::time::sleep_until(driver.clock.now());
+    tokio::pin!(timer);
+    let mut draining = false;
+    while driver.machine.state() != StateName::Ended {
+        let due = driver.machine.next_timeout();
+        if let Some(due) = due
+            && due != timer.deadline()
+        {
+            timer.as_mut().reset(due);
+        }
+        tokio::select! {
+            biased;
+            () = drain.forced() => return Ok(()),
+            () = drain.draining(), if !draining => {
+                draining = true;
+                driver.drain();
+            }
+            () = &mut timer, if due.is_some() => driver.timed_out(),
+            Some(ended) = driver.tasks.next(), if !driver.tasks.is_empty() => driver.ended(ended),
+            () = driver.reconnect.notified() => driver.feed(Input::ReconnectAsked),
+            Ok(()) = driver.token_status.changed() => driver.token_changed(),
+            Some(incoming) = driver.frames.recv(), if driver.machine.wants_frames() => {
+                driver.incoming(incoming);
+            }
+        }
+    }
+    Ok(())
+}
+
+struct Driver<C: HttpClient> {
+    machine: Machine,
+    http: Arc<C>,
+    tokens: Arc<dyn TokenSource>,
+    journal: Arc<dyn Journal>,
+    clock: Clock,
+    reconnect: Arc<Notify>,
+    posts: Posts,
+    token_status: watch::Receiver<TokenStatus>,
+    token_seen: u64,
+    tasks: FuturesUnordered<BoxFuture<'static, Ended<C::Socket>>>,
+    calls: HashMap<CallId, AbortHandle>,
+    connections: HashMap<Generation, Connection>,
+    inbox: Inbox,
+    frames: mpsc::Receiver<Incoming>,
+    actions: Actions,
+    backlog: VecDeque<Input>,
+}
+
+/// A handshake under way or an open connection.
+struct Connection {
+    abort: AbortHandle,
+    commands: Option<mpsc::Sender<Command>>,
+}
+
+impl<C: HttpClient + 'static> Driver<C> {
+    fn new(parts: DriverParts<C>) -> Result<Self, DriverError> {
+        let at = At {
+            now: parts.clock.now(),
+            wall: parts.clock.wall(),
+        };
+        let entries = parts.journal.state(&parts.prefix);
+        let named = parts.connector.capabilities().identity == Identity::Ids;
+        let recent_ids = if named {
+            parts.journal.recent_ids()
+        } else {
+            Vec::new()
+        };
+        let machine = MachineParts {
+            session: parts.config.name.clone(),
+            journal: parts.journal.info().name.resource(),
+            recovered: Recovered::read(&parts.prefix, &entries)?,
+            prefix: parts.prefix,
+            connector: parts.connector,
+            transport: parts.config.transport,
+            timing: parts.config.timing,
+            rng: parts.rng,
+            stats: parts.stats,
+            recent_ids,
+        };
+        let (inbox, frames) = Inbox::new();
+        let mut token_status = parts.tokens.status();
+        let token_seen = token_status.borrow_and_update().generation;
+        Ok(Self {
+            machine: Machine::new(machine, at),
+            http: parts.http,
+            tokens: parts.tokens,
+            journal: parts.journal,
+            clock: parts.clock,
+            reconnect: parts.reconnect,
+            posts: parts.posts,
+            token_status,
+            token_seen,
+            tasks: FuturesUnordered::new(),
+            calls: HashMap::new(),
+            connections: HashMap::new(),
+            inbox,
+            frames,
+            actions: Actions::new(),
+            backlog: VecDeque::new(),
+        })
+    }
+
+    fn at(&self) -> At {
+        At {
+            now: self.clock.now(),
+            wall: self.clock.wall(),
+        }
+    }
+
+    /// Hands one input to the machine and does what it answers.
+    fn feed(&mut self, input: Input) {
+        self.backlog.push_back(input);
+        while let Some(input) = self.backlog.pop_front() {
+            let at = self.at();
+            self.machine.handle(at, input, &mut self.actions);
+            self.act();
+        }
+    }
+
+    fn timed_out(&mut self) {
+        let at = self.at();
+        self.machine.handle_timeout(at, &mut self.actions);
+        self.act();
+        while let Some(input) = self.backlog.pop_front() {
+            self.feed(input);
+        }
+    }
+
+    /// What arrived is journaled; what comes later is not read (U35).
+    fn drain(&mut self) {
+        while self.machine.wants_frames() {
+            match self.frames.try_recv() {
+                Ok(incoming) => self.came(incoming),
+                Err(_) => break,
+            }
+        }
+        self.feed(Input::Drain);
+    }
+
+    fn incoming(&mut self, first: Incoming) {
+        self.came(first);
+        for _ in 1..FRAMES_AT_ONCE {
+            if !self.machine.wants_frames() {
+                return;
+            }
+            match self.frames.try_recv() {
+                Ok(incoming) => self.came(incoming),
+                Err(_) => return,
+            }
+        }
+    }
+
+    fn came(&mut self, incoming: Incoming) {
+        let generation = incoming.generation;
+        self.feed(match incoming.what {
+            Came::Frame(frame) => Input::Frame { generation, frame },
+            Came::Ended(failure) => Input::Closed {
+                generation,
+                failure,
+            },
+        });
+    }
+
+    fn token_changed(&mut self) {
+        let generation = self.token_status.borrow_and_update().generation;
+        if generation != self.token_seen {
+            self.token_seen = generation;
+            self.feed(Input::TokenRenewed);
+        }
+    }
+
+    fn ended(&mut self, ended: Ended<C::Socket>) {
+        match ended {
+            Ended::Token(result) => self.feed(Input::Token(result)),
+            Ended::Answer(call, result) => {
+                self.calls.remove(&call);
+                self.feed(Input::Answer { call, result });
+            }
+            Ended::Appended(result) => self.feed(Input::Appended(result)),
+            Ended::Dialled(generation, Ok(socket)) => {
+                self.run_socket(generation, socket);
+                let result = Ok(());
+                self.feed(Input::Dialled { generation, result });
+            }
+            Ended::Dialled(generation, Err(failure)) => {
+                self.connections.remove(&generation);
+                let result = Err(failure);
+                self.feed(Input::Dialled { generation, result });
+            }
+            Ended::Nothing => {}
+        }
+    }
+
+    fn run_socket(&mut self, generation: Generation, socket: C::Socket) {
+        let (commands, queue) = mpsc::channel(OUTGOING);
+        let (running, abort) =
+            abortable(socket::run(generation, socket, queue, self.inbox.clone()));
+        let commands = Some(commands);
+        self.connections
+            .insert(generation, Connection { abort, commands });
+        self.tasks.push(Box::pin(async move {
+            match running.await {
+                Ok(()) | Err(_) => Ended::Nothing,
+            }
+        }));
+    }
+
+    fn act(&mut self) {
+        let mut actions = std::mem::take(&mut self.actions);
+        for action in actions.drain(..) {
+            self.perform(action);
+        }
+        self.actions = actions;
+    }
+
+    fn perform(&mut self, action: Action) {
+        match action {
+            Action::AskToken => {
+                let tokens = Arc::clone(&self.tokens);
+                let asked = async move { Ended::Token(tokens.token().await) };
+                self.tasks.push(Box::pin(asked));
+            }
+            Action::RejectToken(generation) => self.tokens.reject(generation),
+            Action::Dial {
+                generation,
+                request,
+            } => {
+                let http = Arc::clone(&self.http);
+                let (dialling, abort) = abortable(async move { http.websocket(*request).await });
+                let commands = None;
+                self.connections
+                    .insert(generation, Connection { abort, commands });
+                self.tasks.push(Box::pin(async move {
+                    match dialling.await {
+                        Ok(result) => Ended::Dialled(generation, result),
+                        Err(_) => Ended::Nothing,
+                    }
+                }));
+            }
+            Action::Send { generation, frame } => self.command(generation, Command::Send(frame)),
+            Action::Close { generation, code } => self.command(generation, Command::Close(code)),
+            Action::Drop { generation } => {
+                if let Some(connection) = self.connections.remove(&generation) {
+                    connection.abort.abort();
+                }
+            }
+            Action::Call { call, request } => {
+                let http = Arc::clone(&self.http);
+                let (calling, abort) = abortable(async move { http.request(*request).await });
+                self.calls.insert(call, abort);
+                self.tasks.push(Box::pin(async move {
+                    match calling.await {
+                        Ok(result) => Ended::Answer(call, result),
+                        Err(_) => Ended::Nothing,
+                    }
+                }));
+            }
+            Action::Cancel { call } => {
+                if let Some(abort) = self.calls.remove(&call) {
+                    abort.abort();
+                }
+            }
+            Action::Append(commit) => {
+                let journal = Arc::clone(&self.journal);
+                let appended = async move { Ended::Appended(journal.append(commit).await) };
+                self.tasks.push(Box::pin(appended));
+            }
+            Action::Post => (self.posts)(self.machine.status()),
+        }
+    }
+
+    /// Queues a command; a connection whose queue is full lets nothing out any more.
+    fn command(&mut self, generation: Generation, command: Command) {
+        let connection = self.connections.get(&generation);
+        let Some(commands) = connection.and_then(|c| c.commands.as_ref()) else {
+            return;
+        };
+        if let Err(mpsc::error::TrySendError::Full(_)) = commands.try_send(command) {
+            let failure = HttpFailure::Reset("nothing can be sent on it".to_owned());
+            self.backlog.push_back(Input::Closed {
+                generation,
+                failure: Some(failure),
+            });
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! From nothing to a confirmed subscription: probe, token, the platform's own requests, handshake,
+//! first confirmed frame (U1 to U3).
+
+use super::io::{Action, Actions, At, Generation};
+use super::live_poll::Polling;
+use super::socket::Socket;
+use super::state::{Attempt, Phase, Role, State, Successor, limits};
+use super::tokens::Purpose;
+use super::{Machine, Next};
+use crate::auth::AccessToken;
+use crate::connectors::{Link, Setup, Transport};
+use crate::net::{HandshakeFailure, HttpResponse};
+use crate::session::TransportChoice;
+
+impl Machine {
+    /// Whether WebSocket and long polling may be used (U6).
+    pub(super) fn transports(&self) -> (bool, bool) {
+        let can = self.connector.capabilities();
+        match self.choice {
+            TransportChoice::Auto => (can.websocket, can.long_poll),
+            TransportChoice::Websocket => (can.websocket, false),
+            TransportChoice::LongPoll => (false, can.long_poll),
+        }
+    }
+
+    pub(super) fn begin(&mut self, at: At, next: Next, out: &mut Actions) {
+        self.successor = Successor::None;
+        match (self.transports(), next) {
+            ((false, false), _) => self.suspend(at, "NO_TRANSPORT", out),
+            ((false, true), _) => self.begin_polling(out),
+            ((true, true), Next::Negotiate) => self.attempt(at, Role::Primary, out),
+            ((true, false), _) | ((true, true), Next::Dial) => {
+                self.ask_for_attempt(Role::Primary, out);
+            }
+        }
+    }
+
+    /// Begins at the probe; where there is none, at the token.
+    pub(super) fn attempt(&mut self, at: At, role: Role, out: &mut Actions) {
+        let Some(probe) = self.connector.probe() else {
+            self.ask_for_attempt(role, out);
+            return;
+        };
+        match self.dial(probe, out) {
+            Some(generation) => self.set_attempt(Attempt {
+                role,
+                generation,
+                deadline: Some(at.now + self.timing.probe_timeout.0),
+                phase: Phase::Probing,
+            }),
+            None => self.address_refused(at, role, out),
+        }
+    }
+
+    pub(super) fn ask_for_attempt(&mut self, role: Role, out: &mut Actions) {
+        let generation = self.next_generation();
+        self.set_attempt(Attempt {
+            role,
+            generation,
+            deadline: None,
+            phase: Phase::Token,
+        });
+        self.want_token(Purpose::Attempt(role), out);
+    }
+
+    pub(super) fn attempt_with(
+        &mut self,
+        at: At,
+        role: Role,
+        token: &AccessToken,
+        out: &mut Actions,
+    ) {
+        match self.take_attempt(role) {
+            Some(Attempt {
+                phase: Phase::Token,
+                ..
+            }) => {
+                let link = self.connector.link(Transport::WebSocket);
+                self.set_up(at, role, link, token.clone(), out);
+            }
+            Some(other) => self.set_attempt(other),
+            None => {}
+        }
+    }
+
+    /// The next of the platform's own requests, or the handshake when there is none left.
+    fn set_up(
+        &mut self,
+        at: At,
+        role: Role,
+        mut link: Box<dyn Link>,
+        token: AccessToken,
+        out: &mut Actions,
+    ) {
+        let dialled = match link.setup(&token) {
+            Setup::Call(call) => self.call(*call, limits::CALL_TIMEOUT, out).map(|call| {
+                let phase = Phase::SettingUp { link, token, call };
+                (self.last_generation, None, phase)
+            }),
+            Setup::Ready => {
+                let handshake = link.handshake(&token);
+                let generation = handshake.and_then(|h| self.dial(h, out));
+                generation.map(|generation| {
+                    let token = token.generation;
+                    let deadline = at.now + self.timing.probe_timeout.0;
+                    (
+                        generation,
+                        Some(deadline),
+                        Phase::Handshaking { link, token },
+                    )
+                })
+            }
+        };
+        match dialled {
+            Some((generation, deadline, phase)) => self.set_attempt(Attempt {
+                role,
+                generation,
+                deadline,
+                phase,
+            }),
+            None => self.address_refused(at, role, out),
+        }
+    }
+
+    /// An answer to one of the platform's own requests.
+    pub(super) fn setup_answered(
+        &mut self,
+        at: At,
+        role: Role,
+        result: Result<HttpResponse, crate::net::HttpFailure>,
+        out: &mut Actions,
+    ) {
+        let Some(attempt) = self.take_attempt(role) else {
+            return;
+        };
+        let Phase::SettingUp {
+            mut link, token, ..
+        } = attempt.phase
+        else {
+            self.set_attempt(attempt);
+            return;
+        };
+        match result {
+            Ok(answer) if answer.status.is_success() => match link.setup_answer(&answer) {
+                Ok(()) => {
+                    self.tokens.strikes = 0;
+                    self.set_up(at, role, link, token, out);
+                }
+                Err(unreadable) => {
+                    self.stats.unreadable(self.session.as_str(), &unreadable);
+                    self.attempt_failed(at, role, "SETUP_UNREADABLE", out);
+                }
+            },
+            Ok(answer) => {
+                let verdict = self.verdict(answer.status);
+                let word = format!("SETUP_{}", answer.status.as_u16());
+                self.attempt_refused(
+                    at,
+                    role,
+                    verdict,
+                    token.generation,
+                    &word,
+                    &answer.headers,
+                    out,
+                );
+            }
+            Err(failure) => {
+                let word = super::outcome::failure_word(&failure);
+                self.attempt_failed(at, role, word, out);
+            }
+        }
+    }
+
+    pub(super) fn dialled(
+        &mut self,
+        at: At,
+        generation: Generation,
+        result: Result<(), HandshakeFailure>,
+        out: &mut Actions,
+    ) {
+        let Some(role) = self.role_of(generation) else {
+            out.push(Action::Drop { generation });
+            return;
+        };
+        let Some(attempt) = self.take_attempt(role) else {
+            return;
+        };
+        match (attempt.phase, result) {
+            (Phase::Probing, Ok(())) => {
+                out.push(Action::Close {
+                    generation,
+                    code: 1000,
+                });
+                self.ask_for_attempt(role, out);
+            }
+            (Phase::Probing, Err(failure)) => self.probe_failed(at, role, &failure, out),
+            (Phase::Handshaking { link, token }, Ok(())) => {
+                self.subscribe(at, role, generation, link, token, out);
+            }
+            (Phase::Handshaking { token, .. }, Err(failure)) => {
+                self.handshake_failed(at, role, token, failure, out);
+            }
+            (phase @ (Phase::Token | Phase::SettingUp { .. } | Phase::Subscribing(_)), _) => {
+                self.set_attempt(Attempt { phase, ..attempt });
+            }
+        }
+    }
+
+    fn subscribe(
+        &mut self,
+        at: At,
+        role: Role,
+        generation: Generation,
+        mut link: Box<dyn Link>,
+        token: u64,
+        out: &mut Actions,
+    ) {
+        let frames = link.opened(self.resume());
+        out.extend(
+            frames
+                .into_iter()
+                .map(|frame| Action::Send { generation, frame }),
+        );
+        if role != Role::Primary {
+            self.overlap.begin();
+        }
+        let ping = self.jittered(self.timing.websocket_ping.0);
+        let topics = self.connector.topics();
+        let socket = Socket::new(at, generation, link, token, topics, ping);
+        self.set_attempt(Attempt {
+            role,
+            generation,
+            deadline: Some(at.now + self.connector.capabilities().confirm_within),
+            phase: Phase::Subscribing(Box::new(socket)),
+        });
+    }
+
+    /// The deadline decides, never an error callback (U2).
+    pub(super) fn attempt_timed_out(&mut self, at: At, role: Role, out: &mut Actions) {
+        let Some(attempt) = self.take_attempt(role) else {
+            return;
+        };
+        let generation = attempt.generation;
+        out.push(Action::Drop { generation });
+        match attempt.phase {
+            Phase::Probing | Phase::Handshaking { .. } => {
+                self.no_websocket(at, role, "WEBSOCKET_HANGS", out);
+            }
+            Phase::Subscribing(_) => self.no_websocket(at, role, "NOT_CONFIRMED", out),
+            Phase::Token | Phase::SettingUp { .. } => {
+                self.attempt_failed(at, role, "TIMEOUT", out);
+            }
+        }
+    }
+
+    pub(super) fn begin_polling(&mut self, out: &mut Actions) {
+        let link = self.connector.link(Transport::LongPoll);
+        let backoff = self.timing.backoff.clone();
+        let polling = Polling::new(link, &backoff);
+        self.enter(State::Polling(Box::new(polling)));
+        self.want_token(Purpose::Poll, out);
+    }
+}

@@ -1,0 +1,239 @@
+//! From a batch to drafts: order, duplicates, holes, sizes, ids (U14 to U20).
+
+use smallvec::SmallVec;
+
+use super::Machine;
+use super::draft::{Stamp, hash};
+use super::facts::Fact;
+use super::io::{Actions, At};
+use crate::connectors::{Batch, Control, Identity, ProviderEvent, Transport};
+use crate::domain::WallTime;
+use crate::journal::id_hash;
+use crate::proto::v1::session_event::Kind;
+use crate::session::ordering::{Offered, Released, Seen, Side, Unit};
+
+/// Events that share a number, and whether they came from the history.
+#[derive(Debug)]
+pub(super) struct Payload {
+    events: SmallVec<[ProviderEvent; 1]>,
+    backfill: bool,
+}
+
+/// How a batch came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Via {
+    /// In answer to a poll of a chain that began then.
+    Poll { began: WallTime },
+    /// On a WebSocket.
+    Socket { side: Side },
+    /// From the platform's history.
+    History,
+}
+
+impl Machine {
+    pub(super) fn ingest(&mut self, at: At, mut batch: Batch, via: Via, out: &mut Actions) {
+        for control in std::mem::take(&mut batch.controls) {
+            self.control(at, control, out);
+        }
+        if let Some(opaque) = batch.opaque.take() {
+            self.opaque = Some(opaque);
+            self.position_moved = true;
+        }
+        if self.ordering.is_some() {
+            self.ingest_numbered(at, batch, via, out);
+        } else {
+            for event in batch.events {
+                self.ingest_plain(at, event, via);
+            }
+        }
+        self.settle_gaps(at);
+        self.catch_up_next(at, out);
+    }
+
+    fn control(&mut self, at: At, control: Control, out: &mut Actions) {
+        match control {
+            Control::TopicRejected { topic, reason } => {
+                let fact = Fact::new(Kind::SubscriptionsChanged).reason(&reason);
+                self.fact(at, fact.topics(std::slice::from_ref(&topic)));
+                self.standing
+                    .degraded(&format!("TOPIC_REJECTED: {topic}: {reason}"));
+            }
+            Control::Missed { reason } => self.missed(at, &reason, out),
+            // Decided before the batch was taken in.
+            Control::Closing | Control::Refused { .. } | Control::SubscriptionLost { .. } => {}
+        }
+    }
+
+    fn ingest_numbered(&mut self, at: At, batch: Batch, via: Via, out: &mut Actions) {
+        let live = via != Via::History;
+        let mut repeated = 0;
+        let (units, unnumbered) = group(batch.events, batch.number, !live, &mut repeated);
+        self.stats.duplicate(repeated);
+        if live {
+            self.judge_renumbering(at, batch.number, &units, out);
+        }
+        let Some(ordering) = &mut self.ordering else {
+            return;
+        };
+        let before = (
+            ordering.position().cursor,
+            ordering.highest(),
+            ordering.missing_changes(),
+        );
+        let numbering = ordering.position().numbering;
+        let mut released = Vec::new();
+        let mut slowest = None;
+        for unit in units {
+            let (events, times) = (unit.events, oldest(&unit.payload.events));
+            match ordering.offer(unit, &mut released) {
+                Offered::Duplicate => self.stats.duplicate(events),
+                Offered::Accepted | Offered::Held => {
+                    slowest = slowest.into_iter().chain(times).min()
+                }
+                Offered::Late => {}
+            }
+        }
+        if let (Some(number), true) = (batch.number, live && ordering.rule().batch_is_cursor) {
+            ordering.skip_to(number, &mut released);
+        }
+        self.position_moved |= before.0 != ordering.position().cursor;
+        if before.2 != ordering.missing_changes() {
+            self.position_moved = true;
+            self.missing_moved = true;
+        }
+        if before.1 != ordering.highest() {
+            self.unreadable = 0;
+        }
+        if let (Via::Poll { began }, Some(time)) = (via, slowest) {
+            self.review(at, began, time);
+        }
+        self.emit_released(at, numbering, released);
+        for event in unnumbered {
+            let stamp = Stamp {
+                number: None,
+                backfill: !live,
+                gap: None,
+                possible_duplicate: false,
+            };
+            self.emit(at, &event, stamp);
+        }
+        self.holes_appeared(at);
+        self.relieve_full_buffer(at);
+    }
+
+    pub(super) fn emit_released(
+        &mut self,
+        at: At,
+        numbering: u64,
+        released: Vec<Released<Payload>>,
+    ) {
+        for unit in released {
+            for (index, event) in unit.payload.events.iter().enumerate() {
+                let stamp = Stamp {
+                    number: Some((numbering, unit.number, index)),
+                    backfill: unit.payload.backfill || unit.late.is_some(),
+                    gap: unit.late,
+                    possible_duplicate: false,
+                };
+                self.emit(at, event, stamp);
+            }
+        }
+    }
+
+    fn ingest_plain(&mut self, at: At, event: ProviderEvent, via: Via) {
+        let named = self.connector.capabilities().identity == Identity::Ids;
+        let mut possible_duplicate = false;
+        let seen = match (&event.id, named, via) {
+            (Some(id), true, _) => {
+                let hash = id_hash(self.connector.source(), id);
+                if self.ids.is_new(at.now, hash) {
+                    Seen::New
+                } else {
+                    Seen::Duplicate
+                }
+            }
+            (_, _, Via::Socket { side }) => self.overlap.judge(at.now, side, hash(&event)),
+            (_, _, Via::Poll { .. }) => self.overlap.judge(at.now, Side::Older, hash(&event)),
+            (_, _, Via::History) => Seen::New,
+        };
+        match seen {
+            Seen::Duplicate => return self.stats.duplicate(1),
+            Seen::PossibleDuplicate => possible_duplicate = true,
+            Seen::New => {}
+        }
+        if let (Via::Poll { began }, Some(time)) = (via, event.time) {
+            self.review(at, began, time);
+        }
+        let backfill = via == Via::History;
+        let stamp = Stamp {
+            number: None,
+            backfill,
+            gap: None,
+            possible_duplicate,
+        };
+        self.emit(at, &event, stamp);
+    }
+
+    /// Poll latency above the limit: the session is flagged, once in a connection. Events from
+    /// before the chain began are late because of us, not because of it (U14).
+    fn review(&mut self, at: At, began: WallTime, time: WallTime) {
+        let late = at.wall.since(time) > self.timing.review_latency.0;
+        if late && time >= began && self.standing.flag_for_review() {
+            let fact = Fact::new(Kind::ReviewRequired).transport(Transport::LongPoll);
+            self.fact(at, fact.reason("POLL_LATENCY").times(time, at.wall));
+        }
+    }
+}
+
+/// Events by number, ascending; those without a number of their own have the batch's. One that
+/// stands twice under a number of its own is one event.
+fn group(
+    events: Vec<ProviderEvent>,
+    batch: Option<u64>,
+    backfill: bool,
+    repeated: &mut usize,
+) -> (Vec<Unit<Payload>>, Vec<ProviderEvent>) {
+    let mut units: Vec<Unit<Payload>> = Vec::with_capacity(events.len());
+    let mut unnumbered = Vec::new();
+    let mut numbered = Vec::with_capacity(events.len());
+    for event in events {
+        match event.number.or(batch) {
+            Some(number) if number > 0 => numbered.push((number, event)),
+            _ => unnumbered.push(event),
+        }
+    }
+    numbered.sort_by_key(|(number, _)| *number);
+    for (number, event) in numbered {
+        let bytes = event.raw.len();
+        let hash = hash(&event);
+        match units.last_mut() {
+            Some(unit) if unit.number == number && repeats(unit, &event) => *repeated += 1,
+            Some(unit) if unit.number == number => {
+                unit.events += 1;
+                unit.bytes += bytes;
+                unit.hash = unit.hash.rotate_left(1) ^ hash;
+                unit.payload.events.push(event);
+            }
+            _ => units.push(Unit {
+                number,
+                events: 1,
+                bytes,
+                hash,
+                payload: Payload {
+                    events: SmallVec::from_iter([event]),
+                    backfill,
+                },
+            }),
+        }
+    }
+    (units, unnumbered)
+}
+
+fn repeats(unit: &Unit<Payload>, event: &ProviderEvent) -> bool {
+    let same = |known: &ProviderEvent| known.number == event.number && known.raw == event.raw;
+    event.number.is_some() && unit.payload.events.iter().any(same)
+}
+
+fn oldest(events: &[ProviderEvent]) -> Option<WallTime> {
+    events.iter().filter_map(|e| e.time).min()
+}

@@ -1,0 +1,123 @@
+//! What goes into the machine and what comes out of it.
+
+use crate::auth::{AccessToken, TokenProblem};
+use crate::domain::WallTime;
+use crate::journal::{AppendError, Commit, Committed};
+use crate::net::{
+    Frame, HandshakeFailure, HttpFailure, HttpRequest, HttpResponse, WebSocketRequest,
+};
+use crate::runtime::MonoTime;
+
+/// Names one connection; rises. Frames of an older one are dropped.
+pub type Generation = u64;
+
+/// Names one request; rises. An answer nobody waits for any more is dropped.
+pub type CallId = u64;
+
+/// The moment of an input, on both clocks.
+#[derive(Debug, Clone, Copy)]
+pub struct At {
+    /// For scheduling.
+    pub now: MonoTime,
+    /// For people.
+    pub wall: WallTime,
+}
+
+/// What happened outside.
+#[derive(Debug)]
+pub enum Input {
+    /// Begin.
+    Start,
+    /// The answer to [`Action::AskToken`].
+    Token(Result<AccessToken, TokenProblem>),
+    /// The credential has a new token, whoever asked for it.
+    TokenRenewed,
+    /// The answer to [`Action::Dial`].
+    Dialled {
+        /// Which connection.
+        generation: Generation,
+        /// Whether it stands.
+        result: Result<(), HandshakeFailure>,
+    },
+    /// A frame.
+    Frame {
+        /// Of which connection.
+        generation: Generation,
+        /// The frame.
+        frame: Frame,
+    },
+    /// A connection ended without a close frame.
+    Closed {
+        /// Which connection.
+        generation: Generation,
+        /// Why, unless it was an orderly end.
+        failure: Option<HttpFailure>,
+    },
+    /// The answer to [`Action::Call`].
+    Answer {
+        /// Which request.
+        call: CallId,
+        /// The answer.
+        result: Result<HttpResponse, HttpFailure>,
+    },
+    /// The answer to [`Action::Append`].
+    Appended(Result<Committed, AppendError>),
+    /// An operator wants a new connection.
+    ReconnectAsked,
+    /// The process ends.
+    Drain,
+}
+
+/// What to do outside.
+#[derive(Debug)]
+pub enum Action {
+    /// Ask the token source for a token; one question at a time.
+    AskToken,
+    /// Tell the token source that a token was not accepted.
+    RejectToken(u64),
+    /// Open a WebSocket.
+    Dial {
+        /// Its generation.
+        generation: Generation,
+        /// The handshake.
+        request: Box<WebSocketRequest>,
+    },
+    /// Send a frame.
+    Send {
+        /// On which connection.
+        generation: Generation,
+        /// The frame.
+        frame: Frame,
+    },
+    /// Close politely: send a close frame, then read until the peer's.
+    Close {
+        /// Which connection.
+        generation: Generation,
+        /// The close code.
+        code: u16,
+    },
+    /// Forget a connection, or a handshake under way, at once.
+    Drop {
+        /// Which.
+        generation: Generation,
+    },
+    /// Send a request.
+    Call {
+        /// Its name.
+        call: CallId,
+        /// The request.
+        request: Box<HttpRequest>,
+    },
+    /// Forget a request under way.
+    Cancel {
+        /// Which.
+        call: CallId,
+    },
+    /// Append to the journal; one append at a time.
+    Append(Commit),
+    /// Post [`super::Machine::status`] on the board.
+    Post,
+}
+
+/// What to do, in order.
+pub type Actions = Vec<Action>;

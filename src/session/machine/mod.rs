@@ -1,0 +1,348 @@
+//! The session as a pure machine: moments, frames, answers and tokens go in, actions come out. No
+//! socket, no clock, no task; chance comes from a seeded source given at construction.
+//!
+//! `Idle → Probing → AwaitingToken → Handshaking → Subscribing → Live`, with long polling where the
+//! network lets no WebSocket through, `Waiting` between attempts, `Suspended` where a person is
+//! needed. A successor may be on its way beside a connection that works (make before break).
+
+mod catch_up;
+mod connect;
+mod draft;
+mod drain;
+mod facts;
+mod failback;
+mod gaps;
+mod ingest;
+mod io;
+mod link_down;
+mod live_poll;
+mod live_ws;
+mod outbox;
+mod outcome;
+mod poll_trouble;
+mod recovered;
+mod recovery;
+mod refused;
+mod renumbering;
+mod requests;
+mod sift;
+mod socket;
+mod state;
+mod status;
+#[cfg(test)]
+mod tests;
+mod timeouts;
+mod tokens;
+mod windows;
+mod ws_ending;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use io::{Action, Actions, At, CallId, Generation, Input};
+pub use recovered::Recovered;
+pub use state::StateName;
+
+use crate::connectors::{Connector, Identity, Opaque, Transport};
+use crate::domain::{SessionName, WallTime};
+use crate::runtime::{Backoff, MonoTime, Rng};
+use crate::session::ordering::{Ordering, Overlap, Position, RecentIds};
+use crate::session::{SessionStats, TimingConfig, TransportChoice};
+use catch_up::CatchUp;
+use facts::Facts;
+use gaps::Gap;
+use ingest::Payload;
+use outbox::{Outbox, Written};
+use renumbering::Renumbering;
+use state::{Next, State, Successor};
+use status::Standing;
+use tokens::TokenDesk;
+use windows::Coverage;
+
+/// What a machine is made of.
+#[derive(Debug)]
+pub struct MachineParts {
+    /// The session's name.
+    pub session: SessionName,
+    /// Resource name of its journal, for its status.
+    pub journal: String,
+    /// Where its state stands in the journal, e.g. `sessions/cc/`.
+    pub prefix: String,
+    /// The platform's dialect.
+    pub connector: Arc<dyn Connector>,
+    /// Which transports may be used.
+    pub transport: TransportChoice,
+    /// Deadlines and intervals.
+    pub timing: TimingConfig,
+    /// A source of chance for this session alone.
+    pub rng: Rng,
+    /// Where it counts.
+    pub stats: Arc<SessionStats>,
+    /// What was committed before.
+    pub recovered: Recovered,
+    /// Hashes of the journal's recent ids, for platforms that name their events.
+    pub recent_ids: Vec<u64>,
+}
+
+/// One session.
+#[derive(Debug)]
+pub struct Machine {
+    session: SessionName,
+    prefix: String,
+    connector: Arc<dyn Connector>,
+    choice: TransportChoice,
+    timing: TimingConfig,
+    rng: Rng,
+    stats: Arc<SessionStats>,
+
+    state: State,
+    successor: Successor,
+    failback_pause: Duration,
+    retiring: Vec<(Generation, MonoTime)>,
+    last_generation: Generation,
+    last_call: CallId,
+    tokens: TokenDesk,
+    backoff: Backoff,
+    up: Option<Up>,
+    last_transport: Option<Transport>,
+    unconfirmed: u32,
+    unreadable: u32,
+
+    ordering: Option<Ordering<Payload>>,
+    opaque: Option<Opaque>,
+    ids: RecentIds,
+    overlap: Overlap,
+    gaps: Vec<Gap>,
+    renumbering: Renumbering,
+    unclear_renumberings: u32,
+    holes_at: Option<MonoTime>,
+    catch_up: CatchUp,
+    coverage: Coverage,
+    outbox: Outbox,
+    position_moved: bool,
+    missing_moved: bool,
+    facts: Facts,
+    standing: Standing,
+}
+
+/// A subscription that stands.
+#[derive(Debug)]
+struct Up {
+    transport: Transport,
+    confirmed_at: MonoTime,
+    /// The back-off and the refusals as they were before the confirmation.
+    backoff_before: Backoff,
+    strikes_before: u32,
+}
+
+impl Machine {
+    /// A session that has not begun.
+    #[must_use]
+    pub fn new(parts: MachineParts, at: At) -> Self {
+        let timing = parts.timing;
+        let recovered = parts.recovered;
+        let ordering = match parts.connector.capabilities().identity {
+            Identity::Numbers(rule) => Some(Ordering::new(rule, recovered.position)),
+            Identity::Ids | Identity::Neither => None,
+        };
+        let facts = Facts::new(
+            &parts.session,
+            parts.connector.source(),
+            &parts.rng,
+            at.wall,
+        );
+        let standing = Standing::new(&parts.session, parts.journal, &*parts.connector);
+        Self {
+            backoff: Backoff::new(timing.backoff.base.0, timing.backoff.cap.0),
+            failback_pause: timing.failback_interval.0,
+            ids: RecentIds::seeded(at.now, parts.recent_ids),
+            coverage: Coverage::new(recovered.covered_until),
+            opaque: recovered.opaque,
+            gaps: recovered.gaps,
+            session: parts.session,
+            prefix: parts.prefix,
+            connector: parts.connector,
+            choice: parts.transport,
+            rng: parts.rng,
+            stats: parts.stats,
+            timing,
+            ordering,
+            facts,
+            standing,
+            state: State::Idle,
+            successor: Successor::None,
+            retiring: Vec::new(),
+            last_generation: 0,
+            last_call: 0,
+            holes_at: None,
+            renumbering: Renumbering::Unsuspected,
+            unclear_renumberings: 0,
+            tokens: TokenDesk::default(),
+            up: None,
+            last_transport: None,
+            unconfirmed: 0,
+            unreadable: 0,
+            overlap: Overlap::default(),
+            catch_up: CatchUp::default(),
+            outbox: Outbox::default(),
+            position_moved: false,
+            missing_moved: false,
+        }
+    }
+
+    /// Takes one input.
+    pub fn handle(&mut self, at: At, input: Input, out: &mut Actions) {
+        if matches!(self.state, State::Draining { .. } | State::Ended) {
+            self.handle_draining(at, input, out);
+        } else {
+            self.take(at, input, out);
+        }
+        self.finish(at, out);
+    }
+
+    fn take(&mut self, at: At, input: Input, out: &mut Actions) {
+        match input {
+            Input::Start => {
+                if matches!(self.state, State::Idle) {
+                    self.begin(at, Next::Negotiate, out);
+                }
+            }
+            Input::Token(result) => self.token_came(at, result, out),
+            Input::TokenRenewed => self.token_renewed(at, out),
+            Input::Dialled { generation, result } => self.dialled(at, generation, result, out),
+            Input::Frame { generation, frame } => self.frame_came(at, generation, frame, out),
+            Input::Closed {
+                generation,
+                failure,
+            } => {
+                self.socket_ended(at, generation, None, failure, out);
+            }
+            Input::Answer { call, result } => self.answer_came(at, call, result, out),
+            Input::Appended(result) => self.appended(at, result, out),
+            Input::ReconnectAsked => self.reconnect_asked(at, out),
+            Input::Drain => self.drain(at, out),
+        }
+    }
+
+    /// Whether frames should be read: not while so much waits for the journal (U41). While
+    /// draining, the peer's close frame is still waited for.
+    #[must_use]
+    pub fn wants_frames(&self) -> bool {
+        match self.state {
+            State::Draining { .. } => true,
+            State::Ended => false,
+            _ => !self.outbox.is_full() && !self.outbox.is_stuck(),
+        }
+    }
+
+    /// Where the session stands.
+    #[must_use]
+    pub fn state(&self) -> StateName {
+        self.state.name()
+    }
+
+    /// Takes the journal's answer to an append.
+    fn appended(
+        &mut self,
+        at: At,
+        result: Result<crate::journal::Committed, crate::journal::AppendError>,
+        out: &mut Actions,
+    ) {
+        match self.outbox.written(at, result) {
+            Written::Durable(gaps) => {
+                self.standing.has_space(true);
+                self.gaps_numbered(&gaps);
+                self.settle_gaps(at);
+                self.recovery_next(at, out);
+                self.poll_after_commit(at, out);
+            }
+            Written::Later => self.standing.has_space(false),
+            Written::TooLarge(index) => {
+                let shrunk = self.outbox.refused_event(index).and_then(|event| {
+                    let size = event.raw_data.len();
+                    draft::shrink(event).then_some((event.provider_sequence, size))
+                });
+                match shrunk {
+                    Some((number, size)) => {
+                        self.told_oversize(at, number, size);
+                        self.outbox.resend(out);
+                    }
+                    // Not an event of the platform: nothing to leave out.
+                    None => self.stop_ingest(at, "JOURNAL_REFUSES", out),
+                }
+            }
+            Written::Refused => self.stop_ingest(at, "JOURNAL_READ_ONLY", out),
+            Written::Unexpected => tracing::debug!("Answer of the journal without an append"),
+        }
+    }
+
+    /// What every input ends with: commit what gathered, post what changed.
+    fn finish(&mut self, at: At, out: &mut Actions) {
+        self.flush(out);
+        if self.standing.is_news(at.wall, self.state.name()) {
+            out.push(Action::Post);
+        }
+    }
+
+    /// Sends what gathered, with the position it leads to, unless an append is under way.
+    fn flush(&mut self, out: &mut Actions) {
+        if self.outbox.is_in_flight() {
+            return;
+        }
+        if let Some(ordering) = &self.ordering
+            && std::mem::take(&mut self.missing_moved)
+        {
+            let value = recovered::missing_value(&ordering.position().missing);
+            self.outbox
+                .set(recovered::MISSING.to_owned(), Some(value), None);
+        }
+        if std::mem::take(&mut self.position_moved) {
+            let start = Position::default();
+            let position = self.ordering.as_ref().map_or(&start, Ordering::position);
+            let value = recovered::position_value(position, self.opaque.as_ref());
+            self.outbox
+                .set(recovered::POSITION.to_owned(), Some(value), None);
+        }
+        self.outbox.flush(&self.prefix, out);
+    }
+
+    /// Whether everything that was received is journaled (what is held behind a hole aside).
+    fn is_durable(&self) -> bool {
+        self.outbox.is_empty() && !self.position_moved
+    }
+
+    fn enter(&mut self, state: State) {
+        tracing::debug!(
+            session = %self.session,
+            from = ?self.state.name(),
+            to = ?state.name(),
+            "Session state"
+        );
+        self.state = state;
+    }
+
+    fn next_generation(&mut self) -> Generation {
+        self.last_generation += 1;
+        self.last_generation
+    }
+
+    fn next_call(&mut self) -> CallId {
+        self.last_call += 1;
+        self.stats.request();
+        self.last_call
+    }
+
+    /// A delay near `base`, so that many sessions do not come back together (U34).
+    fn jittered(&self, base: Duration) -> Duration {
+        base.mul_f64(0.5 + 0.5 * self.rng.unit())
+    }
+
+    /// A delay of at least `least`, for what was asked of us.
+    fn spread(&self, least: Duration) -> Duration {
+        least.mul_f64(1.0 + 0.1 * self.rng.unit())
+    }
+
+    fn wall_of_life(&self) -> Option<WallTime> {
+        self.standing.last_receive
+    }
+}

@@ -1,0 +1,173 @@
+//! [`Outbox`]: one append in flight, everything else gathers behind it and becomes the next commit.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::io::{Action, Actions, At};
+use crate::domain::Sequence;
+use crate::journal::{AppendError, Commit, Committed, StateDelta};
+use crate::proto::v1;
+use crate::runtime::MonoTime;
+
+/// More than this is not read ahead of the journal (U41).
+const MOST_EVENTS: usize = 10_000;
+const MOST_BYTES: usize = 16 << 20;
+
+const SHORTEST_RETRY: Duration = Duration::from_millis(100);
+
+/// What waits to be journaled, and what is on its way.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    events: Vec<v1::Event>,
+    bytes: usize,
+    state: BTreeMap<String, (Option<Bytes>, Option<usize>)>,
+    gaps: Vec<(String, usize)>,
+    in_flight: Option<InFlight>,
+    given_up: bool,
+}
+
+#[derive(Debug)]
+struct InFlight {
+    commit: Commit,
+    gaps: Vec<(String, usize)>,
+    retry_at: Option<MonoTime>,
+}
+
+/// What an answer of the journal means.
+#[derive(Debug)]
+pub(super) enum Written {
+    /// Durable: these gaps now have sequences.
+    Durable(Vec<(String, Sequence)>),
+    /// No space: the same commit is tried again later.
+    Later,
+    /// This event (its index) is too large.
+    TooLarge(usize),
+    /// The journal takes nothing any more.
+    Refused,
+    /// Nothing was on its way.
+    Unexpected,
+}
+
+impl Outbox {
+    /// Adds an event and returns its index in the coming commit.
+    pub(super) fn push(&mut self, event: v1::Event) -> usize {
+        // What an event's other fields weigh hardly varies.
+        const ATTRIBUTES: usize = 256;
+        self.bytes += event.raw_data.len() + ATTRIBUTES;
+        self.events.push(event);
+        self.events.len() - 1
+    }
+
+    /// Sets state that becomes true together with the events gathered so far.
+    pub(super) fn set(&mut self, key: String, value: Option<Bytes>, event: Option<usize>) {
+        self.state.insert(key, (value, event));
+    }
+
+    /// Asks to be told the sequence of the event at `index`, which opened a gap.
+    pub(super) fn await_gap(&mut self, key: String, index: usize) {
+        self.gaps.push((key, index));
+    }
+
+    /// The journal takes nothing any more.
+    pub(super) fn give_up(&mut self) {
+        self.given_up = true;
+    }
+
+    /// Whether nothing will ever be written again.
+    pub(super) fn has_given_up(&self) -> bool {
+        self.given_up
+    }
+
+    /// Whether everything is durable.
+    pub(super) fn is_empty(&self) -> bool {
+        self.in_flight.is_none() && self.events.is_empty() && self.state.is_empty()
+    }
+
+    /// Whether an append waits for space.
+    pub(super) fn is_stuck(&self) -> bool {
+        self.in_flight
+            .as_ref()
+            .is_some_and(|f| f.retry_at.is_some())
+    }
+
+    /// Whether so much waits that nothing more should be read.
+    pub(super) fn is_full(&self) -> bool {
+        self.events.len() >= MOST_EVENTS || self.bytes >= MOST_BYTES
+    }
+
+    /// Whether an append is under way, or waits for space.
+    pub(super) fn is_in_flight(&self) -> bool {
+        self.in_flight.is_some()
+    }
+
+    /// Sends what has gathered, if anything has and nothing is under way.
+    pub(super) fn flush(&mut self, prefix: &str, out: &mut Actions) {
+        if self.in_flight.is_some()
+            || self.given_up
+            || (self.events.is_empty() && self.state.is_empty())
+        {
+            return;
+        }
+        let state = std::mem::take(&mut self.state);
+        let state = state.into_iter().map(|(key, (value, event))| StateDelta {
+            key: format!("{prefix}{key}"),
+            value,
+            event,
+        });
+        let commit = Commit {
+            events: std::mem::take(&mut self.events),
+            state: state.collect(),
+        };
+        self.bytes = 0;
+        out.push(Action::Append(commit.clone()));
+        self.in_flight = Some(InFlight {
+            commit,
+            gaps: std::mem::take(&mut self.gaps),
+            retry_at: None,
+        });
+    }
+
+    /// Takes the journal's answer.
+    pub(super) fn written(&mut self, at: At, result: Result<Committed, AppendError>) -> Written {
+        let Some(mut in_flight) = self.in_flight.take() else {
+            return Written::Unexpected;
+        };
+        let written = match result {
+            Ok(committed) => {
+                let gaps = in_flight.gaps.drain(..);
+                let gaps = gaps.map(|(key, index)| (key, committed.first.plus(index as u64)));
+                return Written::Durable(gaps.collect());
+            }
+            Err(AppendError::NoSpace { retry_after }) => {
+                // A delay of nothing would be a hot loop.
+                let delay = retry_after.max(SHORTEST_RETRY);
+                in_flight.retry_at = Some(at.now + delay);
+                Written::Later
+            }
+            Err(AppendError::TooLarge { index, .. }) => Written::TooLarge(index),
+            Err(_) => Written::Refused,
+        };
+        self.in_flight = Some(in_flight);
+        written
+    }
+
+    /// The event at `index` of the commit that was refused, to be made smaller.
+    pub(super) fn refused_event(&mut self, index: usize) -> Option<&mut v1::Event> {
+        self.in_flight.as_mut()?.commit.events.get_mut(index)
+    }
+
+    /// Sends the refused commit again.
+    pub(super) fn resend(&mut self, out: &mut Actions) {
+        if let Some(in_flight) = &mut self.in_flight {
+            in_flight.retry_at = None;
+            out.push(Action::Append(in_flight.commit.clone()));
+        }
+    }
+
+    /// When [`Outbox::resend`] is due.
+    pub(super) fn retry_at(&self) -> Option<MonoTime> {
+        self.in_flight.as_ref()?.retry_at
+    }
+}

@@ -1,0 +1,120 @@
+//! What a failed probe, handshake or set-up leads to (U1, U3, U12).
+
+use super::io::{Actions, At};
+use super::outcome::{Path, handshake_word, path_of, retry_after};
+use super::state::Role;
+use super::tokens::{REFUSED_TWICE, Strike};
+use super::{Machine, Next};
+use crate::connectors::Verdict;
+use crate::net::HandshakeFailure;
+
+impl Machine {
+    pub(super) fn probe_failed(
+        &mut self,
+        at: At,
+        role: Role,
+        failure: &HandshakeFailure,
+        out: &mut Actions,
+    ) {
+        match (path_of(failure), role, failure) {
+            (Path::Unproven, ..) => self.ask_for_attempt(role, out),
+            (Path::Throttled, Role::Primary, HandshakeFailure::Status { headers, .. }) => {
+                let delay = retry_after(headers, at.wall);
+                self.wait(at, delay, Next::Negotiate, "THROTTLED", out);
+            }
+            (Path::Throttled | Path::Blocked, ..) => {
+                self.no_websocket(at, role, &handshake_word(failure), out);
+            }
+        }
+    }
+
+    pub(super) fn handshake_failed(
+        &mut self,
+        at: At,
+        role: Role,
+        token: u64,
+        failure: HandshakeFailure,
+        out: &mut Actions,
+    ) {
+        let word = handshake_word(&failure);
+        match failure {
+            HandshakeFailure::Status {
+                status, headers, ..
+            } => {
+                let polls = self.transports().1;
+                match self.verdict(status) {
+                    verdict @ (Verdict::Unauthorized | Verdict::Throttled | Verdict::Gone) => {
+                        self.attempt_refused(at, role, verdict, token, &word, &headers, out);
+                    }
+                    // A proxy may forbid what the platform allows: polling tells them apart.
+                    Verdict::Forbidden if role == Role::Primary && !polls => {
+                        self.suspend(at, "PERMISSION_DENIED", out);
+                    }
+                    Verdict::Forbidden | Verdict::Interrupted | Verdict::Unavailable => {
+                        self.no_websocket(at, role, &word, out);
+                    }
+                }
+            }
+            _ => self.no_websocket(at, role, &word, out),
+        }
+    }
+
+    /// The platform refused an attempt with a status.
+    #[expect(clippy::too_many_arguments, reason = "a refusal is all of these")]
+    pub(super) fn attempt_refused(
+        &mut self,
+        at: At,
+        role: Role,
+        verdict: Verdict,
+        token: u64,
+        word: &str,
+        headers: &http::HeaderMap,
+        out: &mut Actions,
+    ) {
+        match (verdict, role) {
+            (Verdict::Unauthorized, _) => match (self.strike(token, out), role) {
+                (Strike::Again, _) => self.ask_for_attempt(role, out),
+                (Strike::Out, Role::Primary) => {
+                    self.suspend(at, REFUSED_TWICE, out);
+                }
+                (Strike::Out, Role::Failback | Role::Planned) => self.successor_failed(at, role),
+            },
+            (_, Role::Failback | Role::Planned) => self.successor_failed(at, role),
+            (Verdict::Forbidden, Role::Primary) => self.suspend(at, "PERMISSION_DENIED", out),
+            (Verdict::Throttled, Role::Primary) => {
+                let delay = retry_after(headers, at.wall);
+                self.wait(at, delay, Next::Dial, "THROTTLED", out);
+            }
+            (Verdict::Interrupted | Verdict::Unavailable | Verdict::Gone, Role::Primary) => {
+                self.back_off(at, Next::Dial, word, out);
+            }
+        }
+    }
+
+    /// No WebSocket gets through: long polling at once (U3), else a back-off.
+    pub(super) fn no_websocket(&mut self, at: At, role: Role, reason: &str, out: &mut Actions) {
+        match role {
+            Role::Failback | Role::Planned => self.successor_failed(at, role),
+            Role::Primary if self.transports().1 => {
+                self.standing.set_reason(reason);
+                self.begin_polling(out);
+            }
+            Role::Primary => self.back_off(at, Next::Negotiate, reason, out),
+        }
+    }
+
+    /// An attempt failed otherwise.
+    pub(super) fn attempt_failed(&mut self, at: At, role: Role, reason: &str, out: &mut Actions) {
+        match role {
+            Role::Failback | Role::Planned => self.successor_failed(at, role),
+            Role::Primary => self.back_off(at, Next::Negotiate, reason, out),
+        }
+    }
+
+    pub(super) fn address_refused(&mut self, at: At, role: Role, out: &mut Actions) {
+        match role {
+            Role::Failback | Role::Planned => self.successor_failed(at, role),
+            Role::Primary => self.suspend(at, "ADDRESS_REFUSED", out),
+        }
+    }
+}

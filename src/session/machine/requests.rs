@@ -1,0 +1,106 @@
+//! Attempts by their role, and requests with the bounds that the dialect does not know.
+
+use super::Machine;
+use super::io::{Action, Actions, CallId, Generation};
+use super::state::{Attempt, Role, State, Successor, limits};
+use crate::connectors::{Call, Handshake, Resume, Verdict};
+use crate::net::{HttpRequest, WebSocketRequest};
+
+impl Machine {
+    // Attempts live in the state or beside it, by their role.
+
+    pub(super) fn set_attempt(&mut self, attempt: Attempt) {
+        match attempt.role {
+            Role::Primary => self.enter(State::Connecting(attempt)),
+            Role::Failback | Role::Planned => self.successor = Successor::Trying(attempt),
+        }
+    }
+
+    pub(super) fn take_attempt(&mut self, role: Role) -> Option<Attempt> {
+        match (role, &self.state, &self.successor) {
+            (Role::Primary, State::Connecting(_), _) => {
+                match std::mem::replace(&mut self.state, State::Idle) {
+                    State::Connecting(attempt) => Some(attempt),
+                    other => {
+                        self.state = other;
+                        None
+                    }
+                }
+            }
+            (Role::Failback | Role::Planned, _, Successor::Trying(a)) if a.role == role => {
+                match std::mem::replace(&mut self.successor, Successor::None) {
+                    Successor::Trying(attempt) => Some(attempt),
+                    Successor::None | Successor::Due { .. } => None,
+                }
+            }
+            _ => None,
+        }
+    }
+
+    pub(super) fn role_of(&self, generation: Generation) -> Option<Role> {
+        match (&self.state, &self.successor) {
+            (State::Connecting(a), _) if a.generation == generation => Some(Role::Primary),
+            (_, Successor::Trying(a)) if a.generation == generation => Some(a.role),
+            _ => None,
+        }
+    }
+
+    // Requests, with the bounds that the dialect does not know.
+
+    pub(super) fn verdict(&self, status: http::StatusCode) -> Verdict {
+        let own = self.connector.verdict(status);
+        own.unwrap_or_else(|| super::outcome::verdict(status))
+    }
+
+    /// Sends a request; `None` when its address is not allowed (U42).
+    pub(super) fn call(
+        &mut self,
+        call: Call,
+        timeout: std::time::Duration,
+        out: &mut Actions,
+    ) -> Option<CallId> {
+        if let Err(error) = self.connector.addresses().check(&call.url) {
+            tracing::error!(session = %self.session, %error, "Address refused");
+            return None;
+        }
+        let request = Box::new(HttpRequest {
+            method: call.method,
+            url: call.url,
+            headers: call.headers,
+            body: call.body,
+            timeout,
+            max_body: limits::MESSAGE,
+        });
+        let call = self.next_call();
+        out.push(Action::Call { call, request });
+        Some(call)
+    }
+
+    pub(super) fn dial(&mut self, handshake: Handshake, out: &mut Actions) -> Option<Generation> {
+        if let Err(error) = self.connector.addresses().check(&handshake.url) {
+            tracing::error!(session = %self.session, %error, "Address refused");
+            return None;
+        }
+        self.stats.handshake();
+        let generation = self.next_generation();
+        let request = Box::new(WebSocketRequest {
+            url: handshake.url,
+            headers: handshake.headers,
+            timeout: self.timing.probe_timeout.0,
+            max_message: limits::MESSAGE,
+        });
+        out.push(Action::Dial {
+            generation,
+            request,
+        });
+        Some(generation)
+    }
+
+    /// Where a new connection goes on: the position, for held events may be lost with a crash (U17).
+    pub(super) fn resume(&self) -> Resume<'_> {
+        Resume {
+            after: self.ordering.as_ref().map_or(0, |o| o.position().cursor),
+            opaque: self.opaque.as_ref(),
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! [`SessionStats`]: what happened in a session since the process started. Each operational event
+//! is one method that counts and logs together.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+macro_rules! counters {
+    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {
+        /// Counters of one session. Shared by its driver and whoever shows them.
+        #[derive(Debug, Default)]
+        pub struct SessionStats {
+            $($name: AtomicU64,)+
+        }
+
+        /// The counters at one moment.
+        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+        pub struct StatsSnapshot {
+            $($(#[$doc])* pub $name: u64,)+
+        }
+
+        impl SessionStats {
+            /// All counters, as of now.
+            #[must_use]
+            pub fn snapshot(&self) -> StatsSnapshot {
+                StatsSnapshot { $($name: self.$name.load(Relaxed),)+ }
+            }
+        }
+    };
+}
+
+counters! {
+    /// Events of the platform handed to the journal.
+    events,
+    /// Repeated events dropped.
+    duplicates,
+    /// Gaps suspected.
+    gaps,
+    /// Gaps of which every event was fetched.
+    gaps_closed,
+    /// Gaps that stay.
+    gaps_confirmed,
+    /// Events fetched from the platform's history, or late for their gap.
+    backfilled,
+    /// Connections made after one was lost.
+    reconnects,
+    /// Changes between WebSocket and long polling.
+    transport_changes,
+    /// Events that could not be read and were kept raw.
+    malformed,
+    /// Frames and bodies that were no batch and were discarded.
+    unreadable,
+    /// Events too large for the journal.
+    oversize,
+    /// Requests sent: polls, history, setup.
+    requests,
+    /// Handshakes tried, probes included.
+    handshakes,
+    /// Times the platform's numbering began anew.
+    restarts,
+}
+
+impl SessionStats {
+    pub(super) fn event(&self, backfilled: bool, malformed: bool) {
+        self.events.fetch_add(1, Relaxed);
+        self.backfilled.fetch_add(backfilled.into(), Relaxed);
+        self.malformed.fetch_add(malformed.into(), Relaxed);
+    }
+
+    pub(super) fn duplicate(&self, events: usize) {
+        self.duplicates.fetch_add(events as u64, Relaxed);
+    }
+
+    pub(super) fn gap_suspected(&self, session: &str, reason: &str) {
+        self.gaps.fetch_add(1, Relaxed);
+        tracing::warn!(session, reason, "Gap suspected");
+    }
+
+    pub(super) fn gap_closed(&self, session: &str) {
+        self.gaps_closed.fetch_add(1, Relaxed);
+        tracing::info!(session, "Gap closed");
+    }
+
+    pub(super) fn gap_confirmed(&self, session: &str, reason: &str) {
+        self.gaps_confirmed.fetch_add(1, Relaxed);
+        tracing::error!(session, reason, "Gap confirmed");
+    }
+
+    pub(super) fn connected(&self, session: &str, transport: &str, again: bool) {
+        self.reconnects.fetch_add(again.into(), Relaxed);
+        tracing::info!(session, transport, "Session connected");
+    }
+
+    pub(super) fn disconnected(&self, session: &str, reason: &str) {
+        tracing::warn!(session, reason, "Session disconnected");
+    }
+
+    pub(super) fn transport_changed(&self, session: &str, transport: &str) {
+        self.transport_changes.fetch_add(1, Relaxed);
+        tracing::info!(session, transport, "Transport changed");
+    }
+
+    pub(super) fn suspended(&self, session: &str, reason: &str) {
+        tracing::error!(session, reason, "Session suspended");
+    }
+
+    pub(super) fn unreadable(&self, session: &str, error: &(dyn std::error::Error + 'static)) {
+        self.unreadable.fetch_add(1, Relaxed);
+        tracing::warn!(session, error, "Answer discarded");
+    }
+
+    pub(super) fn oversize(&self, session: &str, size: usize) {
+        self.oversize.fetch_add(1, Relaxed);
+        tracing::error!(session, size, "Event exceeds what the journal takes");
+    }
+
+    pub(super) fn request(&self) {
+        self.requests.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn handshake(&self) {
+        self.handshakes.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn numbering_began_anew(&self, session: &str) {
+        self.restarts.fetch_add(1, Relaxed);
+        tracing::error!(session, "The platform's numbering began anew");
+    }
+}

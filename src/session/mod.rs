@@ -1,0 +1,22 @@
+//! One live upstream: the engine that owns its connections, its order and its gaps.
+//!
+//! [`machine`] decides, [`ordering`] orders, the driver does what it is told. The journal stands
+//! between a session and its readers: what is not durable is not seen.
+
+mod config;
+mod driver;
+mod error;
+pub mod machine;
+mod metrics;
+pub mod ordering;
+mod socket;
+mod status;
+mod supervisor;
+#[cfg(test)]
+mod tests;
+
+pub use config::{BackoffConfig, SessionConfig, TimingConfig, TransportChoice};
+pub use error::{DriverError, StartError, StateError};
+pub use metrics::{SessionStats, StatsSnapshot};
+pub use status::{BoardSlot, Post, SessionBoard};
+pub use supervisor::{SessionParts, Supervisor, SupervisorParts};
