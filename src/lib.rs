@@ -46,6 +46,8 @@
 pub mod auth;
 pub mod connectors;
 pub mod domain;
+pub mod feed;
+pub mod grpc;
 pub mod journal;
 pub mod net;
 pub mod proto;

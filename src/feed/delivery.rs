@@ -1,0 +1,139 @@
+//! What a subscriber is sent: responses as stored bytes, and notices about the delivery.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::domain::{Epoch, JournalName, Sequence, WallTime};
+use crate::journal::ViewedElement;
+
+/// One response.
+#[derive(Debug)]
+pub struct Delivery {
+    /// What matched, ascending.
+    pub elements: Elements,
+    /// Everything up to here was delivered, did not match, or is named by a gap.
+    pub through: Sequence,
+    /// The durable end when this was made.
+    pub latest: Sequence,
+    /// News about the delivery itself.
+    pub notice: Option<Notice>,
+}
+
+/// Encoded events; shares the stored bytes.
+#[derive(Debug)]
+pub enum Elements {
+    /// Elements as they are stored.
+    Stored(Vec<Bytes>),
+    /// Elements in a view that leaves something out.
+    Viewed(Vec<ViewedElement>),
+}
+
+impl Elements {
+    /// How many events these are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        match self {
+            Self::Stored(elements) => elements.len(),
+            Self::Viewed(elements) => elements.len(),
+        }
+    }
+
+    /// Bytes that [`Elements::write`] will write.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Stored(elements) => elements.iter().map(Bytes::len).sum(),
+            Self::Viewed(elements) => elements.iter().map(ViewedElement::len).sum(),
+        }
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.count() == 0
+    }
+
+    /// Appends all of them.
+    pub fn write(&self, out: &mut impl bytes::BufMut) {
+        match self {
+            Self::Stored(elements) => elements.iter().for_each(|e| out.put_slice(e)),
+            Self::Viewed(elements) => elements.iter().for_each(|e| e.write(out)),
+        }
+    }
+}
+
+/// A fact about this delivery; never stored, never replayed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// The first response.
+    Opened(Box<Opened>),
+    /// From here on, events are delivered as they become durable.
+    CaughtUp,
+    /// The reader was too slow for the live path and reads from disk; nothing is lost.
+    FellBehind,
+    /// A run that will not be delivered.
+    Gap(Box<Gap>),
+    /// The last response of a stream that ends as planned.
+    Closing(Closing),
+}
+
+/// What a stream is, told before any event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opened {
+    /// The journal.
+    pub journal: JournalName,
+    /// Its incarnation.
+    pub epoch: Epoch,
+    /// First sequence that can be read.
+    pub earliest: Sequence,
+    /// Last durable sequence.
+    pub latest: Sequence,
+    /// Delivery begins after this.
+    pub start: Sequence,
+    /// The stream's number among the subscribers of this process.
+    pub subscriber: u64,
+    /// No silence is longer than this.
+    pub heartbeat: Duration,
+    /// When the stream will be ended.
+    pub max_age: Duration,
+}
+
+/// A run that will not be delivered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gap {
+    /// Why.
+    pub cause: Cause,
+    /// First and last sequence, inclusive; none where the epoch changed.
+    pub range: Option<(Sequence, Sequence)>,
+    /// Lower bound of the times of the run, where known.
+    pub start_time: Option<WallTime>,
+    /// Upper bound, where known.
+    pub end_time: Option<WallTime>,
+    /// The epoch of the position, where that is the cause.
+    pub previous_epoch: Option<String>,
+}
+
+/// Why a run will not be delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// Deleted by retention.
+    Trimmed,
+    /// Erased on request.
+    Erased,
+    /// Failed its checksum.
+    Corrupted,
+    /// The position belongs to another epoch.
+    EpochChanged,
+}
+
+/// Why a stream ends as planned, and when to come back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Closing {
+    /// The requested end was reached.
+    EndReached,
+    /// The process is about to end.
+    Draining(Duration),
+    /// The stream reached its planned age.
+    MaxAge(Duration),
+}

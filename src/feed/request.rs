@@ -1,0 +1,133 @@
+//! What a reader asks for, in checked values. Pure.
+
+use std::time::Duration;
+
+use super::filter::Filter;
+use super::keys::Keys;
+use super::shard::Shard;
+use crate::domain::{Sequence, WallTime};
+use crate::journal::{Entry, View};
+
+/// A subscription as it was asked for.
+#[derive(Debug, Clone)]
+pub struct SubscribePlan {
+    /// Where to begin.
+    pub start: Start,
+    /// What to do when the start, or what follows it, cannot be served.
+    pub policy: Policy,
+    /// Where to end; `None` never ends.
+    pub end: Option<End>,
+    /// Which events.
+    pub selection: Selection,
+    /// What of each event.
+    pub view: View,
+    /// How much at once.
+    pub batching: Batching,
+    /// Longest silence that the caller wishes for.
+    pub heartbeat: Option<Duration>,
+    /// Pace of catching up in events per second; zero has no limit.
+    pub replay_rate: u32,
+    /// What the caller calls itself.
+    pub client_id: String,
+}
+
+/// One bounded read as it was asked for.
+#[derive(Debug, Clone)]
+pub struct ReadPlan {
+    /// Where to begin.
+    pub start: Start,
+    /// What to do when the start, or what follows it, cannot be served.
+    pub policy: Policy,
+    /// Which events.
+    pub selection: Selection,
+    /// What of each event.
+    pub view: View,
+    /// How much at once; `linger` has no meaning here.
+    pub batching: Batching,
+    /// How long to wait for a first event.
+    pub wait: Duration,
+}
+
+/// Where to begin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Start {
+    /// After a position.
+    After(AskedPosition),
+    /// With the first event recorded at this time or later.
+    FromTime(WallTime),
+    /// With the first event there is.
+    Earliest,
+    /// With the next event to come.
+    Latest,
+    /// This many events before the end.
+    Last(u64),
+}
+
+/// A position as a caller sent it: its epoch may be any text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AskedPosition {
+    /// The epoch as it was sent; compared for equality only.
+    pub epoch: String,
+    /// The last sequence that lies behind the position.
+    pub sequence: Sequence,
+}
+
+/// What to do when something asked for cannot be served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Policy {
+    /// End with an error.
+    #[default]
+    Fail,
+    /// Report a gap and continue with the earliest event there is.
+    ResumeAtEarliest,
+    /// Report a gap and continue with events recorded from now on.
+    ResumeAtLatest,
+}
+
+/// Where a stream ends well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// With this event.
+    At(AskedPosition),
+    /// With the last event recorded at this time or before.
+    Time(WallTime),
+    /// At the live edge.
+    CaughtUp,
+}
+
+/// Bounds on one response; zero takes the default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Batching {
+    /// Events.
+    pub max_events: u32,
+    /// Bytes. A single event that is larger is sent alone.
+    pub max_bytes: u32,
+    /// How long to wait for a fuller response at the live edge.
+    pub linger: Duration,
+}
+
+/// Which events a reader wants.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// By their attributes.
+    pub filter: Filter,
+    /// By the hash of their key.
+    pub shard: Option<Shard>,
+}
+
+impl Selection {
+    /// Whether it wants every event, so that no keys need to be looked at.
+    #[must_use]
+    pub(super) fn is_everything(&self) -> bool {
+        self.shard.is_none() && self.filter.is_everything()
+    }
+
+    /// Whether it wants this event.
+    #[must_use]
+    pub(super) fn wants(&self, keys: &Keys, entry: &Entry) -> bool {
+        self.filter.matches(keys, entry)
+            && self
+                .shard
+                .is_none_or(|shard| keys.session_fact || shard.holds(keys, entry))
+    }
+}

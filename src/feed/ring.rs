@@ -1,0 +1,136 @@
+//! [`Ring`]: the recent events of one journal as shared bytes, for readers at the live edge.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, OnceLock};
+
+use parking_lot::RwLock;
+
+use super::keys::Keys;
+use crate::domain::Sequence;
+use crate::journal::{Batch, CommitSink, Entry};
+
+/// Bounds of a ring. The newest batch is kept even when it alone exceeds them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RingBounds {
+    /// Encoded bytes.
+    pub bytes: usize,
+    /// Events.
+    pub events: usize,
+}
+
+impl Default for RingBounds {
+    /// About two seconds of a busy journal.
+    fn default() -> Self {
+        Self {
+            bytes: 8 << 20,
+            events: 16_384,
+        }
+    }
+}
+
+/// Recent batches. There is no queue per reader: a reader brings its place and is given what
+/// follows it, or is told to read from disk.
+#[derive(Debug)]
+pub(super) struct Ring {
+    bounds: RingBounds,
+    held: RwLock<Held>,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    runs: VecDeque<Arc<Run>>,
+    /// The place from which on everything is held; `None` until the journal has told it.
+    floor: Option<Sequence>,
+    bytes: usize,
+    events: usize,
+}
+
+/// One batch, with the keys of its events once a reader has asked for them.
+#[derive(Debug)]
+pub(super) struct Run {
+    entries: Arc<[Entry]>,
+    bytes: usize,
+    last: Sequence,
+    keys: OnceLock<Box<[Keys]>>,
+}
+
+impl Ring {
+    pub(super) fn new(bounds: RingBounds) -> Self {
+        Self {
+            bounds,
+            held: RwLock::default(),
+        }
+    }
+
+    /// Tells an empty ring from where on it will see all.
+    pub(super) fn begin_at(&self, place: Sequence) {
+        self.held.write().floor.get_or_insert(place);
+    }
+
+    /// The batch that holds the event after `after`; `None` when it is not held.
+    pub(super) fn follow(&self, after: Sequence) -> Option<Arc<Run>> {
+        let held = self.held.read();
+        if held.floor.is_none_or(|floor| after < floor) {
+            return None;
+        }
+        let at = held.runs.partition_point(|run| run.last <= after);
+        held.runs.get(at).cloned()
+    }
+
+    #[cfg(test)]
+    pub(super) fn held_bytes(&self) -> usize {
+        self.held.read().bytes
+    }
+}
+
+impl CommitSink for Ring {
+    fn committed(&self, batch: &Batch) {
+        let (Some(first), Some(last)) = (batch.entries.first(), batch.entries.last()) else {
+            return;
+        };
+        let run = Arc::new(Run {
+            bytes: batch.entries.iter().map(|e| e.element.len()).sum(),
+            last: last.sequence,
+            keys: OnceLock::new(),
+            entries: Arc::clone(&batch.entries),
+        });
+        let before = first.sequence.previous();
+        let mut dropped = Vec::new();
+        let mut held = self.held.write();
+        let end = held.runs.back().map(|run| run.last).or(held.floor);
+        if end != Some(before) {
+            // What came between was not seen here: readers find it on disk.
+            dropped.extend(held.runs.drain(..));
+            (held.bytes, held.events) = (0, 0);
+            held.floor = Some(before);
+        }
+        held.bytes += run.bytes;
+        held.events += run.entries.len();
+        held.runs.push_back(run);
+        while (held.bytes > self.bounds.bytes || held.events > self.bounds.events)
+            && held.runs.len() > 1
+        {
+            let Some(oldest) = held.runs.pop_front() else {
+                break;
+            };
+            held.bytes -= oldest.bytes;
+            held.events -= oldest.entries.len();
+            held.floor = Some(oldest.last);
+            dropped.push(oldest);
+        }
+        // The bytes are freed after the lock is released.
+        drop(held);
+    }
+}
+
+impl Run {
+    pub(super) fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The keys of the events, in their order; scanned once for all readers.
+    pub(super) fn keys(&self) -> &[Keys] {
+        self.keys
+            .get_or_init(|| self.entries.iter().map(Keys::scan).collect())
+    }
+}

@@ -1,0 +1,192 @@
+//! [`Subscriber`]: the shell of one subscription. A `Stream` that does something only when its
+//! response is polled, so that HTTP/2 flow control is the only back-pressure there is.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use tokio::sync::watch;
+use tokio::time::Sleep;
+use tokio_stream::Stream;
+use tokio_stream::wrappers::WatchStream;
+
+use super::delivery::Delivery;
+use super::error::FeedError;
+use super::metrics::{self, EndReason};
+use super::registry::Seat;
+use super::ring::Ring;
+use super::steps::{Moment, Step, WINDOW};
+use super::subscription::Subscription;
+use crate::domain::Sequence;
+use crate::journal::{DurableEnd, Journal, Page, ReadError};
+use crate::runtime::{Clock, Drain, MonoTime};
+
+/// Steps of one poll before others get their turn: a filter that passes nothing must not hold a
+/// worker for the whole of history.
+const STEPS_PER_POLL: usize = 32;
+
+type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// One subscriber's responses. Dropping it ends the subscription.
+pub struct Subscriber {
+    subscription: Subscription,
+    journal: Arc<dyn Journal>,
+    ring: Arc<Ring>,
+    clock: Clock,
+    drain: Drain,
+    seat: Seat,
+    end: watch::Receiver<DurableEnd>,
+    end_moves: WatchStream<DurableEnd>,
+    read: Option<Boxed<Result<Page, ReadError>>>,
+    timer: Pin<Box<Sleep>>,
+    /// Draining, then forced; `None` once both have come.
+    drain_moves: Option<Boxed<()>>,
+    ended: bool,
+}
+
+/// What a subscriber is made of.
+pub(super) struct Parts {
+    pub(super) subscription: Subscription,
+    pub(super) journal: Arc<dyn Journal>,
+    pub(super) ring: Arc<Ring>,
+    pub(super) clock: Clock,
+    pub(super) drain: Drain,
+    pub(super) seat: Seat,
+}
+
+impl Subscriber {
+    pub(super) fn new(parts: Parts) -> Self {
+        let end = parts.journal.durable_end();
+        Self {
+            end_moves: WatchStream::from_changes(end.clone()),
+            end,
+            read: None,
+            timer: Box::pin(tokio::time::sleep_until(parts.clock.now())),
+            drain_moves: Some(draining(&parts.drain)),
+            ended: false,
+            subscription: parts.subscription,
+            journal: parts.journal,
+            ring: parts.ring,
+            clock: parts.clock,
+            drain: parts.drain,
+            seat: parts.seat,
+        }
+    }
+
+    fn moment(&self) -> Moment {
+        Moment {
+            now: self.clock.now(),
+            wall: self.clock.wall(),
+            end: *self.end.borrow(),
+            draining: self.drain.is_draining(),
+            forced: self.drain.is_forced(),
+        }
+    }
+
+    fn start_reading(&mut self, after: Sequence) {
+        let journal = Arc::clone(&self.journal);
+        self.read = Some(Box::pin(async move { journal.read(after, WINDOW).await }));
+    }
+
+    /// Feeds the answer of a finished read to the machine.
+    fn poll_read(&mut self, cx: &mut Context<'_>) {
+        if let Some(read) = &mut self.read
+            && let Poll::Ready(answer) = read.as_mut().poll(cx)
+        {
+            self.read = None;
+            let moment = self.moment();
+            self.subscription.read(&moment, answer);
+        }
+    }
+
+    /// Ready when there is a reason to take another step.
+    fn poll_reasons(&mut self, until: MonoTime, cx: &mut Context<'_>) -> Poll<()> {
+        // A timer that fires early is cheaper than one that is moved with every response.
+        if until < self.timer.deadline() || self.timer.is_elapsed() {
+            self.timer.as_mut().reset(until);
+        }
+        let mut ready = self.timer.as_mut().poll(cx).is_ready();
+        if let Poll::Ready(Some(_)) = Pin::new(&mut self.end_moves).poll_next(cx) {
+            ready = true;
+        }
+        if let Some(moves) = &mut self.drain_moves
+            && moves.as_mut().poll(cx).is_ready()
+        {
+            self.drain_moves = (!self.drain.is_forced()).then(|| forced(&self.drain));
+            ready = true;
+        }
+        if ready {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    }
+
+    fn end(&mut self, outcome: Result<(), FeedError>) -> Option<Result<Delivery, FeedError>> {
+        if !self.ended {
+            self.ended = true;
+            metrics::subscription_ended(&self.seat, EndReason::of(&outcome));
+            return outcome.err().map(Err);
+        }
+        None
+    }
+}
+
+impl Stream for Subscriber {
+    type Item = Result<Delivery, FeedError>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        for _ in 0..STEPS_PER_POLL {
+            this.poll_read(cx);
+            let moment = this.moment();
+            match this.subscription.step(&moment) {
+                Step::Emit(delivery) => {
+                    let state = this.subscription.state();
+                    this.seat.sent(&delivery, state, moment.now);
+                    return Poll::Ready(Some(Ok(delivery)));
+                }
+                Step::Read { after } => this.start_reading(after),
+                Step::Follow { after } => {
+                    let run = this.ring.follow(after);
+                    this.subscription.followed(&moment, run.as_deref());
+                }
+                Step::Wait { until } => {
+                    if this.poll_reasons(until, cx).is_pending() {
+                        return Poll::Pending;
+                    }
+                }
+                Step::End(outcome) => return Poll::Ready(this.end(outcome)),
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+impl Drop for Subscriber {
+    fn drop(&mut self) {
+        if !self.ended {
+            metrics::subscription_ended(&self.seat, EndReason::ClientCancelled);
+        }
+    }
+}
+
+impl std::fmt::Debug for Subscriber {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Subscriber")
+            .field("seat", &self.seat)
+            .finish_non_exhaustive()
+    }
+}
+
+fn draining(drain: &Drain) -> Boxed<()> {
+    let drain = drain.clone();
+    Box::pin(async move { drain.draining().await })
+}
+
+fn forced(drain: &Drain) -> Boxed<()> {
+    let drain = drain.clone();
+    Box::pin(async move { drain.forced().await })
+}

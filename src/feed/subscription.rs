@@ -1,0 +1,352 @@
+//! [`Subscription`]: one reader's way from history to the live edge and back. Pure.
+//!
+//! `CatchUp` reads from disk up to the end it knew, `Handoff` joins the ring at exactly the next
+//! number, `Live` follows it. A reader that the ring has overtaken goes back to `CatchUp`. Whatever
+//! happens, every sequence is taken from one place, in order, or named by a gap.
+
+use std::collections::VecDeque;
+
+use super::delivery::{Closing, Delivery, Notice};
+use super::endings::SETTLING;
+use super::error::FeedError;
+use super::keys::Keys;
+use super::pace::Pace;
+use super::request::End;
+use super::ring::Run;
+use super::start::Resolved;
+use super::steps::{Moment, StateName, Step, Terms};
+use crate::domain::Sequence;
+use crate::journal::{Entry, Item, Page, ReadError};
+use crate::runtime::MonoTime;
+
+#[derive(Debug)]
+pub(super) enum State {
+    Opening,
+    CatchUp { known_end: Sequence },
+    Handoff,
+    Live,
+    Closing(Closing),
+    Failing(FeedError),
+    Ended(Result<(), FeedError>),
+}
+
+/// A notice that must go out alone, and the place behind which the reader then is.
+#[derive(Debug)]
+pub(super) struct Due {
+    pub(super) notice: Notice,
+    pub(super) then: Sequence,
+}
+
+/// One reader.
+#[derive(Debug)]
+pub(super) struct Subscription {
+    pub(super) state: State,
+    pub(super) terms: Terms,
+    pub(super) cursor: Sequence,
+    /// The bookmark of the last response.
+    pub(super) told: Sequence,
+    /// What was read from disk and not yet offered.
+    pub(super) shelf: VecDeque<Item>,
+    pub(super) reading: bool,
+    pub(super) due: Option<Due>,
+    /// An event beyond `until_time` has been seen.
+    pub(super) past_end: bool,
+    pub(super) pace: Option<Pace>,
+    pub(super) opened_at: MonoTime,
+    pub(super) last_sent: MonoTime,
+    /// When the oldest event of the unsent response was taken in.
+    pub(super) gathering_since: Option<MonoTime>,
+}
+
+/// What became of an event that was looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Considered {
+    Passed,
+    Held,
+}
+
+impl Subscription {
+    pub(super) fn new(terms: Terms, resolved: Resolved, now: MonoTime) -> Self {
+        Self {
+            state: State::Opening,
+            cursor: resolved.through,
+            told: resolved.through,
+            shelf: VecDeque::new(),
+            reading: false,
+            due: resolved.gap.map(|gap| Due {
+                notice: Notice::Gap(Box::new(gap)),
+                then: resolved.start,
+            }),
+            past_end: false,
+            pace: Pace::new(terms.replay_rate, now),
+            opened_at: now,
+            last_sent: now,
+            gathering_since: None,
+            terms,
+        }
+    }
+
+    pub(super) fn state(&self) -> StateName {
+        match self.state {
+            State::Opening | State::CatchUp { .. } | State::Handoff => StateName::Replaying,
+            State::Live => StateName::Live,
+            State::Closing(_) | State::Failing(_) | State::Ended(_) => StateName::Closing,
+        }
+    }
+
+    /// Decides what is to be done now.
+    pub(super) fn step(&mut self, at: &Moment) -> Step {
+        if let State::Opening = self.state {
+            self.state = State::CatchUp {
+                known_end: at.end.latest,
+            };
+            let opened = Box::new(self.terms.opened.clone());
+            return self.emit(at, Some(Notice::Opened(opened)));
+        }
+        self.look_for_the_end(at);
+        if let Some(step) = self.leave(at) {
+            return step;
+        }
+        if let Some(due) = self.due.take() {
+            if !self.terms.gather.is_empty() {
+                self.due = Some(due);
+                return self.emit(at, None);
+            }
+            self.cursor = due.then;
+            return self.emit(at, Some(due.notice));
+        }
+        if self.terms.gather.is_full() || at.now >= self.heartbeat_at() {
+            return self.emit(at, None);
+        }
+        self.advance(at)
+    }
+
+    /// Takes the answer to [`Step::Read`].
+    pub(super) fn read(&mut self, at: &Moment, answer: Result<Page, ReadError>) {
+        self.reading = false;
+        match answer {
+            Ok(page) if page.items.is_empty() => self.fail(FeedError::Unreadable {
+                after: self.cursor,
+                reason: format!("nothing was found although the end is {}", at.end.latest),
+                retry_delay: self.terms.drain_delay,
+            }),
+            Ok(page) => self.shelf = page.items.into(),
+            Err(ReadError::Trimmed {
+                earliest,
+                earliest_time,
+                ..
+            }) => self.overtaken(at, earliest, earliest_time),
+            Err(ReadError::NotWritten { latest, .. }) => {
+                let bounds = self.bounds(at.end.earliest, latest, None);
+                self.fail(FeedError::PositionNotWritten(bounds));
+            }
+            Err(ReadError::Io { after, reason }) => self.fail(FeedError::Unreadable {
+                after,
+                reason,
+                retry_delay: self.terms.drain_delay,
+            }),
+        }
+    }
+
+    /// Takes the answer to [`Step::Follow`]: `None` when the ring does not hold the next event.
+    pub(super) fn followed(&mut self, at: &Moment, run: Option<&Run>) {
+        match run {
+            Some(run) => self.take_from(run, at),
+            None => {
+                if let State::Live = self.state {
+                    self.due = Some(Due {
+                        notice: Notice::FellBehind,
+                        then: self.cursor,
+                    });
+                }
+                self.state = State::CatchUp {
+                    known_end: at.end.latest,
+                };
+            }
+        }
+    }
+
+    /// Moves towards the live edge as far as it goes without an answer from outside.
+    fn advance(&mut self, at: &Moment) -> Step {
+        loop {
+            if self.behind(at) && self.catching_up() && self.paced_out(at) {
+                return if self.terms.gather.is_empty() {
+                    self.wait(at)
+                } else {
+                    self.emit(at, None)
+                };
+            }
+            if !self.shelf.is_empty() {
+                self.unload(at);
+                return self.step(at);
+            }
+            match self.state {
+                State::CatchUp { .. } if self.reading => return self.wait(at),
+                State::CatchUp { known_end } if self.cursor < known_end => {
+                    if !self.terms.gather.is_empty() {
+                        return self.emit(at, None);
+                    }
+                    self.reading = true;
+                    return Step::Read { after: self.cursor };
+                }
+                State::CatchUp { .. } => self.state = State::Handoff,
+                State::Handoff | State::Live if self.cursor < at.end.latest => {
+                    return Step::Follow { after: self.cursor };
+                }
+                State::Handoff => {
+                    self.state = State::Live;
+                    return self.emit(at, Some(Notice::CaughtUp));
+                }
+                _ if self.terms.gather.is_empty() || at.now < self.linger_until(at) => {
+                    return self.wait(at);
+                }
+                _ => return self.emit(at, None),
+            }
+        }
+    }
+
+    /// Offers what was read from disk, up to the first thing that must be sent before more.
+    fn unload(&mut self, at: &Moment) {
+        while let Some(item) = self.shelf.pop_front() {
+            let outcome = match &item {
+                Item::Event(entry) if entry.sequence <= self.cursor => Considered::Passed,
+                Item::Event(entry) => self.consider(entry, None, at),
+                Item::Gap { last, .. } if *last <= self.cursor => Considered::Passed,
+                Item::Gap { .. } if self.reached_its_last_event() => Considered::Held,
+                Item::Gap {
+                    cause,
+                    first,
+                    last,
+                    start_time,
+                    end_time,
+                } => {
+                    let range = ((*first).max(self.cursor.next()), *last);
+                    self.damaged(at, *cause, range, (*start_time, *end_time));
+                    return;
+                }
+            };
+            if outcome == Considered::Held {
+                self.shelf.push_front(item);
+                return;
+            }
+        }
+    }
+
+    fn take_from(&mut self, run: &Run, at: &Moment) {
+        let keys = if self.terms.selection.is_everything() {
+            &[]
+        } else {
+            run.keys()
+        };
+        let from = run
+            .entries()
+            .partition_point(|entry| entry.sequence <= self.cursor);
+        for (index, entry) in run.entries().iter().enumerate().skip(from) {
+            // The ring may be ahead of the announced end by one batch.
+            if entry.sequence > at.end.latest {
+                return;
+            }
+            if self.consider(entry, keys.get(index), at) == Considered::Held {
+                return;
+            }
+        }
+    }
+
+    /// Looks at the next event: takes it in, passes over it, or leaves it for later.
+    fn consider(&mut self, entry: &Entry, keys: Option<&Keys>, at: &Moment) -> Considered {
+        if self.reached_its_last_event() {
+            return Considered::Held;
+        }
+        if matches!(&self.terms.end, Some(End::Time(time)) if entry.record_time > *time) {
+            self.past_end = true;
+            return Considered::Held;
+        }
+        if self.wants(entry, keys) {
+            if self.catching_up() && self.paced_out(at) {
+                return Considered::Held;
+            }
+            if !self.terms.gather.offer(entry) {
+                return Considered::Held;
+            }
+            self.gathering_since.get_or_insert(at.now);
+            if self.catching_up()
+                && let Some(pace) = &mut self.pace
+            {
+                pace.spend(at.now);
+            }
+        }
+        assert!(
+            entry.sequence == self.cursor.next(),
+            "a reader at {} was handed event {}",
+            self.cursor,
+            entry.sequence
+        );
+        self.cursor = entry.sequence;
+        Considered::Passed
+    }
+
+    fn wants(&self, entry: &Entry, keys: Option<&Keys>) -> bool {
+        let selection = &self.terms.selection;
+        match keys {
+            _ if selection.is_everything() => true,
+            Some(keys) => selection.wants(keys, entry),
+            None => selection.wants(&Keys::scan(entry), entry),
+        }
+    }
+
+    fn catching_up(&self) -> bool {
+        matches!(self.state, State::CatchUp { .. } | State::Handoff)
+    }
+
+    fn paced_out(&self, at: &Moment) -> bool {
+        self.pace.as_ref().is_some_and(|pace| !pace.allows(at.now))
+    }
+
+    /// Whether durable events wait to be looked at.
+    pub(super) fn behind(&self, at: &Moment) -> bool {
+        self.cursor < at.end.latest || !self.shelf.is_empty()
+    }
+
+    /// A little early, so that the silence is not longer than was promised.
+    fn heartbeat_at(&self) -> MonoTime {
+        self.last_sent + self.terms.opened.heartbeat * 9 / 10
+    }
+
+    fn linger_until(&self, at: &Moment) -> MonoTime {
+        self.gathering_since.unwrap_or(at.now) + self.terms.linger
+    }
+
+    fn wait(&self, at: &Moment) -> Step {
+        let mut until = self
+            .heartbeat_at()
+            .min(self.opened_at + self.terms.opened.max_age);
+        if !self.terms.gather.is_empty() {
+            until = until.min(self.linger_until(at));
+        }
+        if let Some(pace) = &self.pace
+            && self.catching_up()
+            && self.behind(at)
+            && !self.reading
+        {
+            until = until.min(pace.ready_at());
+        }
+        if let Some(End::Time(time)) = &self.terms.end
+            && !self.behind(at)
+        {
+            until = until.min(at.now + time.plus(SETTLING).since(at.wall));
+        }
+        Step::Wait { until }
+    }
+
+    pub(super) fn emit(&mut self, at: &Moment, notice: Option<Notice>) -> Step {
+        self.last_sent = at.now;
+        self.gathering_since = None;
+        self.told = self.cursor;
+        Step::Emit(Delivery {
+            elements: self.terms.gather.take(),
+            through: self.cursor,
+            latest: at.end.latest.max(self.cursor),
+            notice,
+        })
+    }
+}

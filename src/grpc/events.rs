@@ -1,0 +1,195 @@
+//! `EventService`: subscribe, read, get and list.
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::{Bytes, BytesMut};
+use prost::Message;
+use tokio_stream::Stream;
+use tonic::{Request, Response, Status};
+
+use super::codec::StoredResponse;
+use super::convert;
+use super::event_service::event_service_server::EventService;
+use super::paging;
+use super::response;
+use super::status::{CallError, RequestError, Resource};
+use crate::domain::{JournalName, Sequence};
+use crate::feed::{Feed, FeedError, Subscriber};
+use crate::proto::v1;
+
+/// The journals that are served, by name.
+#[derive(Debug, Clone)]
+pub(super) struct Journals(Arc<BTreeMap<JournalName, Feed>>);
+
+impl Journals {
+    pub(super) fn new(feeds: impl IntoIterator<Item = Feed>) -> Self {
+        let by_name = feeds.into_iter().map(|feed| (feed.name().clone(), feed));
+        Self(Arc::new(by_name.collect()))
+    }
+
+    /// The named journal; where the name is empty, the only one there is.
+    fn find(&self, name: &str) -> Result<&Feed, RequestError> {
+        let found = if name.is_empty() {
+            let mut all = self.0.values();
+            match (all.next(), all.next()) {
+                (only, None) => only,
+                (_, Some(_)) => return Err(RequestError::JournalRequired),
+            }
+        } else {
+            JournalName::from_resource(name).and_then(|name| self.0.get(&name))
+        };
+        found.ok_or_else(|| RequestError::NotFound {
+            resource: Resource::Journal,
+            name: name.to_owned(),
+        })
+    }
+
+    /// The journal and sequence of `journals/{journal}/events/{sequence}`.
+    fn find_event(&self, name: &str) -> Result<(&Feed, Sequence), RequestError> {
+        let not_found = || RequestError::NotFound {
+            resource: Resource::Event,
+            name: name.to_owned(),
+        };
+        let (journal, sequence) = name.split_once("/events/").ok_or_else(not_found)?;
+        let feed = self.find(journal)?;
+        let number: u64 = sequence.parse().map_err(|_| not_found())?;
+        if number.to_string() == sequence {
+            Ok((feed, Sequence::new(number)))
+        } else {
+            Err(not_found())
+        }
+    }
+}
+
+/// The service.
+#[derive(Debug)]
+pub(super) struct Events {
+    pub(super) journals: Journals,
+}
+
+/// The responses of one `Subscribe`.
+#[derive(Debug)]
+pub struct Responses(Subscriber);
+
+impl Stream for Responses {
+    type Item = Result<StoredResponse, Status>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Pin::new(&mut self.0).poll_next(cx).map(|next| {
+            next.map(|delivery| {
+                delivery
+                    .map(response::stored_response)
+                    .map_err(|error| CallError::Feed(error).into())
+            })
+        })
+    }
+}
+
+impl Events {
+    async fn open(&self, request: v1::SubscribeRequest) -> Result<Subscriber, CallError> {
+        let (journal, plan) = convert::subscribe_plan(request)?;
+        Ok(self.journals.find(&journal)?.subscribe(plan).await?)
+    }
+
+    async fn read(&self, request: v1::ReadEventsRequest) -> Result<Bytes, CallError> {
+        let (journal, plan) = convert::read_plan(request)?;
+        let reading = self.journals.find(&journal)?.read(&plan).await?;
+        let rest = v1::ReadEventsResponse {
+            events: Vec::new(),
+            through: Some(response::position(reading.epoch, reading.through)),
+            earliest_sequence: reading.earliest.get(),
+            latest_sequence: reading.latest.get(),
+            gaps: reading.gaps.into_iter().map(response::gap).collect(),
+        };
+        // Events are field 1 here as well, so the stored bytes are the encoding of the list.
+        let mut bytes = BytesMut::with_capacity(reading.elements.len() + rest.encoded_len());
+        reading.elements.write(&mut bytes);
+        bytes.extend_from_slice(&rest.encode_to_vec());
+        Ok(bytes.freeze())
+    }
+
+    async fn get(&self, request: v1::GetEventRequest) -> Result<v1::Event, CallError> {
+        let (feed, sequence) = self.journals.find_event(&request.name)?;
+        let view = convert::view(request.view)?;
+        let entry = match feed.event(sequence).await {
+            Err(FeedError::EventNotFound { .. }) => {
+                return Err(CallError::Request(RequestError::NotFound {
+                    resource: Resource::Event,
+                    name: request.name,
+                }));
+            }
+            other => other?,
+        };
+        let mut element = BytesMut::new();
+        entry.view(view).write(&mut element);
+        let mut events = decode::<v1::ReadEventsResponse>(element.freeze())?.events;
+        events
+            .pop()
+            .ok_or(CallError::Internal("a stored event is empty"))
+    }
+}
+
+fn decode<M: Message + Default>(bytes: Bytes) -> Result<M, CallError> {
+    M::decode(bytes).map_err(|_| CallError::Internal("stored bytes do not decode"))
+}
+
+#[tonic::async_trait]
+impl EventService for Events {
+    type SubscribeStream = Responses;
+
+    async fn subscribe(
+        &self,
+        request: Request<v1::SubscribeRequest>,
+    ) -> Result<Response<Responses>, Status> {
+        let subscriber = self.open(request.into_inner()).await?;
+        Ok(Response::new(Responses(subscriber)))
+    }
+
+    async fn read_events(
+        &self,
+        request: Request<v1::ReadEventsRequest>,
+    ) -> Result<Response<v1::ReadEventsResponse>, Status> {
+        let bytes = self.read(request.into_inner()).await?;
+        Ok(Response::new(decode(bytes)?))
+    }
+
+    async fn get_event(
+        &self,
+        request: Request<v1::GetEventRequest>,
+    ) -> Result<Response<v1::GetEventResponse>, Status> {
+        let event = self.get(request.into_inner()).await?;
+        Ok(Response::new(v1::GetEventResponse { event: Some(event) }))
+    }
+
+    async fn get_journal(
+        &self,
+        request: Request<v1::GetJournalRequest>,
+    ) -> Result<Response<v1::GetJournalResponse>, Status> {
+        let info = self.journals.find(&request.get_ref().name)?.info();
+        let journal = Some(response::journal(&info));
+        Ok(Response::new(v1::GetJournalResponse { journal }))
+    }
+
+    async fn list_journals(
+        &self,
+        request: Request<v1::ListJournalsRequest>,
+    ) -> Result<Response<v1::ListJournalsResponse>, Status> {
+        let asked = request.get_ref();
+        let all = self
+            .journals
+            .0
+            .iter()
+            .map(|(name, feed)| (name.to_string(), feed));
+        let (feeds, next_page_token) = paging::page(all, asked.page_size, &asked.page_token)?;
+        Ok(Response::new(v1::ListJournalsResponse {
+            journals: feeds
+                .iter()
+                .map(|feed| response::journal(&feed.info()))
+                .collect(),
+            next_page_token,
+        }))
+    }
+}

@@ -1,0 +1,38 @@
+//! The gRPC edge: `tieline.v1`, health and reflection on TCP and Unix sockets.
+//!
+//! The edge checks requests, hands them to the feeds and the session board, and turns what comes
+//! back into messages and statuses. It decides nothing about delivery.
+
+mod codec;
+mod convert;
+mod events;
+mod health;
+mod listener;
+mod paging;
+mod panic;
+mod response;
+mod server;
+mod sessions;
+mod status;
+#[cfg(test)]
+mod tests;
+mod watch;
+
+pub use self::codec::{RequestDecoder, StoredEncoder, StoredResponse, SubscribeCodec};
+pub use self::events::Responses;
+pub use self::health::Health;
+pub use self::listener::{BindError, Listener, SocketMode};
+pub use self::server::{Server, ServerError, ServerLimits, ServerParts};
+pub use self::status::DOMAIN;
+pub use self::watch::SessionWatch;
+
+/// The server of `EventService`, whose `Subscribe` sends stored bytes.
+#[expect(
+    unreachable_pub,
+    clippy::all,
+    clippy::allow_attributes_without_reason,
+    reason = "generated code"
+)]
+mod event_service {
+    include!(concat!(env!("OUT_DIR"), "/tieline.v1.EventService.rs"));
+}

@@ -1,0 +1,294 @@
+//! [`Server`]: every service of the gRPC listener, on any number of sockets at once.
+//!
+//! Layers, outermost first: panic to INTERNAL → service. Trace context, metrics, caller identity
+//! and admission come to stand outside of that, in this order, when they are built.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
+use tower::{Layer, ServiceExt};
+
+use super::event_service::event_service_server::EventServiceServer;
+use super::events::{Events, Journals};
+use super::health::Health;
+use super::listener::{Accepted, Listener};
+use super::panic::{CatchPanic, any_body};
+use super::sessions::Sessions;
+use crate::feed::{Feed, Registry};
+use crate::proto::v1::session_service_server::SessionServiceServer;
+use crate::runtime::{Clock, Drain, Rng};
+use crate::session::SessionBoard;
+
+/// Heartbeats are messages; pings find peers that are gone. They wait behind buffered data, and a
+/// slow link is not a dead one, hence the long patience.
+const PING_INTERVAL: Duration = Duration::from_secs(20);
+const PING_PATIENCE: Duration = Duration::from_secs(60);
+/// How long a new connection may say nothing.
+const FIRST_WORD: Duration = Duration::from_secs(5);
+/// How long ended streams may take to reach their peers.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+/// Pause after a failed accept, which is a lack of descriptors more often than not.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// What a peer may send at once; requests are small.
+const WINDOW: u32 = 1 << 20;
+const FRAME: u32 = 64 << 10;
+const HEADERS: u32 = 16 << 10;
+const REQUEST: usize = 1 << 20;
+/// What may wait for a slow peer on one stream, besides the response at hand.
+const SEND_BUFFER: usize = 64 << 10;
+/// Resets that a peer may cause faster than they are handled (rapid reset).
+const PENDING_RESETS: usize = 20;
+
+/// Bounds on connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ServerLimits {
+    /// Connections at once, over all sockets; further ones wait to be accepted.
+    pub connections: usize,
+    /// Streams at once on one connection.
+    pub streams_per_connection: u32,
+}
+
+impl Default for ServerLimits {
+    fn default() -> Self {
+        Self {
+            connections: 1024,
+            streams_per_connection: 1024,
+        }
+    }
+}
+
+/// What a server serves.
+#[derive(Debug)]
+pub struct ServerParts {
+    /// The journals. They share one [`Registry`].
+    pub feeds: Vec<Feed>,
+    /// The sessions.
+    pub sessions: SessionBoard,
+    /// Health, shared with other listeners.
+    pub health: Health,
+    /// Time.
+    pub clock: Clock,
+    /// Chance: jitter of delays.
+    pub rng: Rng,
+    /// Told when the process is about to leave: health says so while streams still run.
+    pub announce: Drain,
+    /// Told when calls are to end; the feeds' own.
+    pub drain: Drain,
+    /// Bounds.
+    pub limits: ServerLimits,
+}
+
+/// The gRPC edge, ready to serve.
+#[derive(Debug)]
+pub struct Server {
+    routes: Routes,
+    feeds: Vec<Feed>,
+    sessions: SessionBoard,
+    health: Health,
+    announce: Drain,
+    drain: Drain,
+    limits: ServerLimits,
+}
+
+/// Why a server cannot be made.
+#[derive(Debug, thiserror::Error)]
+#[error("register reflection: {0}")]
+pub struct ServerError(#[from] tonic_reflection::server::Error);
+
+impl Server {
+    /// Puts the services together.
+    ///
+    /// # Errors
+    /// When the compiled-in descriptor set is damaged.
+    pub fn new(parts: ServerParts) -> Result<Self, ServerError> {
+        let events = Events {
+            journals: Journals::new(parts.feeds.iter().cloned()),
+        };
+        let sessions = Sessions {
+            board: parts.sessions.clone(),
+            clock: parts.clock,
+            rng: parts.rng,
+            drain: parts.drain.clone(),
+        };
+        let routes =
+            Routes::new(EventServiceServer::new(events).max_decoding_message_size(REQUEST))
+                .add_service(SessionServiceServer::new(sessions).max_decoding_message_size(REQUEST))
+                .add_service(parts.health.service())
+                .add_service(reflection().build_v1()?)
+                .add_service(reflection().build_v1alpha()?)
+                .prepare();
+        Ok(Self {
+            routes,
+            feeds: parts.feeds,
+            sessions: parts.sessions,
+            health: parts.health,
+            announce: parts.announce,
+            drain: parts.drain,
+            limits: parts.limits,
+        })
+    }
+
+    /// Serves on all listeners until the drain is over: streams are ended by the feeds, and calls
+    /// are taken meanwhile; then connections are closed, after a second by force. Keeps the
+    /// health in step. Cancel-safe: dropping it closes every connection.
+    pub async fn serve(self, listeners: Vec<Listener>) {
+        // Completes when nothing is said to serve any more, which is before the last stream ends.
+        let health = self.health.clone().follow(
+            self.feeds.clone(),
+            self.sessions.clone(),
+            self.announce.clone(),
+        );
+        let registry = self.feeds.first().map(Feed::registry).cloned();
+        let closing = CancellationToken::new();
+        let mut connections = JoinSet::new();
+        let accepting = accept_all(&listeners, self.limits, |accepted, permit| {
+            let routes = self.routes.clone();
+            let limits = self.limits;
+            connections.spawn(connection(
+                accepted,
+                routes,
+                limits,
+                closing.clone(),
+                permit,
+            ));
+            while connections.try_join_next().is_some() {}
+        });
+        tokio::select! {
+            biased;
+            () = async { tokio::join!(health, drained(&self.drain, registry.as_ref())); } => {}
+            () = accepting => {}
+        }
+        // From here on nothing new is accepted; sockets in the file system disappear.
+        drop(listeners);
+        closing.cancel();
+        let goodbye = async { while connections.join_next().await.is_some() {} };
+        if tokio::time::timeout(LAST_WORDS, goodbye).await.is_err() {
+            tracing::debug!(left = connections.len(), "Connections cut");
+        }
+        connections.shutdown().await;
+    }
+}
+
+/// Only what is served is listed.
+fn reflection() -> tonic_reflection::server::Builder<'static> {
+    tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(crate::proto::DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .with_service_name("tieline.v1.EventService")
+        .with_service_name("tieline.v1.SessionService")
+        .with_service_name("grpc.health.v1.Health")
+        .with_service_name("grpc.reflection.v1.ServerReflection")
+        .with_service_name("grpc.reflection.v1alpha.ServerReflection")
+}
+
+/// Completes when draining has begun and no stream is left, or there is no time left.
+async fn drained(drain: &Drain, registry: Option<&Registry>) {
+    drain.draining().await;
+    let Some(registry) = registry else { return };
+    let mut open = registry.open_streams();
+    tokio::select! {
+        biased;
+        () = drain.forced() => {}
+        // An error means that the registry is gone, and its streams with it.
+        _ = open.wait_for(|count| *count == 0) => {}
+    }
+}
+
+/// Accepts on every listener in turn, for ever.
+async fn accept_all(
+    listeners: &[Listener],
+    limits: ServerLimits,
+    mut take: impl FnMut(Accepted, OwnedSemaphorePermit),
+) {
+    let room = Arc::new(Semaphore::new(limits.connections));
+    let mut first = 0;
+    loop {
+        let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
+            return;
+        };
+        let accepted = poll_fn(|cx| {
+            // Whoever was served last is asked last, so that no socket starves another.
+            let (before, after) = listeners.split_at(first);
+            for (index, listener) in after.iter().chain(before).enumerate() {
+                if let Poll::Ready(accepted) = listener.poll_accept(cx) {
+                    first = (first + index + 1) % listeners.len().max(1);
+                    return Poll::Ready(accepted);
+                }
+            }
+            Poll::Pending
+        })
+        .await;
+        match accepted {
+            Ok(accepted) => take(accepted, permit),
+            Err(error) => {
+                tracing::warn!(%error, "Accepting a connection failed");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn connection(
+    accepted: Accepted,
+    routes: Routes,
+    limits: ServerLimits,
+    closing: CancellationToken,
+    permit: OwnedSemaphorePermit,
+) {
+    // A peer that connects and says nothing is not kept.
+    let spoke = match &accepted {
+        Accepted::Tcp(stream) => tokio::time::timeout(FIRST_WORD, stream.readable()).await,
+        Accepted::Unix(stream) => tokio::time::timeout(FIRST_WORD, stream.readable()).await,
+    };
+    match (spoke, accepted) {
+        (Ok(Ok(())), Accepted::Tcp(stream)) => serve_http2(stream, routes, limits, closing).await,
+        (Ok(Ok(())), Accepted::Unix(stream)) => serve_http2(stream, routes, limits, closing).await,
+        (Ok(Err(_)) | Err(_), _) => {}
+    }
+    drop(permit);
+}
+
+async fn serve_http2<S>(stream: S, routes: Routes, limits: ServerLimits, closing: CancellationToken)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let service = CatchPanic
+        .layer(routes)
+        .map_request(|request: http::Request<hyper::body::Incoming>| request.map(any_body));
+    let mut builder = Builder::new(TokioExecutor::new()).http2_only();
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(PING_INTERVAL)
+        .keep_alive_timeout(PING_PATIENCE)
+        .initial_stream_window_size(WINDOW)
+        .initial_connection_window_size(WINDOW)
+        .max_frame_size(FRAME)
+        .max_header_list_size(HEADERS)
+        .max_concurrent_streams(limits.streams_per_connection)
+        .max_pending_accept_reset_streams(PENDING_RESETS)
+        .max_send_buf_size(SEND_BUFFER);
+    let connection =
+        builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+    let mut connection = std::pin::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = closing.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "Connection ended");
+    }
+}

@@ -1,0 +1,112 @@
+//! `SessionService` over the board where sessions post their state.
+
+use tonic::{Request, Response, Status};
+
+use super::paging;
+use super::status::{RequestError, Resource};
+use super::watch::SessionWatch;
+use crate::domain::SessionName;
+use crate::proto::v1;
+use crate::runtime::{Clock, Drain, Rng};
+use crate::session::SessionBoard;
+use v1::session_service_server::SessionService;
+
+/// The service. Guest sessions come with a later version: until then there are no templates.
+#[derive(Debug)]
+pub(super) struct Sessions {
+    pub(super) board: SessionBoard,
+    pub(super) clock: Clock,
+    pub(super) rng: Rng,
+    pub(super) drain: Drain,
+}
+
+impl Sessions {
+    fn find(&self, name: &str) -> Result<v1::Session, RequestError> {
+        SessionName::from_resource(name)
+            .and_then(|known| self.board.watch().borrow().get(&known).cloned())
+            .map(|post| post.state.as_ref().clone())
+            .ok_or_else(|| not_found(name))
+    }
+}
+
+fn not_found(name: &str) -> RequestError {
+    RequestError::NotFound {
+        resource: Resource::Session,
+        name: name.to_owned(),
+    }
+}
+
+#[tonic::async_trait]
+impl SessionService for Sessions {
+    async fn get_session(
+        &self,
+        request: Request<v1::GetSessionRequest>,
+    ) -> Result<Response<v1::GetSessionResponse>, Status> {
+        let session = Some(self.find(&request.get_ref().name)?);
+        Ok(Response::new(v1::GetSessionResponse { session }))
+    }
+
+    async fn list_sessions(
+        &self,
+        request: Request<v1::ListSessionsRequest>,
+    ) -> Result<Response<v1::ListSessionsResponse>, Status> {
+        let asked = request.get_ref();
+        let posts = self.board.posts();
+        let all = posts
+            .iter()
+            .map(|(name, post)| (name.to_string(), &post.state));
+        let (states, next_page_token) = paging::page(all, asked.page_size, &asked.page_token)?;
+        Ok(Response::new(v1::ListSessionsResponse {
+            sessions: states.into_iter().map(|s| s.as_ref().clone()).collect(),
+            next_page_token,
+        }))
+    }
+
+    type WatchSessionsStream = SessionWatch;
+
+    async fn watch_sessions(
+        &self,
+        request: Request<v1::WatchSessionsRequest>,
+    ) -> Result<Response<SessionWatch>, Status> {
+        let asked = request.get_ref().heartbeat_interval.as_ref();
+        Ok(Response::new(SessionWatch::new(
+            &self.board,
+            asked,
+            self.clock.clone(),
+            &self.rng,
+            &self.drain,
+        )))
+    }
+
+    async fn reconnect_session(
+        &self,
+        request: Request<v1::ReconnectSessionRequest>,
+    ) -> Result<Response<v1::ReconnectSessionResponse>, Status> {
+        let name = &request.get_ref().name;
+        let state = SessionName::from_resource(name)
+            .and_then(|known| self.board.reconnect(&known))
+            .ok_or_else(|| not_found(name))?;
+        Ok(Response::new(v1::ReconnectSessionResponse {
+            session: Some(state.as_ref().clone()),
+        }))
+    }
+
+    async fn create_session(
+        &self,
+        request: Request<v1::CreateSessionRequest>,
+    ) -> Result<Response<v1::CreateSessionResponse>, Status> {
+        Err(RequestError::NotFound {
+            resource: Resource::Template,
+            name: request.into_inner().template,
+        }
+        .into())
+    }
+
+    async fn close_session(
+        &self,
+        request: Request<v1::CloseSessionRequest>,
+    ) -> Result<Response<v1::CloseSessionResponse>, Status> {
+        let session = self.find(&request.get_ref().name)?;
+        Err(RequestError::SessionConfigured { name: session.name }.into())
+    }
+}

@@ -1,0 +1,242 @@
+//! Every error as a status, in one place: code, reason, details. Nothing else makes a `Status`.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt};
+
+use crate::feed::{Bounds, FeedError};
+
+/// The domain of every `ErrorInfo`.
+pub const DOMAIN: &str = "tieline";
+
+/// A request that cannot be served as it stands.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum RequestError {
+    #[error(
+        "a start is required: set after, from_time, preset, last_events or, where offered, subscription"
+    )]
+    StartRequired,
+    #[error("filter.{field}: {problem}")]
+    FilterInvalid { field: String, problem: String },
+    #[error("{problem}")]
+    ShardInvalid { problem: String },
+    #[error("{field}: {problem}")]
+    Invalid {
+        field: &'static str,
+        problem: String,
+    },
+    #[error("there are several journals: name one of them")]
+    JournalRequired,
+    #[error("there is no {} '{name}'", .resource.word())]
+    NotFound { resource: Resource, name: String },
+    #[error("session '{name}' is part of the configuration and is closed by changing that")]
+    SessionConfigured { name: String },
+}
+
+/// What can be looked for in vain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Resource {
+    Journal,
+    Event,
+    Session,
+    Subscription,
+    Template,
+}
+
+impl Resource {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Journal => "journal",
+            Self::Event => "event",
+            Self::Session => "session",
+            Self::Subscription => "subscription",
+            Self::Template => "session template",
+        }
+    }
+
+    fn reason(self) -> &'static str {
+        match self {
+            Self::Journal => "JOURNAL_NOT_FOUND",
+            Self::Event => "EVENT_NOT_FOUND",
+            Self::Session => "SESSION_NOT_FOUND",
+            Self::Subscription => "SUBSCRIPTION_NOT_FOUND",
+            Self::Template => "TEMPLATE_NOT_FOUND",
+        }
+    }
+
+    fn type_name(self) -> &'static str {
+        match self {
+            Self::Journal => "tieline.v1.Journal",
+            Self::Event => "tieline.v1.Event",
+            Self::Session => "tieline.v1.Session",
+            Self::Subscription => "tieline.v1.Subscription",
+            Self::Template => "tieline.v1.SessionTemplate",
+        }
+    }
+}
+
+/// Whatever a call can end with.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum CallError {
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    #[error(transparent)]
+    Feed(#[from] FeedError),
+    /// A bug of ours.
+    #[error("{0}")]
+    Internal(&'static str),
+}
+
+impl From<CallError> for Status {
+    fn from(error: CallError) -> Self {
+        match &error {
+            CallError::Request(request) => of_request(request),
+            CallError::Feed(feed) => of_feed(feed),
+            CallError::Internal(what) => status(
+                Code::Internal,
+                "INTERNAL",
+                (*what).to_owned(),
+                [],
+                ErrorDetails::new(),
+            ),
+        }
+    }
+}
+
+impl From<RequestError> for Status {
+    fn from(error: RequestError) -> Self {
+        of_request(&error)
+    }
+}
+
+fn of_request(error: &RequestError) -> Status {
+    let message = error.to_string();
+    let mut details = ErrorDetails::new();
+    let (code, reason, metadata) = match error {
+        RequestError::StartRequired => {
+            details.add_bad_request_violation("start", &message);
+            (Code::InvalidArgument, "START_REQUIRED", vec![])
+        }
+        RequestError::FilterInvalid { field, problem } => {
+            details.add_bad_request_violation(format!("filter.{field}"), problem);
+            let metadata = vec![("field", format!("filter.{field}"))];
+            (Code::InvalidArgument, "FILTER_INVALID", metadata)
+        }
+        RequestError::ShardInvalid { problem } => {
+            details.add_bad_request_violation("shard", problem);
+            (Code::InvalidArgument, "SHARD_INVALID", vec![])
+        }
+        RequestError::Invalid { field, problem } => {
+            details.add_bad_request_violation(*field, problem);
+            let metadata = vec![("field", (*field).to_owned())];
+            (Code::InvalidArgument, "REQUEST_INVALID", metadata)
+        }
+        RequestError::JournalRequired => {
+            details.add_bad_request_violation("journal", &message);
+            (Code::InvalidArgument, "JOURNAL_REQUIRED", vec![])
+        }
+        RequestError::NotFound { resource, name } => {
+            details.set_resource_info(resource.type_name(), name, "", &message);
+            let metadata = vec![("name", name.clone())];
+            (Code::NotFound, resource.reason(), metadata)
+        }
+        RequestError::SessionConfigured { name } => {
+            details.add_precondition_failure_violation("SESSION_CONFIGURED", name, &message);
+            let metadata = vec![("name", name.clone())];
+            (Code::FailedPrecondition, "SESSION_CONFIGURED", metadata)
+        }
+    };
+    status(code, reason, message, metadata, details)
+}
+
+fn of_feed(error: &FeedError) -> Status {
+    let message = error.to_string();
+    let mut details = ErrorDetails::new();
+    let (code, reason, metadata) = match error {
+        FeedError::PositionTrimmed(at) => (Code::OutOfRange, "POSITION_TRIMMED", of_bounds(at)),
+        FeedError::PositionNotWritten(at) => {
+            (Code::OutOfRange, "POSITION_NOT_WRITTEN", of_bounds(at))
+        }
+        FeedError::EpochChanged {
+            requested,
+            current,
+            earliest,
+            latest,
+        } => {
+            details.add_precondition_failure_violation("EPOCH_CHANGED", requested, &message);
+            let metadata = vec![
+                ("requested_epoch", requested.clone()),
+                ("epoch", current.to_string()),
+                ("earliest_sequence", earliest.to_string()),
+                ("latest_sequence", latest.to_string()),
+            ];
+            (Code::FailedPrecondition, "EPOCH_CHANGED", metadata)
+        }
+        FeedError::Corrupted { first, last } => {
+            let metadata = vec![
+                ("first_sequence", first.to_string()),
+                ("last_sequence", last.to_string()),
+            ];
+            (Code::DataLoss, "JOURNAL_CORRUPTED", metadata)
+        }
+        FeedError::EventNotFound { sequence } => {
+            let kind = Resource::Event;
+            details.set_resource_info(kind.type_name(), sequence.to_string(), "", &message);
+            let metadata = vec![("sequence", sequence.to_string())];
+            (Code::NotFound, kind.reason(), metadata)
+        }
+        FeedError::Unreadable {
+            after, retry_delay, ..
+        } => {
+            details.set_retry_info(Some(*retry_delay));
+            let metadata = vec![("after_sequence", after.to_string())];
+            (Code::Unavailable, "JOURNAL_UNREADABLE", metadata)
+        }
+        FeedError::SubscriberQuota { limit, retry_delay } => {
+            details.add_quota_failure_violation("subscribers", &message);
+            details.set_retry_info(Some(*retry_delay));
+            let metadata = vec![("limit", limit.to_string())];
+            (Code::ResourceExhausted, "SUBSCRIBER_QUOTA", metadata)
+        }
+        FeedError::Draining { retry_delay } => {
+            return retry_later("SERVER_DRAINING", message, *retry_delay);
+        }
+        FeedError::MaxAge { retry_delay } => {
+            return retry_later("STREAM_MAX_AGE", message, *retry_delay);
+        }
+    };
+    status(code, reason, message, metadata, details)
+}
+
+fn retry_later(reason: &str, message: String, delay: Duration) -> Status {
+    let details = ErrorDetails::with_retry_info(Some(delay));
+    status(Code::Unavailable, reason, message, [], details)
+}
+
+fn of_bounds(at: &Bounds) -> Vec<(&'static str, String)> {
+    let mut metadata = vec![
+        ("epoch", at.epoch.to_string()),
+        ("requested_sequence", at.requested.to_string()),
+        ("earliest_sequence", at.earliest.to_string()),
+        ("latest_sequence", at.latest.to_string()),
+    ];
+    metadata.extend(at.earliest_time.map(|t| ("earliest_time", t.to_string())));
+    metadata
+}
+
+fn status(
+    code: Code,
+    reason: &str,
+    message: String,
+    metadata: impl IntoIterator<Item = (&'static str, String)>,
+    mut details: ErrorDetails,
+) -> Status {
+    let metadata: HashMap<String, String> = metadata
+        .into_iter()
+        .map(|(key, value)| (key.to_owned(), value))
+        .collect();
+    details.set_error_info(reason, DOMAIN, metadata);
+    Status::with_error_details(code, message, details)
+}
