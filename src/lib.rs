@@ -52,6 +52,7 @@ pub mod journal;
 pub mod net;
 pub mod proto;
 pub mod runtime;
+pub mod sandbox;
 pub mod session;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

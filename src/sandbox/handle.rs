@@ -1,0 +1,323 @@
+//! [`Sandbox`]: a running sandbox and what its owner may do with it.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use url::Url;
+
+use super::SandboxConfig;
+use super::fault::{FaultName, FaultRule, FaultStatus};
+use super::platform::{
+    ClientCredentials, ConnectionStatus, Counters, Delivery, Emission, InvalidEvent, LedgerEntry,
+    LedgerPage, RequestEntry, SubscriptionStatus,
+};
+use super::server::{self, Core};
+use crate::runtime::{Clock, Rng, TaskFailure, TaskKind, TaskSet};
+
+/// A simulated platform on real sockets. Everything it runs ends when it is dropped.
+#[derive(Debug)]
+pub struct Sandbox {
+    core: Arc<Core>,
+    endpoint: Url,
+    control: Url,
+    ca_pem: Option<String>,
+    tasks: TaskSet,
+}
+
+/// Why a sandbox did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The settings contradict each other or themselves.
+    #[error("start sandbox: {}", problems.join("; "))]
+    Invalid {
+        /// One for each mistake.
+        problems: Vec<String>,
+    },
+    /// An address cannot be had.
+    #[error("start sandbox: listen on {address}")]
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// No certificate.
+    #[error("start sandbox: make a certificate")]
+    Certificate(#[source] anyhow::Error),
+    /// The authority's certificate cannot be written.
+    #[error("start sandbox: write {path}")]
+    Write {
+        /// Where to.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+impl Sandbox {
+    /// Binds both listeners and begins to issue events. The same seed tells the same story.
+    ///
+    /// # Errors
+    /// [`StartError`]; then nothing runs.
+    pub async fn start(config: SandboxConfig, clock: Clock, rng: Rng) -> Result<Self, StartError> {
+        let problems = config.problems();
+        if !problems.is_empty() {
+            return Err(StartError::Invalid { problems });
+        }
+        let listen = |address| {
+            let bound = server::bind(address).and_then(|bound| Ok((bound.local_addr()?, bound)));
+            bound.map_err(|source| StartError::Listen { address, source })
+        };
+        let (address, platform) = listen(config.listen)?;
+        let (control_address, control) = listen(config.control)?;
+        let authority = match &config.tls_ca_out {
+            None => None,
+            Some(path) => {
+                let authority = server::authority(address.ip()).map_err(StartError::Certificate)?;
+                tokio::fs::write(path, &authority.certificate_pem)
+                    .await
+                    .map_err(|source| StartError::Write {
+                        path: path.display().to_string(),
+                        source,
+                    })?;
+                Some(authority)
+            }
+        };
+        let (ca_pem, tls) = authority
+            .map(|authority| (authority.certificate_pem, authority.acceptor))
+            .unzip();
+        let script = config.script.clone();
+        let core = Core::new(config, clock, &rng);
+        let mut tasks = TaskSet::new();
+        let share = || Arc::clone(&core);
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let critical = TaskKind::Critical;
+        tasks.spawn(
+            critical,
+            "platform",
+            server::serve_platform(share(), platform, tls),
+        );
+        tasks.spawn(critical, "control", server::serve_control(share(), control));
+        tasks.spawn(critical, "generator", server::generate(share()));
+        tasks.spawn(critical, "faults", server::keep_time(share()));
+        tasks.spawn(critical, "script", server::play(share(), script));
+        tracing::info!(%address, %control_address, seed = rng.seed(), "Sandbox started");
+        Ok(Self {
+            endpoint: url(scheme, address),
+            control: url("http", control_address),
+            ca_pem,
+            core,
+            tasks,
+        })
+    }
+
+    /// The platform's base address.
+    #[must_use]
+    pub fn endpoint(&self) -> Url {
+        self.endpoint.clone()
+    }
+
+    /// The control API's base address.
+    #[must_use]
+    pub fn control_url(&self) -> Url {
+        self.control.clone()
+    }
+
+    /// The authority's certificate, where TLS is served.
+    #[must_use]
+    pub fn ca_pem(&self) -> Option<&str> {
+        self.ca_pem.as_deref()
+    }
+
+    /// The first OAuth client.
+    ///
+    /// # Panics
+    /// Never: there is at least one.
+    #[must_use]
+    #[expect(
+        clippy::expect_used,
+        reason = "a configuration without a client does not start"
+    )]
+    pub fn client_credentials(&self) -> ClientCredentials {
+        self.clients()
+            .into_iter()
+            .next()
+            .expect("one client at least")
+    }
+
+    /// Every OAuth client.
+    #[must_use]
+    pub fn clients(&self) -> Vec<ClientCredentials> {
+        self.core.with(|state| state.clients.clone())
+    }
+
+    /// Sets and clears faults.
+    #[must_use]
+    pub fn faults(&self) -> Faults {
+        Faults(Arc::clone(&self.core))
+    }
+
+    /// What was issued to the first client's subscription to every channel.
+    #[must_use]
+    pub fn ledger(&self) -> LedgerReader {
+        LedgerReader(Arc::clone(&self.core))
+    }
+
+    /// Issues events, at once; returns the last number of the subscription to every channel.
+    ///
+    /// # Errors
+    /// [`InvalidEvent`] for an event of one's own that the platform would not issue.
+    pub fn emit(&self, emission: &Emission) -> Result<u64, InvalidEvent> {
+        self.core.emit(emission)
+    }
+
+    /// Issues so many events a second from now on; zero stops.
+    pub fn set_rate(&self, per_second: f64) {
+        self.core.set_rate(per_second);
+    }
+
+    /// What was counted so far.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.core.with(|state| state.counters.clone())
+    }
+
+    /// The subscriptions known.
+    #[must_use]
+    pub fn subscriptions(&self) -> Vec<SubscriptionStatus> {
+        self.core.with(|state| state.subscription_status())
+    }
+
+    /// The connections open.
+    #[must_use]
+    pub fn connections(&self) -> Vec<ConnectionStatus> {
+        self.core.with(|state| state.connection_status())
+    }
+
+    /// What was put on the wire after one entry, as far as it is remembered.
+    #[must_use]
+    pub fn deliveries(&self, after: u64, limit: usize) -> Vec<Delivery> {
+        self.core.with(|state| state.deliveries(after, limit))
+    }
+
+    /// Requests that arrived after one entry, as far as they are remembered.
+    #[must_use]
+    pub fn requests(&self, after: u64, limit: usize) -> Vec<RequestEntry> {
+        self.core.with(|state| state.requests(after, limit))
+    }
+
+    /// Access tokens issued since the start.
+    #[must_use]
+    pub fn tokens_issued(&self) -> u64 {
+        self.core.with(|state| state.tokens.issued())
+    }
+
+    /// Waits until something is true of the sandbox, for so long at most; whether it became true.
+    pub async fn wait_until(&self, within: Duration, test: impl Fn(&Self) -> bool) -> bool {
+        let mut notices = self.core.notices();
+        let wait = async {
+            loop {
+                notices.borrow_and_update();
+                if test(self) || notices.changed().await.is_err() {
+                    return;
+                }
+            }
+        };
+        tokio::time::timeout(within, wait).await.is_ok()
+    }
+
+    /// Completes when a part of the sandbox failed. Cancel-safe.
+    pub async fn failed(&mut self) -> Option<TaskFailure> {
+        self.tasks.next_failure().await
+    }
+
+    /// Ends everything and waits until it is gone.
+    pub async fn shutdown(mut self) {
+        self.tasks.abort_all().await;
+    }
+}
+
+/// Sets and clears the faults of a [`Sandbox`].
+#[derive(Debug, Clone)]
+pub struct Faults(Arc<Core>);
+
+impl Faults {
+    /// Puts a fault in force, in place of the one of the same name.
+    ///
+    /// # Errors
+    /// [`super::fault::InvalidFault`] for a parameter out of range; then nothing changes.
+    pub fn set(&self, rule: impl Into<FaultRule>) -> Result<(), super::fault::InvalidFault> {
+        let rule = rule.into();
+        rule.check()?;
+        self.0.set_fault(rule);
+        Ok(())
+    }
+
+    /// Takes a fault out of force; whether it was. What was held back by it is let go.
+    pub fn clear(&self, name: FaultName) -> bool {
+        self.0.clear_fault(name)
+    }
+
+    /// Takes every fault out of force.
+    pub fn clear_all(&self) {
+        self.0.clear_faults();
+    }
+
+    /// How often a fault has struck since the start.
+    #[must_use]
+    pub fn struck(&self, name: FaultName) -> u64 {
+        self.0.with(|state| state.faults.struck(name))
+    }
+
+    /// Every fault that is in force or has struck.
+    #[must_use]
+    pub fn status(&self) -> Vec<FaultStatus> {
+        self.0.with(|state| state.faults.status())
+    }
+}
+
+/// Reads the ledger of a [`Sandbox`].
+#[derive(Debug, Clone)]
+pub struct LedgerReader(Arc<Core>);
+
+impl LedgerReader {
+    /// Entries after one, in the order of issue.
+    #[must_use]
+    pub fn page(&self, after: u64, limit: usize) -> LedgerPage {
+        self.0.with(|state| {
+            let key = state.default_key();
+            match state.subscription(&key) {
+                Some(subscription) => subscription.ledger().page(after, limit),
+                None => LedgerPage::default(),
+            }
+        })
+    }
+
+    /// Every entry that is kept.
+    #[must_use]
+    pub fn entries(&self) -> Vec<LedgerEntry> {
+        self.page(0, usize::MAX).entries
+    }
+
+    /// The last number given.
+    #[must_use]
+    pub fn head(&self) -> u64 {
+        self.0.head()
+    }
+}
+
+/// Where a listener is reached from this machine.
+#[expect(
+    clippy::expect_used,
+    reason = "a scheme and a socket address make a URL"
+)]
+fn url(scheme: &str, address: SocketAddr) -> Url {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    let address = SocketAddr::new(ip, address.port());
+    Url::parse(&format!("{scheme}://{address}")).expect("scheme and address")
+}

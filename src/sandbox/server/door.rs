@@ -1,0 +1,150 @@
+//! The platform's listener: opens, closes and reopens it on the same port, and owns the tasks of
+//! its connections.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+
+use super::core::Core;
+use super::http;
+use super::link::{Link, Wire};
+
+const BACKLOG: u32 = 1024;
+/// After an accept or a bind that failed.
+const PAUSE: Duration = Duration::from_millis(50);
+const TLS_HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// Binds an address that may be bound again while old connections linger.
+pub(in crate::sandbox) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    reserve(address)?.listen(BACKLOG)
+}
+
+/// Holds the port without listening: connections are refused, and nobody else takes it.
+fn reserve(address: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    Ok(socket)
+}
+
+enum Door {
+    Open(TcpListener),
+    Shut(TcpSocket),
+    /// Somebody else was faster; tried again.
+    Lost,
+}
+
+/// Serves the platform until it is dropped.
+pub(in crate::sandbox) async fn serve(
+    core: Arc<Core>,
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+) -> anyhow::Result<()> {
+    let address = listener.local_addr()?;
+    let mut ups = core.ups();
+    let mut connections = JoinSet::new();
+    let mut door = Door::Open(listener);
+    loop {
+        let up = *ups.borrow_and_update();
+        door = turn(door, up, address);
+        tokio::select! {
+            changed = ups.changed() => changed?,
+            accepted = accept(&door, up) => if let Some(stream) = accepted
+                && let Some(link) = core.connect()
+            {
+                connections.spawn(connection(Arc::clone(&core), link, stream, tls.clone()));
+            },
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}
+
+/// Opens or shuts the door.
+fn turn(door: Door, up: bool, address: SocketAddr) -> Door {
+    let turned = match (door, up) {
+        (Door::Open(listener), false) => {
+            drop(listener);
+            reserve(address).map(Door::Shut)
+        }
+        (Door::Shut(socket), true) => socket.listen(BACKLOG).map(Door::Open),
+        (Door::Lost, true) => bind(address).map(Door::Open),
+        (door, _) => Ok(door),
+    };
+    turned.unwrap_or_else(|error| {
+        tracing::warn!(%address, error = &error as &dyn std::error::Error, "Port is taken");
+        Door::Lost
+    })
+}
+
+/// The next connection; `None` when it is time to look at the door again. Cancel-safe.
+async fn accept(door: &Door, up: bool) -> Option<TcpStream> {
+    match door {
+        Door::Open(listener) => match listener.accept().await {
+            Ok((stream, _)) => Some(stream),
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "Accept failed");
+                tokio::time::sleep(PAUSE).await;
+                None
+            }
+        },
+        Door::Lost if up => {
+            tokio::time::sleep(PAUSE).await;
+            None
+        }
+        Door::Shut(_) | Door::Lost => std::future::pending().await,
+    }
+}
+
+/// Takes a connection off the books, however its task ends.
+struct Registered<'a>(&'a Core, u64);
+
+impl Drop for Registered<'_> {
+    fn drop(&mut self) {
+        self.0.disconnect(self.1);
+    }
+}
+
+async fn connection(core: Arc<Core>, link: Arc<Link>, stream: TcpStream, tls: Option<TlsAcceptor>) {
+    let _registered = Registered(&core, link.id);
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(error = &error as &dyn std::error::Error, "No-delay refused");
+    }
+    let wire = Wire::new(stream, Arc::clone(&link));
+    tokio::select! {
+        biased;
+        () = link.ended() => {}
+        () = converse(&core, &link, wire, tls) => {}
+    }
+}
+
+async fn converse(core: &Arc<Core>, link: &Arc<Link>, wire: Wire, tls: Option<TlsAcceptor>) {
+    let Some(tls) = tls else {
+        return speak(core, link, wire).await;
+    };
+    match tokio::time::timeout(TLS_HANDSHAKE, tls.accept(wire)).await {
+        Ok(Ok(stream)) => speak(core, link, stream).await,
+        Ok(Err(error)) => {
+            tracing::debug!(
+                error = &error as &dyn std::error::Error,
+                "TLS handshake failed"
+            );
+        }
+        Err(_) => tracing::debug!("TLS handshake timed out"),
+    }
+}
+
+async fn speak<IO>(core: &Arc<Core>, link: &Arc<Link>, io: IO)
+where
+    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    Box::pin(http::converse(core, link, io)).await;
+}
