@@ -43,7 +43,12 @@
 //! (`session::machine`, `session::ordering`, `auth::schedule`, `feed::subscription`,
 //! `client::decision`); beside each stands a shell that does the I/O and decides nothing.
 
+pub mod admin;
+pub mod app;
 pub mod auth;
+pub mod cli;
+pub mod client;
+pub mod config;
 pub mod connectors;
 pub mod domain;
 pub mod feed;
@@ -54,5 +59,6 @@ pub mod proto;
 pub mod runtime;
 pub mod sandbox;
 pub mod session;
+pub mod telemetry;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

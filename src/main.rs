@@ -1,3 +1,9 @@
 //! The `tieline` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+use tieline::app::Process;
+
+fn main() -> ExitCode {
+    tieline::cli::main(&Process)
+}

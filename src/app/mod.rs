@@ -1,0 +1,263 @@
+//! The composition root: the only module that knows every other. Starts them in order, ends them in
+//! order.
+//!
+//! Start: journals recovered → listeners bound → sessions → serving. Nothing of it waits for a
+//! platform. The end is written in `ending`.
+
+mod ending;
+mod process;
+mod sessions;
+mod state_store;
+
+use std::sync::Arc;
+
+use crate::admin::{self, HealthServer, ServeError};
+use crate::config::Config;
+use crate::domain::{JournalName, SessionName};
+use crate::feed::{Feed, FeedConfig, Registry, Surroundings};
+use crate::grpc::{self, BindError, Listener, Server, ServerError, ServerParts, SocketMode};
+use crate::journal::{FileJournal, Journal, OpenError, Options};
+use crate::runtime::{Clock, DrainTrigger, Latch, Readiness, Rng, TaskKind, TaskSet, drain};
+use crate::session::{SessionBoard, StatsSnapshot};
+
+pub use self::ending::{Ended, Stop};
+pub use self::process::Process;
+pub use self::sessions::SessionError;
+
+/// A sidecar that serves.
+#[derive(Debug)]
+pub struct App {
+    addresses: Vec<String>,
+    health_address: Option<String>,
+    board: SessionBoard,
+    stats: sessions::Stats,
+    journals: Vec<FileJournal>,
+    readiness: Readiness,
+    drains: Drains,
+    tasks: Tasks,
+    drain_timeout: std::time::Duration,
+}
+
+/// One stage of the end each; see `ending`.
+#[derive(Debug)]
+struct Drains {
+    announce: DrainTrigger,
+    ingest: DrainTrigger,
+    readers: DrainTrigger,
+    rest: DrainTrigger,
+}
+
+/// One set for each stage.
+#[derive(Debug, Default)]
+struct Tasks {
+    ingest: TaskSet,
+    readers: TaskSet,
+    rest: TaskSet,
+}
+
+/// Why a sidecar did not start. Nothing of it is left running.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A journal cannot be opened.
+    #[error("open journals/{name}")]
+    Journal {
+        /// Which.
+        name: JournalName,
+        /// Why.
+        source: OpenError,
+    },
+    /// An address of the gRPC listener cannot be had.
+    #[error("listen.grpc")]
+    Grpc(#[from] BindError),
+    /// The address of the health listener cannot be had.
+    #[error("listen.health")]
+    Health(#[from] ServeError),
+    /// A session cannot be made from its settings.
+    #[error("sessions")]
+    Session(#[from] SessionError),
+    /// A session's dialect refuses its settings.
+    #[error(transparent)]
+    Dialect(#[from] crate::session::StartError),
+    /// The compiled-in descriptor set is damaged.
+    #[error("make the gRPC server")]
+    Server(#[from] ServerError),
+    /// A blocking task was lost.
+    #[error("open journals/{name}: the opening panicked")]
+    Panicked {
+        /// Which.
+        name: JournalName,
+    },
+}
+
+impl App {
+    /// Opens the journals, binds every listener, then begins to serve and to connect.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start(config: Config, clock: Clock, rng: Rng) -> Result<Self, StartError> {
+        let (startup, readiness) = (Readiness::new(), Readiness::new());
+        let recovered = [startup.latch("journals"), readiness.latch("journals")];
+        let bound = [startup.latch("listeners"), readiness.latch("listeners")];
+        let mut tasks = Tasks::default();
+        let (rest, rest_drain) = drain();
+        let health_address = match config.listen.health.as_str() {
+            "" => None,
+            address => {
+                let routes = admin::router(startup.clone(), readiness.clone());
+                Some((
+                    HealthServer::bind(address, routes).await?,
+                    address.to_owned(),
+                ))
+            }
+        };
+        let journals = open_journals(&config, &clock, &rng).await?;
+        recovered.into_iter().for_each(Latch::open);
+
+        let (announce, announced) = drain();
+        let (readers, readers_drain) = drain();
+        let registry = Registry::new(config.listen.limits.subscribers);
+        let feeds = journals.iter().map(|journal| {
+            let surroundings = Surroundings {
+                registry: registry.clone(),
+                clock: clock.clone(),
+                rng: rng.fork("feed"),
+                drain: readers_drain.clone(),
+            };
+            let message_bytes = usize::try_from(config.listen.limits.message.0);
+            let message_bytes = message_bytes.unwrap_or(crate::feed::MOST_MESSAGE_BYTES);
+            let feed_config = FeedConfig {
+                message_bytes,
+                ..FeedConfig::default()
+            };
+            Feed::attach(Arc::new(journal.clone()), surroundings, feed_config)
+        });
+        let board = SessionBoard::new();
+        let health = grpc::Health::new();
+        let server = Server::new(ServerParts {
+            feeds: feeds.collect(),
+            sessions: board.clone(),
+            health: health.clone(),
+            clock: clock.clone(),
+            rng: rng.fork("grpc"),
+            announce: announced,
+            drain: readers_drain,
+            limits: grpc::ServerLimits::default(),
+        })?;
+        let listeners = bind(&config.listen.grpc).await?;
+        let addresses = listeners.iter().map(Listener::address).collect();
+
+        let (ingest, ingest_drain) = drain();
+        let parts = sessions::Parts {
+            journals: &journals,
+            board: &board,
+            clock: &clock,
+            rng: &rng,
+        };
+        let stats = sessions::start(&config, &parts, &ingest_drain, &mut tasks)?;
+        for journal in &journals {
+            let maintenance = journal.clone().maintain(rest_drain.clone());
+            let name = format!("maintain {}", journal.info().name.resource());
+            tasks.rest.spawn(TaskKind::Maintenance, name, async {
+                maintenance.await;
+                Ok(())
+            });
+        }
+        tasks.readers.spawn(TaskKind::Critical, "grpc", async {
+            server.serve(listeners).await;
+            Ok(())
+        });
+        let health_address = health_address.map(|(server, address)| {
+            let bound = server
+                .local_addr()
+                .map_or(address, |bound| bound.to_string());
+            let drain = rest_drain.clone();
+            tasks.rest.spawn(TaskKind::Critical, "health", async {
+                server.serve(drain).await;
+                Ok(())
+            });
+            bound
+        });
+        bound.into_iter().for_each(Latch::open);
+        let drains = Drains {
+            announce,
+            ingest,
+            readers,
+            rest,
+        };
+        let drain_timeout = config.drain_timeout.0;
+        Ok(Self {
+            addresses,
+            health_address,
+            board,
+            stats,
+            journals,
+            readiness,
+            drains,
+            tasks,
+            drain_timeout,
+        })
+    }
+
+    /// Where gRPC is served, in the order of the configuration, with the ports that were given.
+    #[must_use]
+    pub fn addresses(&self) -> &[String] {
+        &self.addresses
+    }
+
+    /// Where health is served.
+    #[must_use]
+    pub fn health_address(&self) -> Option<&str> {
+        self.health_address.as_deref()
+    }
+
+    /// The sessions' present state.
+    #[must_use]
+    pub fn board(&self) -> &SessionBoard {
+        &self.board
+    }
+
+    /// What each session has counted so far.
+    #[must_use]
+    pub fn stats(&self) -> Vec<(SessionName, StatsSnapshot)> {
+        self.stats
+            .iter()
+            .map(|(name, stats)| (name.clone(), stats.snapshot()))
+            .collect()
+    }
+
+    /// The journals.
+    #[must_use]
+    pub fn journals(&self) -> Vec<Arc<dyn Journal>> {
+        self.journals
+            .iter()
+            .map(|journal| Arc::new(journal.clone()) as Arc<_>)
+            .collect()
+    }
+}
+
+async fn bind(addresses: &[String]) -> Result<Vec<Listener>, BindError> {
+    let mut listeners = Vec::with_capacity(addresses.len());
+    for address in addresses {
+        listeners.push(Listener::bind(address, SocketMode::default()).await?);
+    }
+    Ok(listeners)
+}
+
+async fn open_journals(
+    config: &Config,
+    clock: &Clock,
+    rng: &Rng,
+) -> Result<Vec<FileJournal>, StartError> {
+    let mut journals = Vec::with_capacity(config.journals.len());
+    for settings in &config.journals {
+        let name = settings.name.clone();
+        let options = Options::new(settings, clock.clone(), rng.fork(&name.resource()));
+        let opening = tokio::task::spawn_blocking(|| FileJournal::open(options)).await;
+        journals.push(match opening {
+            Ok(Ok(journal)) => journal,
+            Ok(Err(source)) => return Err(StartError::Journal { name, source }),
+            Err(_) => return Err(StartError::Panicked { name }),
+        });
+    }
+    Ok(journals)
+}

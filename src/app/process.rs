@@ -1,0 +1,101 @@
+//! [`Process`]: the sidecar as the commands see it.
+
+use std::convert::Infallible;
+use std::path::Path;
+
+use async_trait::async_trait;
+use tokio::sync::mpsc;
+
+use super::{App, Ended, StartError, Stop};
+use crate::cli::{Application, CommandError, JournalAction, JournalReport};
+use crate::config::Config;
+use crate::journal::{OpenError, offline};
+use crate::runtime::{Clock, EndSignals, Rng};
+
+/// The one application of this binary.
+#[derive(Debug)]
+pub struct Process;
+
+#[async_trait]
+impl Application for Process {
+    async fn run(&self, config: Config) -> Result<(), CommandError> {
+        let mut signals = EndSignals::listen().map_err(|error| CommandError::Bug(error.into()))?;
+        let rng = Rng::from_entropy();
+        tracing::info!(
+            version = env!("CARGO_PKG_VERSION"),
+            seed = rng.seed(),
+            "Starting"
+        );
+        let starting = App::start(config, Clock::system(), rng);
+        let app = tokio::select! {
+            biased;
+            signal = signals.next() => {
+                tracing::info!(signal, "Ended while starting");
+                return Ok(());
+            }
+            started = starting => started.map_err(refused)?,
+        };
+        tracing::info!(
+            grpc = ?app.addresses(),
+            health = app.health_address().unwrap_or("off"),
+            "Serving"
+        );
+        let (stops, told) = mpsc::channel(1);
+        let ended = tokio::select! {
+            ended = app.run_until(told) => ended,
+            never = relay(signals, stops) => match never {},
+        };
+        match ended {
+            Ended::Drained | Ended::Cut => Ok(()),
+            Ended::Failed(failure) => Err(CommandError::Bug(failure.into())),
+        }
+    }
+
+    fn journal(&self, action: JournalAction, dir: &Path) -> Result<JournalReport, CommandError> {
+        match action {
+            JournalAction::Inspect => {
+                JournalReport::new(&offline::inspect(dir).map_err(damaged)?, true)
+            }
+            JournalAction::Verify => {
+                let found = offline::verify(dir).map_err(damaged)?;
+                JournalReport::new(&found, found.is_sound())
+            }
+            JournalAction::NewEpoch => {
+                let epoch = offline::new_epoch(dir).map_err(damaged)?.to_string();
+                Ok(JournalReport {
+                    text: format!("{} is epoch {epoch} from now on", dir.display()),
+                    json: serde_json::json!({ "epoch": epoch }),
+                    sound: true,
+                })
+            }
+        }
+    }
+}
+
+/// The first signal asks for an orderly end, every further one for an end at once.
+async fn relay(mut signals: EndSignals, stops: mpsc::Sender<Stop>) -> Infallible {
+    let mut stop = Stop::Drain;
+    loop {
+        let signal = signals.next().await;
+        tracing::info!(signal, "Asked to end");
+        // Full: it has been told already.
+        let _full = stops.try_send(stop).is_err();
+        stop = Stop::Now;
+    }
+}
+
+fn damaged(error: OpenError) -> CommandError {
+    CommandError::Journal(error.into())
+}
+
+/// Which exit code a refused start means: the journal's, or the configuration's.
+fn refused(error: StartError) -> CommandError {
+    match error {
+        StartError::Journal { .. } => CommandError::Journal(error.into()),
+        StartError::Grpc(_)
+        | StartError::Health(_)
+        | StartError::Session(_)
+        | StartError::Dialect(_) => CommandError::Setting(error.into()),
+        StartError::Server(_) | StartError::Panicked { .. } => CommandError::Bug(error.into()),
+    }
+}

@@ -1,0 +1,260 @@
+//! `tieline status`: sessions and journals as they are now.
+
+use std::time::Duration;
+
+use clap::Args;
+use prost::Message;
+use serde_json::{Value, json};
+use tonic::Status;
+use tonic::transport::Channel;
+
+use super::proto_json::ProtoJson;
+use super::table::table;
+use super::{CommandError, Output, Paint, printable};
+use crate::client::{Address, Failure};
+use crate::domain::WallTime;
+use crate::proto::v1;
+use crate::runtime::Clock;
+use v1::event_service_client::EventServiceClient;
+use v1::session::State;
+use v1::session_service_client::SessionServiceClient;
+
+/// How long the server may take to answer.
+const DEADLINE: Duration = Duration::from_secs(5);
+/// A server that never stops giving pages is not one of ours.
+const MOST_PAGES: usize = 1000;
+
+/// Shows the state of sessions and journals.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  tieline status
+  tieline status --address unix:/run/tieline/tieline.sock --json | jq '.sessions[].state'")]
+pub(super) struct StatusArgs {
+    /// Where the server listens: host:port, http://host:port or unix:/path.
+    #[arg(long, default_value = "127.0.0.1:7443", env = "TIELINE_ADDRESS")]
+    address: Address,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl StatusArgs {
+    pub(super) async fn run(self) -> Result<(), CommandError> {
+        let address = &self.address;
+        let asked = tokio::time::timeout(DEADLINE, ask(address)).await;
+        let (sessions, journals) = match asked {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(status)) => {
+                let failure = Failure::from_status(&status);
+                return Err(CommandError::failed(format!("{address}: {failure}")));
+            }
+            Err(_) => {
+                return Err(CommandError::failed(format!(
+                    "{address} did not answer in time"
+                )));
+            }
+        };
+        let mut out = Output::stdout();
+        if self.json {
+            let answer = json!({
+                "sessions": all_json("Session", &sessions)?,
+                "journals": all_json("Journal", &journals)?,
+            });
+            out.line(format_args!("{answer:#}"))?;
+        } else {
+            let now = Clock::system().wall();
+            out.line(session_table(out.paint, &sessions, now))?;
+            out.line("")?;
+            out.line(journal_table(out.paint, &journals))?;
+        }
+        Ok(out.flush()?)
+    }
+}
+
+async fn ask(address: &Address) -> Result<(Vec<v1::Session>, Vec<v1::Journal>), Status> {
+    let channel = address
+        .channel()
+        .map_err(|error| Status::from_error(error.into()))?;
+    Ok((sessions(channel.clone()).await?, journals(channel).await?))
+}
+
+async fn sessions(channel: Channel) -> Result<Vec<v1::Session>, Status> {
+    let mut client = SessionServiceClient::new(channel);
+    let mut all = Vec::new();
+    let mut page_token = String::new();
+    for _ in 0..MOST_PAGES {
+        let request = v1::ListSessionsRequest {
+            page_token,
+            ..Default::default()
+        };
+        let page = client.list_sessions(request).await?.into_inner();
+        all.extend(page.sessions);
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            break;
+        }
+    }
+    Ok(all)
+}
+
+async fn journals(channel: Channel) -> Result<Vec<v1::Journal>, Status> {
+    let mut client = EventServiceClient::new(channel);
+    let mut all = Vec::new();
+    let mut page_token = String::new();
+    for _ in 0..MOST_PAGES {
+        let request = v1::ListJournalsRequest {
+            page_token,
+            ..Default::default()
+        };
+        let page = client.list_journals(request).await?.into_inner();
+        all.extend(page.journals);
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            break;
+        }
+    }
+    Ok(all)
+}
+
+fn all_json<M: Message>(name: &str, messages: &[M]) -> Result<Vec<Value>, CommandError> {
+    let printer = ProtoJson::new().map_err(|error| CommandError::Bug(error.into()))?;
+    let printed = messages.iter().map(|message| printer.print(name, message));
+    printed
+        .collect::<Result<_, _>>()
+        .map_err(|error| CommandError::Failed(error.into()))
+}
+
+fn session_table(paint: Paint, sessions: &[v1::Session], now: WallTime) -> String {
+    let headings = [
+        "SESSION",
+        "STATE",
+        "TRANSPORT",
+        "LAST EVENT",
+        "RECONNECTS",
+        "JOURNAL",
+        "REASON",
+    ];
+    let rows: Vec<_> = sessions
+        .iter()
+        .map(|session| {
+            vec![
+                bare(&session.name),
+                state_word(session.state()).to_owned(),
+                transport_word(session.transport()).to_owned(),
+                ago(session.last_receive_time.as_ref(), now),
+                session.reconnect_count.to_string(),
+                bare(&session.journal),
+                printable(&session.reason),
+            ]
+        })
+        .collect();
+    table(paint, &headings, &rows)
+}
+
+fn journal_table(paint: Paint, journals: &[v1::Journal]) -> String {
+    let headings = ["JOURNAL", "EPOCH", "EARLIEST", "LATEST", "SIZE"];
+    let rows: Vec<_> = journals
+        .iter()
+        .map(|journal| {
+            vec![
+                bare(&journal.name),
+                printable(&journal.epoch),
+                journal.earliest_sequence.to_string(),
+                journal.latest_sequence.to_string(),
+                size(journal.size_bytes),
+            ]
+        })
+        .collect();
+    table(paint, &headings, &rows)
+}
+
+/// The name without its collection.
+fn bare(resource: &str) -> String {
+    printable(resource.rsplit('/').next().unwrap_or_default())
+}
+
+fn state_word(state: State) -> &'static str {
+    match state {
+        State::Unspecified => "?",
+        State::Connecting => "connecting",
+        State::Active => "active",
+        State::Degraded => "degraded",
+        State::Reconnecting => "reconnecting",
+        State::Suspended => "suspended",
+        State::Closed => "closed",
+    }
+}
+
+fn transport_word(transport: v1::Transport) -> &'static str {
+    match transport {
+        v1::Transport::Unspecified => "-",
+        v1::Transport::Websocket => "websocket",
+        v1::Transport::LongPoll => "long poll",
+    }
+}
+
+fn ago(time: Option<&prost_types::Timestamp>, now: WallTime) -> String {
+    let Some(time) = time.and_then(WallTime::from_proto) else {
+        return "never".to_owned();
+    };
+    let seconds = now.since(time).as_secs();
+    match seconds {
+        0..60 => format!("{seconds}s ago"),
+        60..3600 => format!("{}m ago", seconds / 60),
+        3600..86_400 => format!("{}h ago", seconds / 3600),
+        _ => format!("{}d ago", seconds / 86_400),
+    }
+}
+
+fn size(bytes: u64) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
+    let scaled = |unit: u64| bytes as f64 / unit as f64;
+    match bytes {
+        0..1024 => format!("{bytes} B"),
+        1024..1_048_576 => format!("{:.1} KiB", scaled(1 << 10)),
+        1_048_576..1_073_741_824 => format!("{:.1} MiB", scaled(1 << 20)),
+        _ => format!("{:.1} GiB", scaled(1 << 30)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_is_one_line() {
+        let now = WallTime::from_millis(1_000_000);
+        let session = v1::Session {
+            name: "sessions/queue-stats".into(),
+            journal: "journals/default".into(),
+            state: State::Active.into(),
+            transport: v1::Transport::LongPoll.into(),
+            last_receive_time: Some(now.minus(Duration::from_secs(130)).to_proto()),
+            reconnect_count: 3,
+            ..Default::default()
+        };
+        let lines = session_table(Paint::PLAIN, &[session], now);
+        let words: Vec<_> = lines.lines().nth(1).unwrap().split_whitespace().collect();
+        assert_eq!(
+            words,
+            [
+                "queue-stats",
+                "active",
+                "long",
+                "poll",
+                "2m",
+                "ago",
+                "3",
+                "default"
+            ]
+        );
+    }
+
+    #[test]
+    fn sizes_are_shown_in_their_unit() {
+        assert_eq!(size(1023), "1023 B");
+        assert_eq!(size(1536), "1.5 KiB");
+        assert_eq!(size(5 << 30), "5.0 GiB");
+    }
+}

@@ -1,0 +1,304 @@
+//! [`Machine`]: what a resuming subscription asks for, accepts and does next. Pure.
+
+use std::time::Duration;
+
+use tonic::Code;
+
+use super::{Failure, Refusal, ResumeError, Unavailable, Violation};
+use crate::proto::v1;
+use crate::runtime::Backoff;
+use v1::subscribe_request::Start;
+use v1::subscribe_response::Notice;
+
+/// The server's default, until `Opened` names the real one.
+const DEFAULT_HEARTBEAT: Duration = Duration::from_secs(10);
+/// Heartbeats are between these, so a wrong value neither kills nor hangs the stream.
+const HEARTBEATS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+/// Silence of this many heartbeats means that the connection is dead.
+const SILENT_HEARTBEATS: f64 = 2.5;
+const BACKOFF_BASE: Duration = Duration::from_millis(200);
+const BACKOFF_CAP: Duration = Duration::from_secs(5);
+/// No server makes a reader wait for longer than this.
+const LONGEST_WAIT: Duration = Duration::from_secs(120);
+
+/// What to do when the position cannot be served any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GapChoice {
+    /// End with [`ResumeError::Gap`].
+    Stop,
+    /// Continue with the earliest event there is.
+    Earliest,
+    /// Continue with events recorded from now on.
+    Latest,
+}
+
+/// What follows the end of an attempt.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Decision {
+    /// Wait, then send [`Machine::request`] on a new connection.
+    Retry(Duration),
+    /// Ask the caller, then call [`Machine::resolve_gap`].
+    AskAboutGap(Unavailable),
+    /// The requested end was reached.
+    Finished,
+    /// It cannot go on.
+    Stop(ResumeError),
+}
+
+/// The decisions of the client loop. Time passes elsewhere, and chance comes in as a number.
+#[derive(Debug)]
+pub struct Machine {
+    template: v1::SubscribeRequest,
+    position: Option<v1::Position>,
+    /// Set by a gap choice, for the one attempt that follows it.
+    policy: v1::UnavailablePolicy,
+    attempt: Attempt,
+    heartbeat: Duration,
+    backoff: Backoff,
+}
+
+/// What is known of the present attempt.
+#[derive(Debug, Default)]
+struct Attempt {
+    opened: bool,
+    /// A response came that was more than `Opened`.
+    progressed: bool,
+    closing: Option<v1::Closing>,
+}
+
+impl Machine {
+    /// `template` is what to subscribe to; its start serves until there is a position, and its
+    /// policy is ours.
+    ///
+    /// # Errors
+    /// When the template names no start, or a managed cursor.
+    pub fn new(template: v1::SubscribeRequest) -> Result<Self, ResumeError> {
+        match &template.start {
+            None => return Err(ResumeError::StartRequired),
+            Some(Start::Subscription(_)) => return Err(ResumeError::ManagedCursor),
+            Some(_) => {}
+        }
+        let wanted = template.heartbeat_interval.as_ref().and_then(to_duration);
+        let position = match &template.start {
+            Some(Start::After(position)) => Some(position.clone()),
+            _ => None,
+        };
+        Ok(Self {
+            template,
+            position,
+            policy: v1::UnavailablePolicy::Fail,
+            attempt: Attempt::default(),
+            heartbeat: clamp(wanted.unwrap_or(DEFAULT_HEARTBEAT)),
+            backoff: Backoff::new(BACKOFF_BASE, BACKOFF_CAP),
+        })
+    }
+
+    /// What lies behind the reader: store it once the last response has been handled.
+    #[must_use]
+    pub fn position(&self) -> Option<&v1::Position> {
+        self.position.as_ref()
+    }
+
+    /// Attempts that failed since a response last made progress.
+    #[must_use]
+    pub fn failures(&self) -> u32 {
+        self.backoff.failures()
+    }
+
+    /// How long silence may last before the connection counts as dead.
+    #[must_use]
+    pub fn silence_limit(&self) -> Duration {
+        self.heartbeat.mul_f64(SILENT_HEARTBEATS)
+    }
+
+    /// Begins an attempt: the request to send.
+    pub fn request(&mut self) -> v1::SubscribeRequest {
+        self.attempt = Attempt::default();
+        let mut request = self.template.clone();
+        if let Some(position) = &self.position {
+            request.start = Some(Start::After(position.clone()));
+        }
+        request.unavailable_policy = self.policy.into();
+        request
+    }
+
+    /// Takes a response in, before it is handed to the reader.
+    ///
+    /// # Errors
+    /// When it breaks the contract; then it must not be handed on.
+    pub fn accept(&mut self, response: &v1::SubscribeResponse) -> Result<(), Violation> {
+        match &response.notice {
+            Some(Notice::Opened(opened)) => self.accept_opened(opened)?,
+            _ if !self.attempt.opened => return Err(Violation::NotOpened),
+            Some(Notice::Closing(closing)) => self.attempt.closing = Some(*closing),
+            _ => {}
+        }
+        self.accept_progress(response)
+    }
+
+    fn accept_opened(&mut self, opened: &v1::Opened) -> Result<(), Violation> {
+        if self.attempt.opened {
+            return Err(Violation::OpenedTwice);
+        }
+        let start = v1::Position {
+            epoch: opened.epoch.clone(),
+            sequence: opened.start.as_ref().map_or(0, |start| start.sequence),
+        };
+        let strict = self.policy == v1::UnavailablePolicy::Fail;
+        match &self.position {
+            Some(asked) if strict && *asked != start => {
+                return Err(Violation::StartMoved {
+                    asked: text(asked),
+                    given: text(&start),
+                });
+            }
+            // A resume that skips may still not go back.
+            Some(asked) if asked.epoch == start.epoch && start.sequence < asked.sequence => {
+                return Err(Violation::StartMoved {
+                    asked: text(asked),
+                    given: text(&start),
+                });
+            }
+            _ => {}
+        }
+        let named = opened.heartbeat_interval.as_ref().and_then(to_duration);
+        self.heartbeat = clamp(named.unwrap_or(self.heartbeat));
+        self.position = Some(start);
+        self.policy = v1::UnavailablePolicy::Fail;
+        self.attempt.opened = true;
+        Ok(())
+    }
+
+    fn accept_progress(&mut self, response: &v1::SubscribeResponse) -> Result<(), Violation> {
+        let whole = self.template.filter.is_none() && self.template.shard.is_none();
+        let Some(position) = &mut self.position else {
+            return Err(Violation::NotOpened);
+        };
+        let mut behind = position.sequence;
+        for event in &response.events {
+            if event.sequence <= behind {
+                return Err(Violation::Disordered {
+                    sequence: event.sequence,
+                    after: behind,
+                });
+            }
+            if whole && event.sequence != behind + 1 {
+                return Err(Violation::Hole {
+                    first: behind + 1,
+                    last: event.sequence - 1,
+                });
+            }
+            behind = event.sequence;
+        }
+        // A bookmark before the start is true of the first response, and moves nothing back.
+        let first = matches!(&response.notice, Some(Notice::Opened(_)));
+        let through = match response.through_sequence {
+            through if first => through.max(behind),
+            through => through,
+        };
+        if through < behind {
+            return Err(Violation::Bookmark {
+                through,
+                at_least: behind,
+            });
+        }
+        let explained = matches!(&response.notice, Some(Notice::Gap(_) | Notice::Opened(_)));
+        if whole && through > behind && !explained {
+            return Err(Violation::Hole {
+                first: behind + 1,
+                last: through,
+            });
+        }
+        position.sequence = through;
+        if !matches!(
+            &response.notice,
+            Some(Notice::Opened(_) | Notice::Closing(_))
+        ) {
+            self.attempt.progressed = true;
+            self.backoff.reset();
+        }
+        Ok(())
+    }
+
+    /// Decides what follows the end of an attempt; `unit` is a random number in [0, 1).
+    pub fn ended(&mut self, failure: Failure, unit: f64) -> Decision {
+        match failure {
+            Failure::Ended if self.end_was_announced() => Decision::Finished,
+            Failure::Unavailable(gap) if self.policy == v1::UnavailablePolicy::Fail => {
+                Decision::AskAboutGap(gap)
+            }
+            // The server refuses what was chosen: asking again would go round in circles.
+            Failure::Unavailable(gap) => Decision::Stop(ResumeError::Gap(gap)),
+            Failure::Refused(refusal) if is_retried(&refusal) => {
+                let asked = refusal.retry_after.or_else(|| self.closing_delay());
+                Decision::Retry(self.delay(asked, unit))
+            }
+            Failure::Refused(refusal) => Decision::Stop(ResumeError::Refused(refusal)),
+            Failure::Ended | Failure::Broken(_) | Failure::Silent(_) => {
+                let asked = self.closing_delay();
+                Decision::Retry(self.delay(asked, unit))
+            }
+        }
+    }
+
+    /// Continues as the caller chose.
+    pub fn resolve_gap(&mut self, gap: Unavailable, choice: GapChoice, unit: f64) -> Decision {
+        self.policy = match choice {
+            GapChoice::Stop => return Decision::Stop(ResumeError::Gap(gap)),
+            GapChoice::Earliest => v1::UnavailablePolicy::ResumeAtEarliest,
+            GapChoice::Latest => v1::UnavailablePolicy::ResumeAtLatest,
+        };
+        // Jittered like any retry: after a restore every reader finds its epoch gone at once.
+        Decision::Retry(self.delay(None, unit))
+    }
+
+    /// OK without the announcement is a stream that something between cut off cleanly.
+    fn end_was_announced(&self) -> bool {
+        let reached = v1::closing::Reason::EndReached;
+        self.attempt
+            .closing
+            .is_some_and(|closing| closing.reason() == reached)
+    }
+
+    fn closing_delay(&self) -> Option<Duration> {
+        self.attempt
+            .closing?
+            .retry_delay
+            .as_ref()
+            .and_then(to_duration)
+    }
+
+    /// At least what the server asked for; what it asked for again and again is not enough alone.
+    fn delay(&mut self, asked: Option<Duration>, unit: f64) -> Duration {
+        let first = self.backoff.failures() == 0;
+        let backoff = self.backoff.next_delay(unit);
+        match asked {
+            Some(asked) if first => asked.min(LONGEST_WAIT),
+            Some(asked) => asked.min(LONGEST_WAIT).max(backoff),
+            None => backoff,
+        }
+    }
+}
+
+/// UNAVAILABLE always; RESOURCE_EXHAUSTED only when it is ours, because a message above the
+/// client's own limit is the same tomorrow.
+fn is_retried(refusal: &Refusal) -> bool {
+    match refusal.code {
+        Code::Unavailable => true,
+        Code::ResourceExhausted => refusal.reason.is_some(),
+        _ => false,
+    }
+}
+
+fn clamp(heartbeat: Duration) -> Duration {
+    heartbeat.clamp(HEARTBEATS.0, HEARTBEATS.1)
+}
+
+/// `None` for a negative duration.
+fn to_duration(duration: &prost_types::Duration) -> Option<Duration> {
+    Duration::try_from(*duration).ok()
+}
+
+fn text(position: &v1::Position) -> String {
+    format!("{}/{}", position.epoch, position.sequence)
+}

@@ -1,0 +1,112 @@
+//! Checks of `listen`: addresses that parse, differ and stay on this machine.
+
+use std::collections::BTreeMap;
+
+use super::Checks;
+use crate::config::address::ListenAddress;
+use crate::config::findings::Code;
+use crate::config::key::KeyPath;
+use crate::runtime::ByteSize;
+
+/// A response stays below the 4 MiB that gRPC clients accept by default.
+const LARGEST_MESSAGE: ByteSize = ByteSize(3584 << 10);
+/// Less would put every event into a response of its own.
+const SMALLEST_MESSAGE: ByteSize = ByteSize(4 << 10);
+
+impl Checks<'_> {
+    pub(super) fn listen(&mut self) {
+        let config = self.config;
+        let at = KeyPath::root().key("listen");
+        let grpc = at.key("grpc");
+        if config.listen.grpc.is_empty() {
+            let hint = "give at least one, such as 127.0.0.1:7443";
+            self.error(Code::OutOfRange, &grpc, "must hold an address", hint);
+        }
+        let mut taken = BTreeMap::new();
+        for (index, text) in config.listen.grpc.iter().enumerate() {
+            let at = grpc.index(index);
+            let Some(address) = self.address(&at, text) else {
+                continue;
+            };
+            if !address.is_local() {
+                let hint = "listen on 127.0.0.1 or a unix: socket until there is authentication";
+                self.error(
+                    Code::Insecure,
+                    &at,
+                    "must not be reachable from other machines",
+                    hint,
+                );
+            }
+            self.claim(&mut taken, address, &at);
+        }
+        let health = at.key("health");
+        if !config.listen.health.is_empty()
+            && let Some(address) = self.address(&health, &config.listen.health)
+        {
+            if matches!(address, ListenAddress::Unix(_)) {
+                let hint = "write it as 0.0.0.0:7444; probes do not speak to sockets";
+                self.error(
+                    Code::WrongForm,
+                    &health,
+                    "must be an IP address and port",
+                    hint,
+                );
+            }
+            self.claim(&mut taken, address, &health);
+        }
+        self.limits(&at.key("limits"));
+    }
+
+    fn address(&mut self, at: &KeyPath, text: &str) -> Option<ListenAddress> {
+        match text.parse() {
+            Ok(address) => Some(address),
+            Err(invalid) => {
+                let invalid: crate::config::address::InvalidListenAddress = invalid;
+                let hint = "write it as 127.0.0.1:7443 or unix:/run/tieline/tieline.sock";
+                self.error(Code::WrongForm, at, invalid.to_string(), hint);
+                None
+            }
+        }
+    }
+
+    fn claim(
+        &mut self,
+        taken: &mut BTreeMap<ListenAddress, KeyPath>,
+        address: ListenAddress,
+        at: &KeyPath,
+    ) {
+        // Port 0 is another port each time.
+        if matches!(address, ListenAddress::Tcp(tcp) if tcp.port() == 0) {
+            return;
+        }
+        if let Some(first) = taken.get(&address) {
+            let message = format!("is taken by {first}");
+            self.error(
+                Code::NotUnique,
+                at,
+                message,
+                "give each listener an address of its own",
+            );
+        } else {
+            taken.insert(address, at.clone());
+        }
+    }
+
+    fn limits(&mut self, at: &KeyPath) {
+        let limits = &self.config.listen.limits;
+        if limits.subscribers == 0 {
+            let hint = "write how many streams may be open at once, such as 1000";
+            self.error(
+                Code::OutOfRange,
+                &at.key("subscribers"),
+                "must be at least 1",
+                hint,
+            );
+        }
+        if !(SMALLEST_MESSAGE..=LARGEST_MESSAGE).contains(&limits.message) {
+            let message = format!("must be from {SMALLEST_MESSAGE} to {LARGEST_MESSAGE}");
+            let hint = "1MiB suits most; gRPC clients refuse more than 4MiB";
+            self.error(Code::OutOfRange, &at.key("message"), message, hint);
+        }
+    }
+}

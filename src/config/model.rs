@@ -1,0 +1,89 @@
+//! The shape of the configuration file.
+
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::journal::JournalConfig;
+use crate::runtime::{ByteSize, HumanDuration};
+use crate::session::SessionConfig;
+
+/// The whole configuration.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Addresses to serve on.
+    #[serde(default)]
+    pub listen: ListenConfig,
+    /// Journals; one named `default` in `/var/lib/tieline/default` where none is given.
+    #[serde(default = "default_journals")]
+    pub journals: Vec<JournalConfig>,
+    /// Upstream sessions.
+    pub sessions: Vec<SessionConfig>,
+    /// File that holds the key (32 bytes, base64 or hex) that seals rotated refresh tokens on disk.
+    #[serde(default)]
+    pub state_key_file: Option<PathBuf>,
+    /// How long an orderly end may take.
+    #[serde(default = "default_drain_timeout")]
+    pub drain_timeout: HumanDuration,
+}
+
+/// Addresses to serve on: `host:port`, or `unix:/path` where it says so.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ListenConfig {
+    /// The gRPC services: `host:port` or `unix:/path`. Loopback only, until there is
+    /// authentication.
+    pub grpc: Vec<String>,
+    /// `/livez`, `/readyz`, `/startupz` and gRPC health; no data. Empty turns it off.
+    pub health: String,
+    /// Bounds on what callers may ask for.
+    pub limits: LimitsConfig,
+}
+
+/// Bounds on what callers may ask for.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsConfig {
+    /// Streams open at once, over all callers.
+    pub subscribers: u32,
+    /// The most a response may hold; at most 3.5 MiB.
+    pub message: ByteSize,
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        Self {
+            subscribers: 1000,
+            message: ByteSize::from_mib(1),
+        }
+    }
+}
+
+impl Default for ListenConfig {
+    fn default() -> Self {
+        Self {
+            grpc: vec!["127.0.0.1:7443".to_owned()],
+            health: "0.0.0.0:7444".to_owned(),
+            limits: LimitsConfig::default(),
+        }
+    }
+}
+
+fn default_journals() -> Vec<JournalConfig> {
+    use crate::domain::JournalName;
+    JournalName::new("default")
+        .map(|name| JournalConfig {
+            name,
+            path: "/var/lib/tieline/default".into(),
+            store: crate::journal::StoreConfig::default(),
+            retention: crate::journal::RetentionConfig::default(),
+        })
+        .into_iter()
+        .collect()
+}
+
+fn default_drain_timeout() -> HumanDuration {
+    HumanDuration::from_secs(10)
+}
