@@ -1,0 +1,233 @@
+//! The rules of the house that a machine can check, each a function from one file to violations.
+
+use crate::layers;
+use crate::source::{Source, has_word};
+
+/// A file has at most this many lines that are not tests.
+const MAX_LINES: usize = 500;
+/// Beyond this many it is named, without failing.
+const MANY_LINES: usize = 350;
+
+/// Decisions: no input or output, no clock, no chance. A trailing `/` is a folder, `*` any ending.
+const PURE: [&str; 11] = [
+    "src/session/machine/",
+    "src/session/machine.rs",
+    "src/session/ordering*",
+    "src/connectors/",
+    "src/auth/schedule.rs",
+    "src/journal/record.rs",
+    "src/journal/element.rs",
+    "src/feed/subscription.rs",
+    "src/feed/filter.rs",
+    "src/runtime/backoff.rs",
+    "src/net/url_policy.rs",
+];
+
+/// What would make a decision depend on more than its input. `runtime::Rng` is not in it: its seed
+/// is an input, and the same seed gives the same numbers.
+const IMPURE: [&str; 8] = [
+    "tokio",
+    "tokio_tungstenite",
+    "tungstenite",
+    "reqwest",
+    "rand",
+    "SystemTime",
+    "Instant",
+    "Clock",
+];
+
+/// Tests that may sleep: path, and why nothing else will do.
+const SLEEPERS: [(&str, &str); 1] = [(
+    "tests/benches/rows/memory.rs",
+    "what is resident settles with time alone",
+)];
+
+/// One breach, as it is printed.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Violation(pub(crate) String);
+
+type Rule = fn(&Source) -> Vec<Violation>;
+
+/// Every rule.
+pub(crate) const RULES: [Rule; 10] = [
+    layers_point_down,
+    files_are_short,
+    files_state_their_job,
+    decisions_are_pure,
+    nothing_unwraps,
+    lints_are_expected,
+    tasks_have_owners,
+    no_home_is_named,
+    no_test_is_skipped,
+    no_test_sleeps,
+];
+
+fn at(source: &Source, line: usize, rule: &str) -> Violation {
+    Violation(format!("{}:{line}: {rule}", source.path))
+}
+
+fn is_rust(source: &Source) -> bool {
+    source.path.ends_with(".rs")
+}
+
+fn in_src(source: &Source) -> bool {
+    source.path.starts_with("src/") && is_rust(source)
+}
+
+fn matches(path: &str, pattern: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(start) => path.starts_with(start),
+        None if pattern.ends_with('/') => path.starts_with(pattern),
+        None => path == pattern,
+    }
+}
+
+/// `use crate::x` goes to a lower layer, and never climbs there by `super`.
+pub(crate) fn layers_point_down(source: &Source) -> Vec<Violation> {
+    let Some(name) = source.module().filter(|_| in_src(source)) else {
+        return Vec::new();
+    };
+    let Some(user) = layers::find(name) else {
+        let rule = format!("`{name}` has no layer: name it in tests/architecture/layers.rs");
+        return vec![at(source, 1, &rule)];
+    };
+    let mut found = Vec::new();
+    for (line, path) in source.paths_from("crate") {
+        let objection = layers::objection(user, &path, source.is_test(line));
+        found.extend(objection.map(|rule| at(source, line, &rule)));
+    }
+    for (line, path) in source.paths_from("super") {
+        let climbs = 1 + path.iter().take_while(|part| *part == "super").count();
+        if climbs >= source.depth() && !source.is_test(line) {
+            found.push(at(
+                source,
+                line,
+                "another module is named by `crate::`, not by `super`",
+            ));
+        }
+    }
+    found
+}
+
+/// At most [`MAX_LINES`] lines that are not tests.
+pub(crate) fn files_are_short(source: &Source) -> Vec<Violation> {
+    let lines = shipped_lines(source);
+    if !in_src(source) || lines <= MAX_LINES {
+        return Vec::new();
+    }
+    let rule = format!("{lines} lines without tests; at most {MAX_LINES}");
+    vec![at(source, MAX_LINES, &rule)]
+}
+
+fn shipped_lines(source: &Source) -> usize {
+    source.shipped().count()
+}
+
+/// Whether a file is long enough to be named.
+pub(crate) fn is_long(source: &Source) -> Option<usize> {
+    let lines = shipped_lines(source);
+    (in_src(source) && lines > MANY_LINES).then_some(lines)
+}
+
+/// The first line of a file says what its one job is.
+pub(crate) fn files_state_their_job(source: &Source) -> Vec<Violation> {
+    let first = source.raw.first().map_or("", String::as_str);
+    if !is_rust(source) || first.starts_with("//! ") {
+        return Vec::new();
+    }
+    vec![at(
+        source,
+        1,
+        "the first line is `//!` and what the file is for",
+    )]
+}
+
+/// Files that decide touch nothing that is not handed in.
+pub(crate) fn decisions_are_pure(source: &Source) -> Vec<Violation> {
+    if !PURE.iter().any(|pattern| matches(&source.path, pattern)) {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    for (line, code) in source.shipped() {
+        for word in IMPURE.into_iter().filter(|word| has_word(code, word)) {
+            found.push(at(
+                source,
+                line,
+                &format!("`{word}` in a file that only decides"),
+            ));
+        }
+    }
+    found
+}
+
+/// A panic in shipped code is stated by `expect` with its reason, or is a bug.
+pub(crate) fn nothing_unwraps(source: &Source) -> Vec<Violation> {
+    let lines = source.shipped().filter(|_| in_src(source));
+    lines
+        .filter(|(_, code)| code.contains(".unwrap()"))
+        .map(|(line, _)| at(source, line, "`unwrap()` outside tests"))
+        .collect()
+}
+
+/// A lint is expected, with a reason, so that it is noticed once it is gone.
+pub(crate) fn lints_are_expected(source: &Source) -> Vec<Violation> {
+    let lines = source.code.iter().enumerate().filter(|_| is_rust(source));
+    lines
+        .filter(|(_, code)| code.contains("#[allow(") || code.contains("#![allow("))
+        .map(|(line, _)| at(source, line + 1, "`allow`; write `expect` with a reason"))
+        .collect()
+}
+
+/// Only `runtime::TaskSet` spawns.
+pub(crate) fn tasks_have_owners(source: &Source) -> Vec<Violation> {
+    if !in_src(source) || source.path == "src/runtime/tasks.rs" {
+        return Vec::new();
+    }
+    let paths = source.paths_from("tokio").into_iter();
+    let spawns = paths.filter(|(line, path)| {
+        let last = path.last().map_or("", String::as_str);
+        matches!(last, "spawn" | "spawn_local") && !source.is_test(*line)
+    });
+    spawns
+        .map(|(line, _)| at(source, line, "`tokio::spawn` outside runtime/tasks.rs"))
+        .collect()
+}
+
+/// No file names a directory of somebody's machine.
+pub(crate) fn no_home_is_named(source: &Source) -> Vec<Violation> {
+    let homes = ["home", "root", "Users"].map(|name| format!("/{name}/"));
+    let lines = source.raw.iter().enumerate();
+    lines
+        .filter(|(_, text)| homes.iter().any(|home| text.contains(home)))
+        .map(|(line, _)| at(source, line + 1, "a path of somebody's home directory"))
+        .collect()
+}
+
+/// Every test runs.
+pub(crate) fn no_test_is_skipped(source: &Source) -> Vec<Violation> {
+    let lines = source.code.iter().enumerate().filter(|_| is_rust(source));
+    lines
+        .filter(|(_, code)| code.contains("#[ignore") || code.contains(", ignore"))
+        .map(|(line, _)| at(source, line + 1, "an ignored test proves nothing"))
+        .collect()
+}
+
+/// Tests wait for events, not for time to pass.
+pub(crate) fn no_test_sleeps(source: &Source) -> Vec<Violation> {
+    let excused = SLEEPERS.iter().any(|(path, _)| *path == source.path);
+    if !source.path.starts_with("tests/") || excused {
+        return Vec::new();
+    }
+    let calls = ["thread::sleep", "time::sleep", "time::{sleep", "sleep("];
+    let lines = source.code.iter().enumerate().filter(|_| is_rust(source));
+    lines
+        .filter(|(_, code)| calls.iter().any(|call| code.contains(call)))
+        .map(|(line, _)| {
+            at(
+                source,
+                line + 1,
+                "a test sleeps; wait for an event, with a bound",
+            )
+        })
+        .collect()
+}

@@ -1,0 +1,26 @@
+//! The real binary, killed, stopped, starved of disk and left unread: nothing is lost, and it says so.
+
+#[cfg(test)]
+mod child;
+#[cfg(test)]
+mod demo;
+#[cfg(test)]
+mod directory;
+#[cfg(test)]
+mod ending;
+#[cfg(test)]
+mod full_disk;
+#[cfg(test)]
+mod journal;
+#[cfg(test)]
+mod place;
+#[cfg(test)]
+mod readers;
+#[cfg(test)]
+mod record;
+#[cfg(test)]
+mod sigkill;
+#[cfg(test)]
+mod stalled;
+#[cfg(test)]
+mod tail;

@@ -1,0 +1,18 @@
+//! What every test here stands on: a stage with a platform and a sidecar, and readers with oracles.
+
+mod reader;
+mod sidecar;
+mod stage;
+
+use std::time::Duration;
+
+pub(crate) use reader::Reader;
+pub(crate) use sidecar::{SESSION, Sidecar, get, write_secret};
+pub(crate) use stage::{Stage, quick};
+
+/// No single step of a test takes longer, unless it hangs.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+pub(crate) const fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}

@@ -1,0 +1,28 @@
+//! The whole sidecar against the simulated platform, over real sockets, judged by the oracle.
+
+#[cfg(test)]
+mod adversaries;
+#[cfg(test)]
+mod credentials;
+#[cfg(test)]
+mod draining;
+#[cfg(test)]
+mod health;
+#[cfg(test)]
+mod kit;
+#[cfg(test)]
+mod lazy;
+#[cfg(test)]
+mod mix;
+#[cfg(test)]
+mod order;
+#[cfg(test)]
+mod polling;
+#[cfg(test)]
+mod sessions;
+#[cfg(test)]
+mod tls;
+#[cfg(test)]
+mod transports;
+#[cfg(test)]
+mod websocket;
