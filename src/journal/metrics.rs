@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::recovery::Recovered;
+use super::recovery::{NewEpoch, Recovered};
 use super::segment::Segment;
 use super::shared::Shared;
 
@@ -18,8 +18,14 @@ pub(crate) fn opened(shared: &Shared, recovered: &Recovered) {
         cut_bytes = recovered.cut_bytes,
         "Journal opened"
     );
-    if let Some(cause) = recovered.new_epoch {
-        tracing::warn!(journal = %shared.name, epoch = %shared.epoch, %cause, "New epoch");
+    match recovered.new_epoch {
+        None => {}
+        Some(cause @ NewEpoch::Created) => {
+            tracing::info!(journal = %shared.name, epoch = %shared.epoch, %cause, "New epoch");
+        }
+        Some(cause) => {
+            tracing::warn!(journal = %shared.name, epoch = %shared.epoch, %cause, "New epoch");
+        }
     }
     for damage in &recovered.damage {
         tracing::error!(

@@ -15,6 +15,10 @@ pub use lines::{Flush, LineWriter};
 /// Lines that may wait for the terminal or the pipe; at some 300 B each this is about 1 MiB.
 const LINES_WAITING: usize = 4096;
 
+/// The WebSocket library writes whole frames at the level of traces; customers' words stay out of
+/// logs whatever the filter says.
+const NO_PAYLOADS: &str = "tungstenite=off";
+
 /// How the log is to be set up.
 #[derive(Debug, Clone, Default)]
 pub struct LogOptions {
@@ -61,10 +65,12 @@ pub enum InitError {
 /// # Errors
 /// [`InitError`].
 pub fn init(options: &LogOptions) -> Result<Flush, InitError> {
-    let filter = EnvFilter::try_new(&options.filter).map_err(|source| InitError::Filter {
-        filter: options.filter.clone(),
-        source,
-    })?;
+    let filter = EnvFilter::try_new(&options.filter)
+        .and_then(|filter| Ok(filter.add_directive(NO_PAYLOADS.parse()?)))
+        .map_err(|source| InitError::Filter {
+            filter: options.filter.clone(),
+            source,
+        })?;
     let terminal = std::io::stderr().is_terminal();
     let json = match options.format {
         LogFormat::Auto => !terminal,
