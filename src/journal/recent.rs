@@ -12,7 +12,7 @@ const RUN_LEN: usize = 4096;
 /// Stands for "no segment": a commit's payload holds them.
 const CARRIED: u64 = 0;
 
-/// How far back duplicates are recognized: so long, and so many.
+/// How far back duplicates are recognized: so long, and about so many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Window {
     pub(crate) age: Duration,
@@ -94,17 +94,14 @@ impl RecentIds {
         }
     }
 
+    /// Whole runs leave, and only while enough is left: to take single hashes out of a run costs as
+    /// much as the run is long.
     fn bound(&mut self) {
-        while self.count > self.window.count {
-            let Some(run) = self.runs.front_mut() else {
-                return;
-            };
-            let surplus = (self.count - self.window.count).min(run.ids.hashes.len());
-            run.ids.hashes.drain(..surplus);
-            self.count -= surplus;
-            if run.ids.hashes.is_empty() {
-                self.runs.pop_front();
-            }
+        while let Some(run) = self.runs.front()
+            && self.count - run.ids.hashes.len() >= self.window.count
+        {
+            self.count -= run.ids.hashes.len();
+            self.runs.pop_front();
         }
     }
 
@@ -157,12 +154,12 @@ mod tests {
 
     #[test]
     fn hashes_leave_by_age_and_by_count() {
-        let mut ids = recent(10, 5);
+        let mut ids = recent(10, 4);
         for second in 1..=4 {
             ids.push(1, at(second), second);
             ids.push(1, at(second), second + 100);
         }
-        assert_eq!(ids.all(), [102, 3, 103, 4, 104]);
+        assert_eq!(ids.all(), [3, 103, 4, 104]);
         ids.expire(at(14));
         assert_eq!(ids.all(), [4, 104]);
         ids.expire(at(15));
