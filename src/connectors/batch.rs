@@ -80,6 +80,17 @@ pub struct Batch {
     pub confirms: Confirms,
     /// What else it said.
     pub controls: Vec<Control>,
+    /// Set where the events are not what happened but what is: the present state, sent instead of
+    /// what was missed.
+    pub snapshot: Option<Snapshot>,
+}
+
+/// A batch that states what is. Its events are marked as backfill; whatever is known of a scope and
+/// is not among them has ended meanwhile.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Snapshot {
+    /// The scopes of [`Tracked`] that are listed in full.
+    pub complete: Vec<String>,
 }
 
 impl Batch {
@@ -134,9 +145,15 @@ pub enum Control {
         /// How it said so.
         reason: String,
     },
+    /// What was subscribed to has ended, as an agent who signed out: nothing comes any more until
+    /// it begins anew, which is tried slowly.
+    Ended {
+        /// Why.
+        reason: String,
+    },
 }
 
-/// One event as the platform sent it.
+/// One event as the platform sent it. All but `topic` and `raw` may be left at their defaults.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ProviderEvent {
     /// Its own number; `None` where it has none or could not be read.
@@ -151,6 +168,31 @@ pub struct ProviderEvent {
     pub raw: Bytes,
     /// Why its envelope could not be read, if it could not (U20).
     pub malformed: Option<String>,
+    /// Which of [`super::Connector::families`] it belongs to, by name; empty where there is one.
+    pub family: &'static str,
+    /// What it states anew, within its family: of two events with one key the later counts. The
+    /// topic where `None`.
+    pub key: Option<String>,
+    /// What counts when connections are compared (U16), where a frame holds things besides, such
+    /// as a correlation id: a slice of `raw`. All of `raw` where `None`.
+    pub identity: Option<Bytes>,
+    /// Whether its body carries a version or a date, so that equal bodies on two connections are
+    /// one fact whenever they come.
+    pub dated: bool,
+    /// Whether it begins or ends something that a later snapshot may leave out.
+    pub tracked: Option<Tracked>,
+}
+
+/// Something that stands from one event until another: a member of a queue, a contact of an agent.
+/// The engine keeps what stands, with the position, so that a snapshot tells what has ended unseen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tracked {
+    /// What it belongs to, such as `queues/1`; a snapshot lists a scope in full.
+    pub scope: String,
+    /// What it is called there.
+    pub key: String,
+    /// Whether it stands after this event.
+    pub stands: bool,
 }
 
 /// A frame or body that is not what the platform sends: all of it is discarded (U13).

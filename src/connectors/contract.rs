@@ -2,13 +2,14 @@
 //! pure: no clock, no socket, no task, no chance.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use url::Url;
 
-use super::{Batch, NumberRange, ProviderEvent, Resume, Transport, Unreadable};
+use super::{Batch, NumberRange, Opaque, ProviderEvent, Resume, Transport, Unreadable};
 use crate::auth::AccessToken;
 use crate::domain::{Platform, WallTime};
 use crate::net::{Frame, HttpResponse, UrlPolicy};
@@ -37,6 +38,52 @@ pub struct Capabilities {
     pub confirm_within: Duration,
     /// Whether close codes 1000 and 1001 end the session instead of a reconnect (U31).
     pub stop_on_clean_close: bool,
+    /// Whether a connection lives no longer than the token it was made with: a renewed token then
+    /// asks for a successor beside it (U5).
+    pub bound_to_token: bool,
+    /// How far REST may lag behind the events: a present state asked for sooner after a loss window
+    /// could be older than its end (U18).
+    pub rest_lag: Duration,
+    /// Connections that are to stand at once: 1, or 2 where the configuration asks for redundancy
+    /// and the platform allows it.
+    pub connections: u8,
+}
+
+/// Topics whose loss is told and recovered together (U18).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Family {
+    /// As [`ProviderEvent::family`] names it.
+    pub name: &'static str,
+    /// Its topics, in the platform's words.
+    pub topics: Vec<String>,
+}
+
+/// What a new connection is opened for.
+#[derive(Debug, Clone, Copy)]
+pub struct Opening<'a> {
+    /// Over which transport.
+    pub transport: Transport,
+    /// Where the subscription goes on, and what earlier connections left for it ([`Link::keep`]).
+    pub resume: Resume<'a>,
+    /// Another connection of this subscription stands and must not be disturbed.
+    pub beside: bool,
+    /// The moment.
+    pub now: MonoTime,
+    /// The same, on the wall.
+    pub wall: WallTime,
+}
+
+/// What a connection leaves to those after it, beside the cursor of its batches. It may hold
+/// credentials, so it is kept like them.
+#[derive(Debug, Clone, Default)]
+pub enum Keep {
+    /// Nothing new.
+    #[default]
+    Unchanged,
+    /// What was kept is of no use any more.
+    Nothing,
+    /// This.
+    This(Opaque),
 }
 
 /// How a repeated event is recognised (U16).
@@ -105,6 +152,12 @@ pub enum Setup {
     Call(Box<Call>),
     /// Nothing more.
     Ready,
+    /// The platform would take this connection at another's expense: it is tried again slowly, and
+    /// the reason says what is not covered meanwhile.
+    Yield {
+        /// For the session's state.
+        reason: String,
+    },
 }
 
 /// What a status means for the session. The engine has a table of its own; a platform overrides
@@ -123,6 +176,8 @@ pub enum Verdict {
     Unavailable,
     /// The channel or cursor no longer exists: set up anew.
     Gone,
+    /// What was subscribed to has ended: tried again slowly ([`super::Control::Ended`]).
+    Ended,
 }
 
 /// A time in which events may have been lost (U18).
@@ -151,6 +206,77 @@ pub enum Recovery {
     },
 }
 
+/// The next step of a conversation over REST.
+#[derive(Debug)]
+pub enum Step<T> {
+    /// This request; its answer goes back to whoever asked for it.
+    Call(Box<Call>),
+    /// The end, and what came of it.
+    Done(T),
+}
+
+/// What REST could say about a loss window (U18).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// Every event of it, or that there was none: the gap is closed.
+    Everything,
+    /// The present state: the gap is confirmed with reason `SNAPSHOT`.
+    PresentState,
+    /// Nothing: the gap is confirmed.
+    Nothing,
+}
+
+/// What one answer about a loss window held.
+#[derive(Debug, Clone, Default)]
+pub struct Recovered {
+    /// In the order in which they are to be journaled.
+    pub events: Vec<ProviderEvent>,
+    /// Scopes of [`super::Tracked`] that are listed in full, now that this answer is in.
+    pub complete: Vec<String>,
+}
+
+/// Asks REST about the loss window of one family. Pure; one is made for each window.
+pub trait Recoverer: Send + fmt::Debug {
+    /// Whether live events of the family wait while it asks, so that a present state comes before
+    /// what changed it.
+    fn holds(&self) -> bool;
+
+    /// What to do next. Asked again after each answer, and after a pause when a call failed.
+    fn next(&mut self, token: &AccessToken) -> Step<Found>;
+
+    /// Reads the answer (a status of success) to the last call. `wall` stamps states that carry no
+    /// time of their own.
+    ///
+    /// # Errors
+    /// When the body is not what the platform sends.
+    fn answer(&mut self, answer: &HttpResponse, wall: WallTime) -> Result<Recovered, Unreadable>;
+
+    /// The last call was refused for good (not throttled, not a failure of the network): whether
+    /// there is another way. `false` ends with [`Found::Nothing`].
+    fn refused(&mut self, _status: StatusCode) -> bool {
+        false
+    }
+}
+
+/// Finds out, over REST, what a session is to subscribe to: names become ids, families their
+/// members, and many topics several connectors. Pure.
+pub trait Plan: Send + fmt::Debug {
+    /// What to do next.
+    fn next(&mut self, token: &AccessToken) -> Step<Vec<Arc<dyn Connector>>>;
+
+    /// Reads the answer (a status of success) to the last call.
+    ///
+    /// # Errors
+    /// When the body is not what the platform sends.
+    fn answer(&mut self, answer: &HttpResponse) -> Result<(), Unreadable>;
+
+    /// The last call was refused with this status: whether the plan goes on without it. What could
+    /// not be resolved is then reported by the connectors as rejected topics.
+    fn refused(&mut self, _status: StatusCode) -> bool {
+        false
+    }
+}
+
 /// A platform's dialect. One instance serves one subscription; a session that needs several
 /// channels side by side is several connectors.
 pub trait Connector: Send + Sync + fmt::Debug {
@@ -163,6 +289,15 @@ pub trait Connector: Send + Sync + fmt::Debug {
     /// What is subscribed to, in the platform's words.
     fn topics(&self) -> &[String];
 
+    /// Its topics by what can be said of their loss; one family of all where nothing tells them
+    /// apart. Each loss window has a gap record for each family.
+    fn families(&self) -> Vec<Family> {
+        vec![Family {
+            name: "",
+            topics: self.topics().to_vec(),
+        }]
+    }
+
     /// What the platform can do.
     fn capabilities(&self) -> &Capabilities;
 
@@ -174,7 +309,7 @@ pub trait Connector: Send + Sync + fmt::Debug {
     fn probe(&self) -> Option<Handshake>;
 
     /// The dialect of one connection.
-    fn link(&self, transport: Transport) -> Box<dyn Link>;
+    fn link(&self, opening: Opening<'_>) -> Box<dyn Link>;
 
     /// Asks for a range of numbers again, in the smallest steps the platform has.
     fn catch_up(&self, range: NumberRange, token: &AccessToken) -> Option<Call>;
@@ -188,6 +323,17 @@ pub trait Connector: Send + Sync + fmt::Debug {
     /// Whether a status in answer to [`Connector::catch_up`] says that the range is gone for good.
     fn catch_up_refused(&self, status: StatusCode) -> bool {
         matches!(status.as_u16(), 404 | 410)
+    }
+
+    /// Asks REST about a loss window of a family; `None` where it has nothing to say.
+    fn recover(&self, _family: &str, _window: &LossWindow) -> Option<Box<dyn Recoverer>> {
+        None
+    }
+
+    /// The event that tells the end of something tracked that a snapshot left out; it carries no
+    /// bytes of the platform.
+    fn departed(&self, _scope: &str, _key: &str) -> Option<ProviderEvent> {
+        None
     }
 
     /// What REST can say about a loss window.
@@ -245,6 +391,21 @@ pub trait Link: Send + fmt::Debug {
         Ok(())
     }
 
+    /// A request of [`Link::setup`] was answered with a status that is none of success: whether the
+    /// link has another way. Asked before the status is judged.
+    fn setup_refused(&mut self, _answer: &HttpResponse) -> bool {
+        false
+    }
+
+    /// The handshake was answered with this status, or the connection ended: what the link learns of
+    /// it goes into [`Link::keep`].
+    fn over(&mut self, _status: Option<StatusCode>) {}
+
+    /// What later connections want to know. Asked after set-up, after each frame and at the end.
+    fn keep(&self) -> Keep {
+        Keep::Unchanged
+    }
+
     /// The handshake, once set up.
     fn handshake(&self, token: &AccessToken) -> Option<Handshake>;
 
@@ -265,6 +426,30 @@ pub trait Link: Send + fmt::Debug {
     /// # Errors
     /// When the body is not what the platform sends.
     fn read_poll(&mut self, answer: &HttpResponse) -> Result<Batch, Unreadable>;
+
+    /// When [`Link::errand`] wants to be called next: requests beside the connection, such as the
+    /// renewal of a channel before it expires.
+    fn errand_due(&self) -> Option<MonoTime> {
+        None
+    }
+
+    /// The request that is due.
+    fn errand(&mut self, _now: MonoTime, _token: &AccessToken) -> Option<Call> {
+        None
+    }
+
+    /// Takes its answer, whatever the status; `None` where there was none. The batch may hold
+    /// controls, such as a subscription that is lost.
+    ///
+    /// # Errors
+    /// When the body is not what the platform sends.
+    fn errand_answer(
+        &mut self,
+        _now: MonoTime,
+        _answer: Option<&HttpResponse>,
+    ) -> Result<Batch, Unreadable> {
+        Ok(Batch::default())
+    }
 
     /// When [`Link::heartbeat`] wants to be called next (U26).
     fn heartbeat_due(&self) -> Option<MonoTime> {

@@ -4,6 +4,7 @@
 mod batch;
 mod contract;
 mod profile;
+mod settings;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,32 +12,16 @@ use std::time::Duration;
 use url::Url;
 
 pub use batch::{
-    Batch, Confirms, Control, NumberRange, Opaque, ProviderEvent, Resume, Transport, Unreadable,
+    Batch, Confirms, Control, NumberRange, Opaque, ProviderEvent, Resume, Snapshot, Tracked,
+    Transport, Unreadable,
 };
 pub use contract::{
-    Call, Capabilities, Connector, Handshake, Identity, Link, LossWindow, Numbering, Recovery,
-    Setup, Silent, Verdict,
+    Call, Capabilities, Connector, Family, Found, Handshake, Identity, Keep, Link, LossWindow,
+    Numbering, Opening, Plan, Recovered, Recoverer, Recovery, Setup, Silent, Step, Verdict,
 };
+pub use settings::{AgentSettings, Redundancy, Selector, Settings, Station, TopicSetting};
 
 use crate::auth::CredentialPlacement;
-use crate::domain::SessionName;
-
-/// What a connector is made of.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// The registry name.
-    pub platform: String,
-    /// The session's name; part of the events' `source`.
-    pub session: SessionName,
-    /// Base address.
-    pub endpoint: Url,
-    /// What to subscribe to.
-    pub channels: Vec<String>,
-    /// Hosts allowed besides the endpoint's own and the platform's.
-    pub allowed_domains: Vec<String>,
-    /// Allows `http` and `ws` beyond loopback.
-    pub allow_plaintext: bool,
-}
 
 /// How a platform gives tokens, where the configuration does not say.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,6 +56,22 @@ pub enum SettingsError {
     /// Nothing to subscribe to.
     #[error("no channels to subscribe to")]
     NoChannels,
+    /// A topic that cannot be meant.
+    #[error("topic '{topic}': {reason}")]
+    Topic {
+        /// As it was given.
+        topic: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A setting that this platform needs, or does not have.
+    #[error("{key} {reason}")]
+    Setting {
+        /// Its key in the session.
+        key: &'static str,
+        /// What is wrong, such as "is missing: an agent session needs the agent's id".
+        reason: String,
+    },
     /// The profile itself is wrong.
     #[error("profile '{profile}': {reason}")]
     Profile {
@@ -81,12 +82,19 @@ pub enum SettingsError {
     },
 }
 
-type Built = Result<Vec<Arc<dyn Connector>>, SettingsError>;
+/// What settings make.
+#[derive(Debug)]
+pub enum Built {
+    /// One connector for each channel that stands side by side, most often one.
+    Ready(Vec<Arc<dyn Connector>>),
+    /// What to subscribe to must be found out first, and again now and then.
+    Planned(Box<dyn Plan>),
+}
 
 /// What a connector module gives to the registry.
 struct Entry {
     platforms: fn() -> Vec<&'static str>,
-    build: fn(&Settings) -> Built,
+    build: fn(&Settings) -> Result<Built, SettingsError>,
     token: fn(&str, &Url) -> Result<TokenDefaults, SettingsError>,
     domains: fn(&str) -> Result<Vec<String>, SettingsError>,
 }
@@ -105,12 +113,11 @@ pub fn platforms() -> Vec<&'static str> {
     REGISTRY.iter().flat_map(|e| (e.platforms)()).collect()
 }
 
-/// Makes the connectors of a session: one for each channel that stands side by side, most often
-/// one.
+/// Makes the connectors of a session, or the plan that leads to them.
 ///
 /// # Errors
 /// [`SettingsError`] says which setting is wrong.
-pub fn build(settings: &Settings) -> Result<Vec<Arc<dyn Connector>>, SettingsError> {
+pub fn build(settings: &Settings) -> Result<Built, SettingsError> {
     (entry(&settings.platform)?.build)(settings)
 }
 

@@ -13,7 +13,7 @@ use tracing::Instrument;
 use super::driver::{self, DriverParts};
 use super::{BoardSlot, DriverError, SessionBoard, SessionConfig, SessionStats, StartError};
 use crate::auth::TokenSource;
-use crate::connectors::{self, Connector, Settings};
+use crate::connectors::{self, Built, Connector, Settings};
 use crate::domain::SessionName;
 use crate::journal::Journal;
 use crate::net::HttpClient;
@@ -121,10 +121,17 @@ impl<C: HttpClient + 'static> Supervisor<C> {
     fn add(&mut self, parts: SessionParts<C>, board: &SessionBoard) -> Result<(), StartError> {
         let config = &parts.config;
         let name = config.name.clone();
-        let connectors = connectors::build(&settings(config)).map_err(|source| {
+        let built = connectors::build(&settings(config)).map_err(|source| {
             let session = name.to_string();
             StartError::Settings { session, source }
         })?;
+        let connectors = match built {
+            Built::Ready(connectors) => connectors,
+            Built::Planned(plan) => {
+                tracing::error!(?plan, "Plans are not carried out yet");
+                Vec::new()
+            }
+        };
         let first = v1::Session {
             name: name.resource(),
             journal: parts.journal.info().name.resource(),
@@ -322,11 +329,13 @@ fn merged(lanes: &[v1::Session]) -> Option<v1::Session> {
 
 fn settings(config: &SessionConfig) -> Settings {
     Settings {
-        platform: config.platform.clone(),
-        session: config.name.clone(),
-        endpoint: config.endpoint.clone(),
         channels: config.channels.clone(),
         allowed_domains: config.allowed_domains.clone(),
         allow_plaintext: config.allow_plaintext,
+        ..Settings::new(
+            &config.platform,
+            config.name.clone(),
+            config.endpoint.clone(),
+        )
     }
 }

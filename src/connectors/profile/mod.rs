@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::{Connector, Entry, Settings, SettingsError, TokenDefaults};
+use super::{Built, Entry, Settings, SettingsError, TokenDefaults};
 use model::Profile;
 use protocol::ProfileConnector;
 
@@ -47,14 +47,14 @@ fn load(name: &str) -> Result<(&'static str, Profile), SettingsError> {
     }
 }
 
-fn build(settings: &Settings) -> Result<Vec<Arc<dyn Connector>>, SettingsError> {
+fn build(settings: &Settings) -> Result<Built, SettingsError> {
     if settings.channels.is_empty() {
         return Err(SettingsError::NoChannels);
     }
     let (name, profile) = load(&settings.platform)?;
     let base = base(&settings.endpoint)?;
     let connector = ProfileConnector::new(name, profile, base, settings)?;
-    Ok(vec![Arc::new(connector)])
+    Ok(Built::Ready(vec![Arc::new(connector)]))
 }
 
 fn token(name: &str, endpoint: &Url) -> Result<TokenDefaults, SettingsError> {

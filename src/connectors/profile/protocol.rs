@@ -15,7 +15,7 @@ use super::wire::Wire;
 use crate::auth::AccessToken;
 use crate::connectors::{
     Batch, Call, Capabilities, Connector, Handshake, Identity, Link, NumberRange, Numbering,
-    ProviderEvent, Resume, Settings, SettingsError, Transport, Unreadable,
+    Opening, ProviderEvent, Resume, Settings, SettingsError, Unreadable,
 };
 use crate::domain::Platform;
 use crate::net::{Frame, HttpResponse, UrlPolicy};
@@ -100,6 +100,9 @@ fn capabilities(profile: &Profile) -> Capabilities {
         loose_order: Duration::from_millis(profile.loose_order_ms),
         confirm_within: CONFIRM_WITHIN,
         stop_on_clean_close: profile.stop_on_clean_close,
+        bound_to_token: false,
+        rest_lag: Duration::ZERO,
+        connections: 1,
     }
 }
 
@@ -164,7 +167,7 @@ impl Connector for ProfileConnector {
         Some(Handshake { url, headers })
     }
 
-    fn link(&self, _transport: Transport) -> Box<dyn Link> {
+    fn link(&self, _opening: Opening<'_>) -> Box<dyn Link> {
         Box::new(ProfileLink(Arc::clone(&self.0)))
     }
 

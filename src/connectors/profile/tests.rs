@@ -6,8 +6,8 @@ use http::{HeaderMap, StatusCode};
 use super::*;
 use crate::auth::AccessToken;
 use crate::connectors::{
-    Confirms, Control, NumberRange, ProviderEvent, Resume, Transport, build, platforms,
-    token_defaults,
+    Built, Confirms, Connector, Control, NumberRange, Opening, ProviderEvent, Resume, Transport,
+    build, platforms, token_defaults,
 };
 use crate::domain::{SessionName, WallTime};
 use crate::net::{Frame, HttpResponse};
@@ -16,18 +16,29 @@ use crate::proto::v1::event::Data;
 use crate::runtime::{MonoTime, Secret};
 
 fn connector() -> Arc<dyn Connector> {
+    let session = SessionName::new("cc").unwrap();
+    let endpoint = "https://api.example.test".parse().unwrap();
     let settings = Settings {
-        platform: "genesys-events".to_owned(),
-        session: SessionName::new("cc").unwrap(),
-        endpoint: "https://api.example.test".parse().unwrap(),
         channels: vec![
             "routing.queueStats".to_owned(),
             "routing.agentEvent".to_owned(),
         ],
-        allowed_domains: Vec::new(),
-        allow_plaintext: false,
+        ..Settings::new("genesys-events", session, endpoint)
     };
-    build(&settings).unwrap().remove(0)
+    match build(&settings).unwrap() {
+        Built::Ready(mut connectors) => connectors.remove(0),
+        Built::Planned(plan) => panic!("a profile needs no plan: {plan:?}"),
+    }
+}
+
+fn opening(transport: Transport) -> Opening<'static> {
+    Opening {
+        transport,
+        resume: Resume::default(),
+        beside: false,
+        now: MonoTime::now(),
+        wall: WallTime::default(),
+    }
 }
 
 fn token() -> AccessToken {
@@ -39,7 +50,7 @@ fn token() -> AccessToken {
 }
 
 fn read(body: &str) -> Result<crate::connectors::Batch, crate::connectors::Unreadable> {
-    let mut link = connector().link(Transport::WebSocket);
+    let mut link = connector().link(opening(Transport::WebSocket));
     link.read_frame(MonoTime::now(), &Bytes::copy_from_slice(body.as_bytes()))
 }
 
@@ -69,7 +80,7 @@ fn u1_the_probe_carries_no_credential() {
 #[test]
 fn requests_stand_as_the_source_writes_them() {
     let connector = connector();
-    let mut link = connector.link(Transport::LongPoll);
+    let mut link = connector.link(opening(Transport::LongPoll));
     let resume = Resume {
         after: 41,
         opaque: None,
@@ -108,7 +119,7 @@ fn events_are_slices_of_the_body() {
     let body = Bytes::from_static(
         br#"{"sequence":42, "events":[ {"eventType":"a","sequence":41,"timestamp":"2026-03-10T09:41:07.552Z"} ,{"eventType":"b","timestamp":1773135667552,"id":"x"}]}"#,
     );
-    let mut link = connector().link(Transport::WebSocket);
+    let mut link = connector().link(opening(Transport::WebSocket));
     let batch = link.read_frame(MonoTime::now(), &body).unwrap();
     assert_eq!((batch.number, batch.confirms), (Some(42), Confirms::All));
     let [a, b] = batch.events.as_slice() else {
@@ -127,7 +138,7 @@ fn events_are_slices_of_the_body() {
 
 #[test]
 fn empty_answers_confirm() {
-    let mut link = connector().link(Transport::LongPoll);
+    let mut link = connector().link(opening(Transport::LongPoll));
     let answer = |status, body: &'static str| HttpResponse {
         status,
         headers: HeaderMap::new(),
@@ -165,7 +176,7 @@ fn u13_what_is_not_a_batch_is_refused_as_a_whole() {
         let refused = read(bad).unwrap_err().to_string();
         assert!(!refused.contains("login"), "{refused}");
     }
-    let mut link = connector().link(Transport::WebSocket);
+    let mut link = connector().link(opening(Transport::WebSocket));
     let not_text = Bytes::from_static(b"{\"eventType\":\"\xff\"}");
     assert!(link.read_frame(MonoTime::now(), &not_text).is_err());
 }

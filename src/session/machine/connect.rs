@@ -27,7 +27,7 @@ impl Machine {
         self.successor = Successor::None;
         match (self.transports(), next) {
             ((false, false), _) => self.suspend(at, "NO_TRANSPORT", out),
-            ((false, true), _) => self.begin_polling(out),
+            ((false, true), _) => self.begin_polling(at, out),
             ((true, true), Next::Negotiate) => self.attempt(at, Role::Primary, out),
             ((true, false), _) | ((true, true), Next::Dial) => {
                 self.ask_for_attempt(Role::Primary, out);
@@ -75,7 +75,9 @@ impl Machine {
                 phase: Phase::Token,
                 ..
             }) => {
-                let link = self.connector.link(Transport::WebSocket);
+                let beside = role != Role::Primary;
+                let opening = self.opening(at, Transport::WebSocket, beside);
+                let link = self.connector.link(opening);
                 self.set_up(at, role, link, token.clone(), out);
             }
             Some(other) => self.set_attempt(other),
@@ -97,6 +99,12 @@ impl Machine {
                 let phase = Phase::SettingUp { link, token, call };
                 (self.last_generation, None, phase)
             }),
+            Setup::Yield { reason } => {
+                return match role {
+                    Role::Primary => self.suspend(at, &reason, out),
+                    Role::Failback | Role::Planned => self.successor_failed(at, role),
+                };
+            }
             Setup::Ready => {
                 let handshake = link.handshake(&token);
                 let generation = handshake.and_then(|h| self.dial(h, out));
@@ -253,8 +261,9 @@ impl Machine {
         }
     }
 
-    pub(super) fn begin_polling(&mut self, out: &mut Actions) {
-        let link = self.connector.link(Transport::LongPoll);
+    pub(super) fn begin_polling(&mut self, at: At, out: &mut Actions) {
+        let opening = self.opening(at, Transport::LongPoll, false);
+        let link = self.connector.link(opening);
         let backoff = self.timing.backoff.clone();
         let polling = Polling::new(link, &backoff);
         self.enter(State::Polling(Box::new(polling)));

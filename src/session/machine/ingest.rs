@@ -60,7 +60,10 @@ impl Machine {
             }
             Control::Missed { reason } => self.missed(at, &reason, out),
             // Decided before the batch was taken in.
-            Control::Closing | Control::Refused { .. } | Control::SubscriptionLost { .. } => {}
+            Control::Closing
+            | Control::Refused { .. }
+            | Control::SubscriptionLost { .. }
+            | Control::Ended { .. } => {}
         }
     }
 

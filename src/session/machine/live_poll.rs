@@ -110,6 +110,7 @@ impl Machine {
                     token: token.clone(),
                 })
             }
+            Setup::Yield { reason } => return self.suspend(at, &reason, out),
             Setup::Ready => self.send_poll(at, token, out),
         };
         match (sent, self.polling()) {

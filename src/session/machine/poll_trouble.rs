@@ -62,6 +62,7 @@ impl Machine {
                 }
             },
             Verdict::Forbidden => self.suspend(at, "PERMISSION_DENIED", out),
+            Verdict::Ended => self.suspend(at, "ENDED", out),
             Verdict::Throttled => {
                 let delay = retry_after(&answer.headers, at.wall);
                 let delay = self.spread(delay);

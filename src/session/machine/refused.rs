@@ -50,7 +50,11 @@ impl Machine {
                     Verdict::Forbidden if role == Role::Primary && !polls => {
                         self.suspend(at, "PERMISSION_DENIED", out);
                     }
-                    Verdict::Forbidden | Verdict::Interrupted | Verdict::Unavailable => {
+                    Verdict::Ended if role == Role::Primary => self.suspend(at, "ENDED", out),
+                    Verdict::Forbidden
+                    | Verdict::Interrupted
+                    | Verdict::Unavailable
+                    | Verdict::Ended => {
                         self.no_websocket(at, role, &word, out);
                     }
                 }
@@ -81,6 +85,7 @@ impl Machine {
             },
             (_, Role::Failback | Role::Planned) => self.successor_failed(at, role),
             (Verdict::Forbidden, Role::Primary) => self.suspend(at, "PERMISSION_DENIED", out),
+            (Verdict::Ended, Role::Primary) => self.suspend(at, "ENDED", out),
             (Verdict::Throttled, Role::Primary) => {
                 let delay = retry_after(headers, at.wall);
                 self.wait(at, delay, Next::Dial, "THROTTLED", out);
@@ -97,7 +102,7 @@ impl Machine {
             Role::Failback | Role::Planned => self.successor_failed(at, role),
             Role::Primary if self.transports().1 => {
                 self.standing.set_reason(reason);
-                self.begin_polling(out);
+                self.begin_polling(at, out);
             }
             Role::Primary => self.back_off(at, Next::Negotiate, reason, out),
         }

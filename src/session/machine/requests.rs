@@ -1,9 +1,9 @@
 //! Attempts by their role, and requests with the bounds that the dialect does not know.
 
 use super::Machine;
-use super::io::{Action, Actions, CallId, Generation};
+use super::io::{Action, Actions, At, CallId, Generation};
 use super::state::{Attempt, Role, State, Successor, limits};
-use crate::connectors::{Call, Handshake, Resume, Verdict};
+use crate::connectors::{Call, Handshake, Opening, Resume, Transport, Verdict};
 use crate::net::{HttpRequest, WebSocketRequest};
 
 impl Machine {
@@ -94,6 +94,17 @@ impl Machine {
             request,
         });
         Some(generation)
+    }
+
+    /// What a new connection is told.
+    pub(super) fn opening(&self, at: At, transport: Transport, beside: bool) -> Opening<'_> {
+        Opening {
+            transport,
+            resume: self.resume(),
+            beside,
+            now: at.now,
+            wall: at.wall,
+        }
     }
 
     /// Where a new connection goes on: the position, for held events may be lost with a crash (U17).

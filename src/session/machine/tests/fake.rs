@@ -10,7 +10,7 @@ use http::{HeaderMap, Method};
 use crate::auth::AccessToken;
 use crate::connectors::{
     Batch, Call, Capabilities, Confirms, Connector, Control, Handshake, Identity, Link, LossWindow,
-    NumberRange, Opaque, ProviderEvent, Recovery, Resume, Setup, Silent, Transport, Unreadable,
+    NumberRange, Opaque, Opening, ProviderEvent, Recovery, Resume, Setup, Silent, Unreadable,
 };
 use crate::domain::{Platform, WallTime};
 use crate::net::{Frame, HttpResponse, UrlPolicy};
@@ -40,6 +40,9 @@ impl Fake {
                 loose_order: Duration::ZERO,
                 confirm_within: Duration::from_secs(10),
                 stop_on_clean_close: false,
+                bound_to_token: false,
+                rest_lag: Duration::ZERO,
+                connections: 1,
             },
             recovery: Recovery::Nothing,
             topics: vec!["a".to_owned(), "b".to_owned()],
@@ -101,12 +104,10 @@ fn read(text: &Bytes) -> Result<Batch, Unreadable> {
 
 fn event(id: Option<&str>, topic: &str, text: &str) -> ProviderEvent {
     ProviderEvent {
-        number: None,
         id: id.map(str::to_owned),
         topic: topic.to_owned(),
-        time: None,
         raw: Bytes::copy_from_slice(text.as_bytes()),
-        malformed: None,
+        ..ProviderEvent::default()
     }
 }
 
@@ -135,7 +136,7 @@ impl Connector for Fake {
         None
     }
 
-    fn link(&self, _transport: Transport) -> Box<dyn Link> {
+    fn link(&self, _opening: Opening<'_>) -> Box<dyn Link> {
         Box::new(FakeLink {
             address: (!self.setup).then(|| "wss://fake.test/channel".to_owned()),
             topics: self.topics.clone(),

@@ -173,8 +173,8 @@ impl Connector for Loose {
     fn probe(&self) -> Option<crate::connectors::Handshake> {
         self.0.probe()
     }
-    fn link(&self, transport: crate::connectors::Transport) -> Box<dyn crate::connectors::Link> {
-        self.0.link(transport)
+    fn link(&self, opening: crate::connectors::Opening<'_>) -> Box<dyn crate::connectors::Link> {
+        self.0.link(opening)
     }
     fn catch_up(
         &self,

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
 use crate::auth::{AccessToken, TokenProblem};
-use crate::connectors::{Connector, Settings, build};
+use crate::connectors::{Built, Connector, Settings, build};
 use crate::domain::{Sequence, SessionName, WallTime};
 use crate::journal::{AppendError, Commit, Committed, StateEntry};
 use crate::net::{Frame, HandshakeFailure, HttpFailure, HttpResponse};
@@ -120,15 +120,16 @@ pub(super) struct Rig {
 }
 
 pub(super) fn genesys() -> Arc<dyn Connector> {
+    let session = SessionName::new("cc").unwrap();
+    let endpoint = "https://api.example.test".parse().unwrap();
     let settings = Settings {
-        platform: "genesys-events".to_owned(),
-        session: SessionName::new("cc").unwrap(),
-        endpoint: "https://api.example.test".parse().unwrap(),
         channels: vec!["a".to_owned(), "b".to_owned()],
-        allowed_domains: Vec::new(),
-        allow_plaintext: false,
+        ..Settings::new("genesys-events", session, endpoint)
     };
-    build(&settings).unwrap().remove(0)
+    match build(&settings).unwrap() {
+        Built::Ready(mut connectors) => connectors.remove(0),
+        Built::Planned(plan) => panic!("a profile needs no plan: {plan:?}"),
+    }
 }
 
 fn machine(rig: &Rig) -> Machine {

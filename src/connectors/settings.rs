@@ -1,0 +1,109 @@
+//! [`Settings`]: what a connector is made of.
+
+use std::time::Duration;
+
+use url::Url;
+
+use crate::domain::SessionName;
+
+/// Below what proxies cut and below the client's own deadline (U9).
+const HOLD: Duration = Duration::from_secs(25);
+
+/// What a connector is made of.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The registry name.
+    pub platform: String,
+    /// The session's name; part of the events' `source`.
+    pub session: SessionName,
+    /// Base address.
+    pub endpoint: Url,
+    /// What to subscribe to, for profiles.
+    pub channels: Vec<String>,
+    /// What to subscribe to, for platforms whose topics name things.
+    pub topics: Vec<TopicSetting>,
+    /// Connections that are to stand at once.
+    pub redundancy: Redundancy,
+    /// Which agent, for platforms whose sessions are an agent's.
+    pub agent: Option<AgentSettings>,
+    /// How long the platform may hold a poll, where it lets the client choose.
+    pub hold: Duration,
+    /// Hosts allowed besides the endpoint's own and the platform's.
+    pub allowed_domains: Vec<String>,
+    /// Allows `http` and `ws` beyond loopback.
+    pub allow_plaintext: bool,
+}
+
+impl Settings {
+    /// Settings with nothing to subscribe to yet.
+    #[must_use]
+    pub fn new(platform: &str, session: SessionName, endpoint: Url) -> Self {
+        Self {
+            platform: platform.to_owned(),
+            session,
+            endpoint,
+            channels: Vec::new(),
+            topics: Vec::new(),
+            redundancy: Redundancy::Single,
+            agent: None,
+            hold: HOLD,
+            allowed_domains: Vec::new(),
+            allow_plaintext: false,
+        }
+    }
+}
+
+/// A topic, or a family of topics with what to put in the place of `{id}`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicSetting {
+    /// In the platform's words, such as `v2.users.{id}.presence`, combined or not.
+    pub template: String,
+    /// What `{id}` stands for; `None` where the template has none.
+    pub ids: Option<Selector>,
+}
+
+/// What the `{id}` of a family stands for. Names are looked up; what looks like an id is taken for
+/// one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Selector {
+    /// These.
+    Named(Vec<String>),
+    /// Everything of that kind that the platform lists.
+    All,
+    /// Every user that is a member of these queues.
+    UsersOfQueues(Vec<String>),
+}
+
+/// How many connections are to stand at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Redundancy {
+    /// One.
+    #[default]
+    Single,
+    /// Two that overlap, so that one of them may break without a gap.
+    Double,
+}
+
+/// Which agent's session to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AgentSettings {
+    /// Joins the session that this agent has open.
+    Join {
+        /// The agent's id.
+        agent_id: String,
+    },
+    /// Starts a session of the user that the credential belongs to, with this phone.
+    Start {
+        /// A station's id, or else a phone number.
+        station: Station,
+    },
+}
+
+/// Where a started agent session takes calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Station {
+    /// A station of the platform.
+    Id(String),
+    /// A phone number.
+    Phone(String),
+}
