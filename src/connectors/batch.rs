@@ -1,5 +1,7 @@
 //! What a platform said, in words that are the same for every platform. Values only.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use crate::domain::WallTime;
@@ -181,6 +183,9 @@ pub struct ProviderEvent {
     pub dated: bool,
     /// Whether it begins or ends something that a later snapshot may leave out.
     pub tracked: Option<Tracked>,
+    /// What the connection knows and the event does not say, for [`super::Connector::normalize`]:
+    /// such as the agent whose session it came in.
+    pub context: Option<Arc<str>>,
 }
 
 /// Something that stands from one event until another: a member of a queue, a contact of an agent.

@@ -111,7 +111,7 @@ pub struct Numbering {
 pub struct Call {
     /// The method.
     pub method: Method,
-    /// The target.
+    /// The target. Path and query may hold a credential: never logged.
     pub url: Url,
     /// Headers; credentials are marked sensitive.
     pub headers: HeaderMap,
@@ -123,7 +123,7 @@ impl fmt::Debug for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Call")
             .field("method", &self.method)
-            .field("path", &self.url.path())
+            .field("host", &self.url.host_str().unwrap_or_default())
             .finish_non_exhaustive()
     }
 }
@@ -131,7 +131,7 @@ impl fmt::Debug for Call {
 /// A WebSocket handshake of the dialect; the engine adds deadline and size limit.
 #[derive(Clone)]
 pub struct Handshake {
-    /// The target, `ws` or `wss`.
+    /// The target, `ws` or `wss`. Path and query may hold a credential: never logged.
     pub url: Url,
     /// Headers; credentials are marked sensitive.
     pub headers: HeaderMap,
@@ -140,7 +140,7 @@ pub struct Handshake {
 impl fmt::Debug for Handshake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Handshake")
-            .field("path", &self.url.path())
+            .field("host", &self.url.host_str().unwrap_or_default())
             .finish_non_exhaustive()
     }
 }
@@ -152,8 +152,8 @@ pub enum Setup {
     Call(Box<Call>),
     /// Nothing more.
     Ready,
-    /// The platform would take this connection at another's expense: it is tried again slowly, and
-    /// the reason says what is not covered meanwhile.
+    /// The platform would take this connection at another's expense, or has nothing to connect to
+    /// yet: it is tried again slowly, and the reason says what is not covered meanwhile.
     Yield {
         /// For the session's state.
         reason: String,
@@ -397,8 +397,8 @@ pub trait Link: Send + fmt::Debug {
         false
     }
 
-    /// The handshake was answered with this status, or the connection ended: what the link learns of
-    /// it goes into [`Link::keep`].
+    /// The handshake or a poll was refused with this status, or the connection ended: what the link
+    /// learns of it goes into [`Link::keep`].
     fn over(&mut self, _status: Option<StatusCode>) {}
 
     /// What later connections want to know. Asked after set-up, after each frame and at the end.

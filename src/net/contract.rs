@@ -13,7 +13,7 @@ use url::Url;
 pub struct HttpRequest {
     /// The method.
     pub method: Method,
-    /// The target. Its query may hold a credential: never logged.
+    /// The target. Path and query may hold a credential: never logged.
     pub url: Url,
     /// Headers; values that are credentials are marked sensitive.
     pub headers: HeaderMap,
@@ -27,14 +27,9 @@ pub struct HttpRequest {
 
 impl fmt::Debug for HttpRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let target = format!(
-            "{}{}",
-            self.url.host_str().unwrap_or_default(),
-            self.url.path()
-        );
         f.debug_struct("HttpRequest")
             .field("method", &self.method)
-            .field("target", &target)
+            .field("host", &self.url.host_str().unwrap_or_default())
             .field("body_len", &self.body.len())
             .finish_non_exhaustive()
     }
@@ -97,7 +92,7 @@ pub enum HttpFailure {
 /// A WebSocket handshake with its bounds.
 #[derive(Clone)]
 pub struct WebSocketRequest {
-    /// `ws` or `wss`. Its query may hold a credential: never logged.
+    /// `ws` or `wss`. Path and query may hold a credential: never logged.
     pub url: Url,
     /// Headers besides those of the handshake itself.
     pub headers: HeaderMap,
@@ -109,13 +104,8 @@ pub struct WebSocketRequest {
 
 impl fmt::Debug for WebSocketRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let target = format!(
-            "{}{}",
-            self.url.host_str().unwrap_or_default(),
-            self.url.path()
-        );
         f.debug_struct("WebSocketRequest")
-            .field("target", &target)
+            .field("host", &self.url.host_str().unwrap_or_default())
             .finish_non_exhaustive()
     }
 }
@@ -199,4 +189,36 @@ pub trait WebSocket: Send + fmt::Debug {
     /// # Errors
     /// When the connection is broken.
     async fn send(&mut self, frame: Frame) -> Result<(), HttpFailure>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn u24_neither_path_nor_query_of_an_address_is_printed() {
+        let url = |scheme: &str| -> Url {
+            let text = format!("{scheme}://h.test/sessions/c4nary/next?key=c4nary");
+            text.parse().unwrap()
+        };
+        let http = HttpRequest {
+            method: Method::GET,
+            url: url("https"),
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            timeout: Duration::ZERO,
+            max_body: 0,
+        };
+        let websocket = WebSocketRequest {
+            url: url("wss"),
+            headers: HeaderMap::new(),
+            timeout: Duration::ZERO,
+            max_message: 0,
+        };
+        let shown = format!("{http:?} {websocket:?}");
+        assert!(
+            shown.contains("h.test") && !shown.contains("c4nary"),
+            "{shown}"
+        );
+    }
 }
