@@ -3,6 +3,7 @@
 
 mod batch;
 mod contract;
+mod cxone_agent;
 mod profile;
 mod settings;
 
@@ -105,7 +106,7 @@ macro_rules! registry {
     };
 }
 
-registry! { profile }
+registry! { profile, cxone_agent }
 
 /// Every platform that `sessions[].platform` may name.
 #[must_use]
