@@ -69,7 +69,12 @@ fn token(name: &str, endpoint: &Url) -> Result<TokenDefaults, SettingsError> {
 /// The endpoint as the base of requests: `ws` and `wss` are taken for what they are made of.
 fn base(endpoint: &Url) -> Result<Url, SettingsError> {
     let refused = |reason: &str| SettingsError::Endpoint {
-        endpoint: endpoint.to_string(),
+        // Not all of it: it may hold a password.
+        endpoint: format!(
+            "{}://{}",
+            endpoint.scheme(),
+            endpoint.host_str().unwrap_or_default()
+        ),
         reason: reason.to_owned(),
     };
     let mut base = endpoint.clone();

@@ -1,0 +1,12 @@
+//! What every connector must do, asked of every platform in the registry.
+
+#[cfg(test)]
+mod addresses;
+#[cfg(test)]
+mod damage;
+#[cfg(test)]
+mod forms;
+#[cfg(test)]
+mod kit;
+#[cfg(test)]
+mod promises;
