@@ -43,9 +43,11 @@ fn the_source_keeps_the_rules_of_the_house() {
             println!("long: {} has {lines} lines without tests", source.path);
         }
     }
+    let paths: Vec<&str> = sources.iter().map(|s| s.path.as_str()).collect();
     let violations: Vec<String> = rules::RULES
         .iter()
         .flat_map(|rule| sources.iter().flat_map(rule))
+        .chain(rules::connectors_are_alike(&paths))
         .map(|violation| violation.0)
         .collect();
     assert!(violations.is_empty(), "\n{}\n", violations.join("\n"));

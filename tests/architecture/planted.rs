@@ -211,3 +211,25 @@ fn a_test_that_sleeps_is_found() {
     assert_eq!(lines(rule, "tests/a/main.rs", text), [1, 2, 3]);
     assert_eq!(lines(rule, "src/a.rs", text), []);
 }
+
+#[test]
+fn a_connector_that_is_laid_out_otherwise_is_found() {
+    let whole = [
+        "src/connectors/mod.rs",
+        "src/connectors/profile/mod.rs",
+        "src/connectors/acme/mod.rs",
+        "src/connectors/acme/protocol.rs",
+        "src/connectors/acme/wire.rs",
+        "src/connectors/acme/normalize/mod.rs",
+        "src/connectors/acme/tests.rs",
+        "src/connectors/acme/fixtures/a.json",
+    ];
+    assert_eq!(rules::connectors_are_alike(&whole), []);
+    for (left_out, part) in [(4, "wire"), (5, "normalize"), (7, "fixtures")] {
+        let mut paths = whole.to_vec();
+        paths.remove(left_out);
+        let found = rules::connectors_are_alike(&paths);
+        let expected = format!("src/connectors/acme: there is no `{part}`");
+        assert_eq!(found, [Violation(expected)]);
+    }
+}

@@ -1,5 +1,7 @@
 //! The rules of the house that a machine can check, each a function from one file to violations.
 
+use std::collections::BTreeSet;
+
 use crate::layers;
 use crate::source::{Source, has_word};
 
@@ -41,6 +43,11 @@ const SLEEPERS: [(&str, &str); 1] = [(
     "tests/benches/rows/memory.rs",
     "what is resident settles with time alone",
 )];
+
+/// What the folder of a platform holds: a file of this name, or a folder. The generic connector is
+/// laid out by itself, for it runs profiles.
+const CONNECTOR: [&str; 6] = ["mod", "protocol", "wire", "normalize", "tests", "fixtures"];
+const GENERIC: &str = "profile";
 
 /// One breach, as it is printed.
 #[derive(Debug, PartialEq, Eq)]
@@ -230,4 +237,25 @@ pub(crate) fn no_test_sleeps(source: &Source) -> Vec<Violation> {
             )
         })
         .collect()
+}
+
+/// Every platform's folder is laid out like the others, so that the way around one is the way
+/// around all.
+pub(crate) fn connectors_are_alike(paths: &[&str]) -> Vec<Violation> {
+    const FOLDER: &str = "src/connectors/";
+    let inside = |path: &&str| {
+        let (name, rest) = path.strip_prefix(FOLDER)?.split_once('/')?;
+        let part = rest.split('/').next().unwrap_or(rest);
+        Some((name.to_owned(), part.trim_end_matches(".rs").to_owned()))
+    };
+    let parts: BTreeSet<(String, String)> = paths.iter().filter_map(inside).collect();
+    let names: BTreeSet<&String> = parts.iter().map(|(name, _)| name).collect();
+    let mut found = Vec::new();
+    for name in names.into_iter().filter(|name| *name != GENERIC) {
+        let has = |part: &str| parts.contains(&(name.clone(), part.to_owned()));
+        for part in CONNECTOR.into_iter().filter(|part| !has(part)) {
+            found.push(Violation(format!("{FOLDER}{name}: there is no `{part}`")));
+        }
+    }
+    found
 }

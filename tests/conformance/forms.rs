@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 
+use prost_types::Timestamp;
+use tieline::domain::WallTime;
 use tieline::proto::v1;
 
 use crate::kit::{Fixture, Subject, events, fixtures, read, subjects};
@@ -37,12 +39,45 @@ fn shown(subject: &Subject, fixture: &Fixture) -> String {
     for event in &batch.events {
         let mut draft = subject.connector.normalize(event);
         draft.raw_data.clear();
-        let attributes: BTreeMap<_, _> =
-            std::mem::take(&mut draft.attributes).into_iter().collect();
-        writeln!(text, "{draft:#?}").unwrap();
-        writeln!(text, "attributes {attributes:?}\n").unwrap();
+        let attributes: BTreeMap<_, _> = draft.attributes.drain().collect();
+        text += &condensed(&format!("{draft:#?}"));
+        for (key, value) in attributes {
+            writeln!(text, "attribute {key}: {value:?}").unwrap();
+        }
+        text.push('\n');
     }
     text
+}
+
+/// Without what is at its default, and with times that a person can read.
+fn condensed(debug: &str) -> String {
+    const DEFAULTS: [&str; 7] = ["\"\"", "None", "0", "[]", "{}", "b\"\"", "false"];
+    let mut text = String::new();
+    let mut lines = debug.lines();
+    while let Some(line) = lines.next() {
+        let (name, value) = line.split_once(": ").unwrap_or((line, ""));
+        if DEFAULTS.contains(&value.trim_end_matches(',')) {
+            continue;
+        }
+        let rest = lines.clone();
+        match (value, time(rest)) {
+            ("Some(", Some(time)) => {
+                writeln!(text, "{name}: {time}").unwrap();
+                lines.nth(4);
+            }
+            _ => writeln!(text, "{line}").unwrap(),
+        }
+    }
+    text
+}
+
+/// A time, where the next lines are one.
+fn time<'a>(mut lines: impl Iterator<Item = &'a str>) -> Option<WallTime> {
+    let mut next = || lines.next().map(|line| line.trim().trim_end_matches(','));
+    next().filter(|line| *line == "Timestamp {")?;
+    let seconds = next()?.strip_prefix("seconds: ")?.parse().ok()?;
+    let nanos = next()?.strip_prefix("nanos: ")?.parse().ok()?;
+    WallTime::from_proto(&Timestamp { seconds, nanos })
 }
 
 #[test]
