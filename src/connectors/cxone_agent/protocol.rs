@@ -186,7 +186,7 @@ impl Link for AgentLink {
                 Setup::Call(Box::new(self.enter(base, entry, token)))
             }
             Phase::Absent => Setup::Yield {
-                reason: "AGENT_NOT_SIGNED_IN".to_owned(),
+                reason: "NO_AGENT_SESSION".to_owned(),
             },
             Phase::Open(_) | Phase::Over => Setup::Ready,
         }

@@ -109,7 +109,7 @@ fn conversation(event: ConversationEvent) -> Normal {
 }
 
 /// The customer stands at the far end of the line: the caller of an inbound call, the called of an
-/// outbound one.
+/// outbound one. A voicemail says it in other words.
 fn participants(
     fields: &Fields<'_>,
     direction: Direction,
@@ -117,8 +117,8 @@ fn participants(
     agent: Option<&str>,
 ) -> Vec<Participant> {
     let address = match direction {
-        Direction::Inbound => fields.text("ANI"),
-        Direction::Outbound => fields.text("DNIS"),
+        Direction::Inbound => fields.text("ANI").or_else(|| fields.text("From")),
+        Direction::Outbound => fields.text("DNIS").or_else(|| fields.text("To")),
         Direction::Unspecified => None,
     };
     let reason = fields.text("DisconnectCode");

@@ -1,5 +1,6 @@
 //! The connector against the wire shapes of the platform.
 
+mod crashes;
 mod forms;
 mod polling;
 mod settings;

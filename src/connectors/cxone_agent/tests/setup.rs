@@ -89,7 +89,7 @@ fn an_agent_who_is_not_signed_in_is_waited_for() {
         call(&mut *link);
         assert!(link.setup_refused(&answer(status, "")));
         match link.setup(&token()) {
-            Setup::Yield { reason } => assert_eq!(reason, "AGENT_NOT_SIGNED_IN"),
+            Setup::Yield { reason } => assert_eq!(reason, "NO_AGENT_SESSION"),
             other => panic!("{status}: {other:?}"),
         }
         assert!(matches!(link.keep(), Keep::Unchanged));
