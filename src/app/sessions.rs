@@ -1,5 +1,6 @@
 //! Makes sessions from the configuration: client, token source, supervisor.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use crate::config::Config;
 use crate::connectors::{self, SettingsError};
 use crate::domain::SessionName;
 use crate::journal::{FileJournal, Journal};
-use crate::net::{Client, Refused, TlsConfigError, UrlPolicy};
+use crate::net::{Budgeted, Client, RateGate, Refused, TlsConfigError, UrlPolicy};
 use crate::runtime::{Clock, Drain, Rng, TaskKind};
 use crate::session::{
     SessionBoard, SessionConfig, SessionParts, SessionStats, Supervisor, SupervisorParts,
@@ -65,12 +66,13 @@ pub(super) fn start(
     tasks: &mut Tasks,
 ) -> Result<Stats, super::StartError> {
     let mut sessions = Vec::with_capacity(config.sessions.len());
-    for session in &config.sessions {
-        let made = session_parts(config, session, parts, drain, tasks);
-        sessions.push(made.map_err(|source| SessionError {
-            session: session.name.clone(),
-            source,
-        })?);
+    for (session, credential) in config
+        .sessions
+        .iter()
+        .zip(credentials(config, parts.clock)?)
+    {
+        let made = session_parts(session, credential, parts, drain, tasks);
+        sessions.push(made.map_err(|source| failed(session, source))?);
     }
     let supervisor = Supervisor::new(SupervisorParts {
         sessions,
@@ -87,57 +89,119 @@ pub(super) fn start(
     Ok(stats)
 }
 
+fn failed(session: &SessionConfig, source: Problem) -> SessionError {
+    SessionError {
+        session: session.name.clone(),
+        source,
+    }
+}
+
+/// A session's credential, with what it shares.
+struct Credential {
+    settings: CredentialSettings,
+    /// Shared by all sessions of one client, for platforms count by client (U40).
+    gate: Arc<RateGate>,
+    sealer: Option<Arc<Sealer>>,
+}
+
+/// The credential of each session, in their order.
+fn credentials(config: &Config, clock: &Clock) -> Result<Vec<Credential>, SessionError> {
+    let Some(first) = config.sessions.first() else {
+        return Ok(Vec::new());
+    };
+    let sealer = sealer(config).map_err(|source| failed(first, source))?;
+    let each = config.sessions.iter().map(|session| {
+        let settings = credential(session).map_err(|source| failed(session, source))?;
+        Ok((session.rate_limit.per_minute, settings))
+    });
+    let all = each.collect::<Result<Vec<_>, SessionError>>()?;
+    // Of the rates that sessions of one client name, the lowest counts.
+    let mut rates = HashMap::new();
+    for (per_minute, settings) in &all {
+        let rate = rates.entry(settings.client()).or_insert(*per_minute);
+        *rate = (*rate).min(*per_minute);
+    }
+    let gate = |(client, per_minute)| {
+        let gate = RateGate::new(per_minute, clock.clone());
+        (client, Arc::new(gate))
+    };
+    let gates: HashMap<_, _> = rates.into_iter().map(gate).collect();
+    let each = all.iter().filter_map(|(_, settings)| {
+        Some(Credential {
+            gate: Arc::clone(gates.get(&settings.client())?),
+            settings: settings.clone(),
+            sealer: sealer.clone(),
+        })
+    });
+    Ok(each.collect())
+}
+
+fn sealer(config: &Config) -> Result<Option<Arc<Sealer>>, Problem> {
+    let Some(path) = &config.state_key_file else {
+        return Ok(None);
+    };
+    let sealer = Sealer::from_file(path).map_err(|source| Problem::Key {
+        path: path.clone(),
+        source,
+    })?;
+    Ok(Some(Arc::new(sealer)))
+}
+
+fn credential(session: &SessionConfig) -> Result<CredentialSettings, Problem> {
+    let defaults = connectors::token_defaults(&session.platform, &session.endpoint)?;
+    let refresh_before = defaults.refresh_before;
+    Ok(CredentialSettings::new(
+        session.name.as_str(),
+        &session.auth,
+        &defaults.url,
+        defaults.placement,
+        refresh_before.unwrap_or(session.timing.token_refresh_before.0),
+    )?)
+}
+
 fn session_parts(
-    config: &Config,
     session: &SessionConfig,
+    credential: Credential,
     parts: &Parts<'_>,
     drain: &Drain,
     tasks: &mut Tasks,
-) -> Result<SessionParts<Client>, Problem> {
+) -> Result<SessionParts<Budgeted<Client>>, Problem> {
     let journal = journal_of(session, parts.journals)?;
-    let tokens = start_tokens(config, session, &journal, parts, drain, tasks)?;
-    let mut allowed = connectors::platform_domains(&session.platform)?;
+    let mut allowed = connectors::platform_domains(&session.platform, &session.endpoint)?;
     allowed.extend(session.allowed_domains.iter().cloned());
     let policy = UrlPolicy::new(&session.endpoint, &allowed, session.allow_plaintext)?;
+    let client = Client::new(policy, &session.tls)?;
+    let client = Budgeted::new(client, Arc::clone(&credential.gate));
+    let sealer = credential.sealer.clone();
+    let tokens = start_tokens(session, credential, &journal, parts, drain, tasks)?;
     Ok(SessionParts {
         config: session.clone(),
-        http: Arc::new(Client::new(policy, &session.tls)?),
+        http: Arc::new(client),
         tokens: Arc::new(tokens) as Arc<dyn TokenSource>,
         journal,
+        sealer,
     })
 }
 
 fn start_tokens(
-    config: &Config,
     session: &SessionConfig,
+    credential: Credential,
     journal: &Arc<dyn Journal>,
     parts: &Parts<'_>,
     drain: &Drain,
     tasks: &mut Tasks,
 ) -> Result<Tokens, Problem> {
-    let defaults = connectors::token_defaults(&session.platform, &session.endpoint)?;
-    let settings = CredentialSettings::new(
-        session.name.as_str(),
-        &session.auth,
-        &defaults.url,
-        defaults.placement,
-        defaults
-            .refresh_before
-            .unwrap_or(session.timing.token_refresh_before.0),
-    )?;
+    let Credential {
+        settings,
+        gate,
+        sealer,
+    } = credential;
     let policy = UrlPolicy::new(
         settings.token_url(),
         &session.allowed_domains,
         session.allow_plaintext,
     )?;
-    let client = Client::new(policy, &session.tls)?;
-    let sealer = match &config.state_key_file {
-        None => None,
-        Some(path) => Some(Sealer::from_file(path).map_err(|source| Problem::Key {
-            path: path.clone(),
-            source,
-        })?),
-    };
+    let client = Budgeted::new(Client::new(policy, &session.tls)?, gate);
     let vault = StateVault::new(JournalState(Arc::clone(journal)), sealer);
     let label = format!("tokens of {}", session.name.resource());
     let rng = parts.rng.fork(&label);
@@ -167,4 +231,37 @@ fn journal_of(
     found
         .map(|journal| Arc::new(journal) as Arc<dyn Journal>)
         .ok_or_else(missing)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn session(name: &str, id: &str, token_url: Option<&str>) -> serde_json::Value {
+        json!({
+            "name": name, "platform": "genesys-events", "endpoint": "https://api.example.test",
+            "channels": ["x"],
+            "auth": {
+                "grant": "client_credentials", "token_url": token_url,
+                "client_id_file": id, "client_secret_file": "/secret",
+            },
+        })
+    }
+
+    #[test]
+    fn u40_sessions_of_one_client_share_a_gate() {
+        let own = "https://api.example.test/oauth/token";
+        let config = json!({ "sessions": [
+            session("a", "/id", None),
+            session("b", "/id", Some(own)),
+            session("c", "/other", None),
+            session("d", "/id", Some("https://login.example.test/oauth/token")),
+        ]});
+        let config = serde_json::from_value(config).unwrap();
+        let all = credentials(&config, &Clock::system()).unwrap();
+        let shares = |one: usize, other: usize| Arc::ptr_eq(&all[one].gate, &all[other].gate);
+        assert!(shares(0, 1), "the platform's own endpoint, named or not");
+        assert!(!shares(0, 2) && !shares(0, 3) && !shares(2, 3));
+    }
 }

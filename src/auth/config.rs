@@ -41,6 +41,18 @@ pub struct AuthConfig {
     /// Environment variable that holds the refresh token.
     #[serde(default)]
     pub refresh_token_env: Option<String>,
+    /// File that holds the user's name (grant `password`); for CXone the access key's id.
+    #[serde(default)]
+    pub username_file: Option<PathBuf>,
+    /// Environment variable that holds the user's name.
+    #[serde(default)]
+    pub username_env: Option<String>,
+    /// File that holds the password (grant `password`); for CXone the access key's secret.
+    #[serde(default)]
+    pub password_file: Option<PathBuf>,
+    /// Environment variable that holds the password.
+    #[serde(default)]
+    pub password_env: Option<String>,
 }
 
 /// The OAuth grants that are built.
@@ -51,6 +63,9 @@ pub enum Grant {
     ClientCredentials,
     /// RFC 6749 section 6; a rotated refresh token is stored before it is used.
     RefreshToken,
+    /// RFC 6749 section 4.3, with an access key. A refresh token that comes with the answer is used
+    /// until it is refused or two hours old.
+    Password,
 }
 
 /// Where client id and secret stand in a token request.
@@ -68,6 +83,7 @@ impl AuthConfig {
     #[must_use]
     pub fn problems(&self) -> Vec<InvalidAuth> {
         let refresh = self.grant == Grant::RefreshToken;
+        let password = self.grant == Grant::Password;
         [
             self.check("client_id", self.client_id(), Some(true)),
             self.check(
@@ -76,13 +92,16 @@ impl AuthConfig {
                 (!refresh).then_some(true),
             ),
             self.check("refresh_token", self.refresh_token(), Some(refresh)),
+            self.check("username", self.username(), Some(password)),
+            self.check("password", self.password(), Some(password)),
         ]
         .into_iter()
         .flatten()
         .collect()
     }
 
-    /// Where the client id stands, where the client secret, where the refresh token.
+    // Where each secret stands.
+
     pub(super) fn client_id(&self) -> Vec<SecretSource> {
         sources(self.client_id_file.as_ref(), self.client_id_env.as_ref())
     }
@@ -99,6 +118,14 @@ impl AuthConfig {
             self.refresh_token_file.as_ref(),
             self.refresh_token_env.as_ref(),
         )
+    }
+
+    pub(super) fn username(&self) -> Vec<SecretSource> {
+        sources(self.username_file.as_ref(), self.username_env.as_ref())
+    }
+
+    pub(super) fn password(&self) -> Vec<SecretSource> {
+        sources(self.password_file.as_ref(), self.password_env.as_ref())
     }
 
     /// `needed`: `Some(true)` must be given, `Some(false)` must not, `None` may be.
@@ -125,6 +152,7 @@ impl Grant {
         match self {
             Self::ClientCredentials => "client_credentials",
             Self::RefreshToken => "refresh_token",
+            Self::Password => "password",
         }
     }
 }
@@ -159,6 +187,30 @@ mod tests {
             },
             InvalidAuth::Unused {
                 key: "refresh_token",
+                grant,
+            },
+        ];
+        assert_eq!(config.problems(), expected);
+    }
+
+    #[test]
+    fn a_password_needs_a_user_and_a_client() {
+        let config = config(serde_json::json!({
+            "grant": "password", "client_id_env": "ID", "username_file": "/user",
+            "refresh_token_env": "TOKEN",
+        }));
+        let grant = "password";
+        let expected = [
+            InvalidAuth::Missing {
+                key: "client_secret",
+                grant,
+            },
+            InvalidAuth::Unused {
+                key: "refresh_token",
+                grant,
+            },
+            InvalidAuth::Missing {
+                key: "password",
                 grant,
             },
         ];

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use super::config::{CredentialPlacement, Grant};
 use super::schedule::Failure;
 use super::secrets::Credentials;
-use crate::net::{HttpRequest, HttpResponse, retry_after};
+use crate::net::{CallClass, HttpRequest, HttpResponse, retry_after};
 use crate::runtime::{Secret, WallTime};
 
 /// Everything from DNS to the last byte of the answer.
@@ -37,7 +37,8 @@ pub(super) struct Granted {
     pub(super) refresh_token: Option<Secret<String>>,
 }
 
-/// The request for a token. `refresh_token` is the newest one, where the grant wants one.
+/// The request for a token. `refresh_token` is the newest one: the grant of that name needs it, and
+/// a password is not sent while there is one.
 pub(super) fn token_request(
     endpoint: &Url,
     grant: Grant,
@@ -48,10 +49,29 @@ pub(super) fn token_request(
     let id = credentials.client_id.expose();
     let secret = credentials.client_secret.as_ref().map(Secret::expose);
     let refresh_token = refresh_token.map(Secret::expose);
-    let mut pairs = vec![("grant_type", grant.name())];
-    if grant == Grant::RefreshToken {
-        let token = refresh_token.ok_or_else(|| refused("no refresh token is configured"))?;
-        pairs.push(("refresh_token", token));
+    let mut pairs: Vec<(&str, &str)> = Vec::with_capacity(6);
+    match (grant, refresh_token) {
+        (Grant::ClientCredentials, _) => pairs.push(("grant_type", grant.name())),
+        (Grant::RefreshToken, None) => return Err(refused("no refresh token is configured")),
+        (Grant::RefreshToken, Some(token)) => {
+            pairs.extend([("grant_type", "refresh_token"), ("refresh_token", token)]);
+        }
+        // As CXone's own SDK renews what it was given for an access key.
+        (Grant::Password, Some(token)) => pairs.extend([
+            ("grant_type", "refresh_token"),
+            ("refresh_token", token),
+            ("scope", "openid"),
+        ]),
+        (Grant::Password, None) => {
+            let missing = || refused("no user or password is configured");
+            let username = credentials.username.as_ref().ok_or_else(missing)?;
+            let password = credentials.password.as_ref().ok_or_else(missing)?;
+            pairs.extend([
+                ("grant_type", grant.name()),
+                ("username", username.expose()),
+                ("password", password.expose()),
+            ]);
+        }
     }
     let mut headers = HeaderMap::new();
     headers.insert(
@@ -75,6 +95,7 @@ pub(super) fn token_request(
         body: form(&pairs),
         timeout: TIMEOUT,
         max_body: MAX_BODY,
+        class: CallClass::Token,
     })
 }
 

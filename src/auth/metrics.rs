@@ -35,3 +35,8 @@ pub(super) fn kept_token_unusable(credential: &str, why: &str) {
 pub(super) fn secrets_changed(credential: &str) {
     tracing::info!(credential, "Secrets changed, trying again");
 }
+
+/// The refresh token that came for a password is not taken any more; the password is sent again.
+pub(super) fn renewal_refused(credential: &str, reason: &str) {
+    tracing::info!(credential, reason, "Renewal refused, using the password");
+}

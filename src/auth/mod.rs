@@ -9,6 +9,7 @@ mod error;
 mod grant;
 mod metrics;
 mod refresher;
+mod renewal;
 mod schedule;
 mod sealing;
 mod secrets;

@@ -8,12 +8,14 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 use tokio::task::spawn_blocking;
-use tokio::time::{MissedTickBehavior, interval, sleep_until, timeout};
+use tokio::time::{MissedTickBehavior, interval, sleep, sleep_until, timeout};
 
+use super::config::Grant;
 use super::contract::{AccessToken, TokenStatus, TokenVault};
 use super::grant::{Granted, read_answer, token_request};
 use super::metrics;
-use super::schedule::{Failure, Schedule};
+use super::renewal::Renewal;
+use super::schedule::{Failure, PACE, Schedule};
 use super::secrets::{Credentials, hash};
 use super::settings::CredentialSettings;
 use super::tokens::{Shared, State, Tokens};
@@ -36,6 +38,8 @@ pub struct Refresher<C> {
     status: watch::Sender<TokenStatus>,
     /// An answer whose rotated refresh token is not durable yet: neither is used before that.
     unsaved: Option<Unsaved>,
+    /// What may be sent instead of a password.
+    renewal: Option<Renewal>,
     /// The secrets as they were at the latest attempt.
     fingerprint: u64,
 }
@@ -88,6 +92,7 @@ impl<C: HttpClient> Refresher<C> {
             shared: Arc::clone(&shared),
             status,
             unsaved: None,
+            renewal: None,
             fingerprint: 0,
         };
         (Tokens(shared), refresher)
@@ -141,25 +146,68 @@ impl<C: HttpClient> Refresher<C> {
             return Ok(issued);
         }
         let credentials = self.read_secrets().await?;
+        if self.settings.grant == Grant::Password {
+            return self.obtain_by_password(credentials).await;
+        }
         let ancestor = credentials.refresh_token.as_ref().map_or(0, hash);
         let refresh_token = self.newest_refresh_token(&credentials, ancestor);
+        let (granted, asked) = self.ask(&credentials, refresh_token.as_ref()).await?;
+        drop(credentials);
+        self.take(granted, asked, refresh_token, ancestor).await
+    }
+
+    /// By the refresh token of an earlier answer, where that is good, else by the password.
+    async fn obtain_by_password(&mut self, credentials: Credentials) -> Result<Issued, Failure> {
+        let renewal = self.renewal.as_ref();
+        let usable = renewal.and_then(|r| r.usable(self.clock.now(), self.fingerprint));
+        let renewed = match &usable {
+            Some(token) => match self.ask(&credentials, Some(token)).await {
+                Err(Failure::Refused { reason }) => {
+                    metrics::renewal_refused(&self.settings.name, &reason);
+                    sleep(PACE).await;
+                    None
+                }
+                outcome => Some(outcome?),
+            },
+            None => None,
+        };
+        let (granted, asked) = match renewed {
+            Some(renewed) => renewed,
+            None => {
+                self.renewal = None;
+                self.ask(&credentials, None).await?
+            }
+        };
+        let before = self.renewal.take();
+        self.renewal = Renewal::after(before, granted.refresh_token, asked, self.fingerprint);
+        Ok(Issued {
+            token: granted.access_token,
+            lifetime: granted.lifetime,
+            asked,
+        })
+    }
+
+    /// Asks the endpoint once; also when that was, for a token's life begins before its answer
+    /// arrives.
+    async fn ask(
+        &self,
+        credentials: &Credentials,
+        refresh_token: Option<&Secret<String>>,
+    ) -> Result<(Granted, MonoTime), Failure> {
         let request = token_request(
             &self.settings.token_url,
             self.settings.grant,
             self.settings.placement,
-            &credentials,
-            refresh_token.as_ref(),
+            credentials,
+            refresh_token,
         )?;
-        drop(credentials);
-        // The token's life begins before the answer arrives, so it is counted from the question.
         let asked = self.clock.now();
         let response = self
             .client
             .request(request)
             .await
             .map_err(|failure| unavailable(failure.to_string()))?;
-        let granted = read_answer(&response, self.clock.wall())?;
-        self.take(granted, asked, refresh_token, ancestor).await
+        Ok((read_answer(&response, self.clock.wall())?, asked))
     }
 
     /// A rotated refresh token is durable before anything of its answer is used (U22).

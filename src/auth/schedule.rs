@@ -7,7 +7,7 @@ use super::contract::TokenProblem;
 use crate::runtime::{Backoff, MonoTime};
 
 /// The endpoint is asked at most this often (U23).
-const PACE: Duration = Duration::from_secs(1);
+pub(super) const PACE: Duration = Duration::from_secs(1);
 /// Back-off while the endpoint is unavailable.
 const BACKOFF: (Duration, Duration) = (PACE, Duration::from_secs(30));
 /// Where a throttling endpoint does not say how long (U12's default).

@@ -15,7 +15,7 @@ use crate::runtime::Secret;
 const LIMIT: usize = 64 * 1024;
 
 /// Where one secret stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum SecretSource {
     /// The whole content of a file, without the line end.
     File(PathBuf),
@@ -29,6 +29,8 @@ pub(super) struct SecretSources {
     pub(super) client_id: SecretSource,
     pub(super) client_secret: Option<SecretSource>,
     pub(super) refresh_token: Option<SecretSource>,
+    pub(super) username: Option<SecretSource>,
+    pub(super) password: Option<SecretSource>,
 }
 
 /// The secrets of one credential, for as long as an attempt needs them.
@@ -37,6 +39,8 @@ pub(super) struct Credentials {
     pub(super) client_id: Secret<String>,
     pub(super) client_secret: Option<Secret<String>>,
     pub(super) refresh_token: Option<Secret<String>>,
+    pub(super) username: Option<Secret<String>>,
+    pub(super) password: Option<Secret<String>>,
 }
 
 impl SecretSource {
@@ -68,6 +72,8 @@ impl SecretSources {
             client_id: self.client_id.read()?,
             client_secret: optional(&self.client_secret)?,
             refresh_token: optional(&self.refresh_token)?,
+            username: optional(&self.username)?,
+            password: optional(&self.password)?,
         })
     }
 
@@ -77,6 +83,8 @@ impl SecretSources {
             Some(&self.client_id),
             self.client_secret.as_ref(),
             self.refresh_token.as_ref(),
+            self.username.as_ref(),
+            self.password.as_ref(),
         ];
         let hashes: Vec<u8> = sources
             .into_iter()
@@ -169,21 +177,30 @@ mod tests {
     #[test]
     fn the_fingerprint_follows_every_file() {
         let directory = tempfile::tempdir().unwrap();
-        let [id, secret] = ["id", "secret"].map(|name| directory.path().join(name));
+        let [id, secret, password] =
+            ["id", "secret", "password"].map(|name| directory.path().join(name));
         let sources = SecretSources {
             client_id: SecretSource::File(id.clone()),
             client_secret: Some(SecretSource::File(secret.clone())),
             refresh_token: None,
+            username: None,
+            password: Some(SecretSource::File(password.clone())),
         };
         let mut seen = vec![sources.fingerprint()];
-        for (path, content) in [(&id, "a"), (&secret, "a"), (&id, "b"), (&secret, "b")] {
+        for (path, content) in [
+            (&id, "a"),
+            (&secret, "a"),
+            (&id, "b"),
+            (&secret, "b"),
+            (&password, "b"),
+        ] {
             fs::write(path, content).unwrap();
             seen.push(sources.fingerprint());
         }
         fs::write(&id, "b\n").unwrap();
-        assert_eq!(sources.fingerprint(), seen[4], "a line end changes nothing");
+        assert_eq!(sources.fingerprint(), seen[5], "a line end changes nothing");
         seen.sort_unstable();
         seen.dedup();
-        assert_eq!(seen.len(), 5);
+        assert_eq!(seen.len(), 6);
     }
 }

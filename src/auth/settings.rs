@@ -6,7 +6,7 @@ use url::Url;
 
 use super::config::{AuthConfig, CredentialPlacement, Grant};
 use super::error::InvalidAuth;
-use super::secrets::SecretSources;
+use super::secrets::{SecretSource, SecretSources};
 
 /// Everything that a refresher needs to know of one credential. Holds no secret, only where they
 /// stand.
@@ -53,9 +53,18 @@ impl CredentialSettings {
                 client_id: first.next().ok_or(missing)?,
                 client_secret: config.client_secret().into_iter().next(),
                 refresh_token: config.refresh_token().into_iter().next(),
+                username: config.username().into_iter().next(),
+                password: config.password().into_iter().next(),
             },
             refresh_before,
         })
+    }
+
+    /// Whose credential it is: the token endpoint, and where the client's id stands. What platforms
+    /// limit by client is shared by all who agree in both.
+    #[must_use]
+    pub fn client(&self) -> (&Url, &SecretSource) {
+        (&self.token_url, &self.sources.client_id)
     }
 
     /// The token endpoint, for the client that connects to it.

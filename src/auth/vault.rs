@@ -1,5 +1,7 @@
 //! [`StateVault`]: rotated refresh tokens in durable state, sealed where there is a key.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use zeroize::Zeroizing;
@@ -19,13 +21,13 @@ const SEALED: u8 = 2;
 #[derive(Debug)]
 pub struct StateVault<S> {
     store: S,
-    sealer: Option<Sealer>,
+    sealer: Option<Arc<Sealer>>,
 }
 
 impl<S: StateStore> StateVault<S> {
     /// Keeps tokens in `store`; plain where there is no sealer, so the store's files must be 0600.
     #[must_use]
-    pub fn new(store: S, sealer: Option<Sealer>) -> Self {
+    pub fn new(store: S, sealer: Option<Arc<Sealer>>) -> Self {
         Self { store, sealer }
     }
 
@@ -91,7 +93,6 @@ mod tests {
     use super::*;
     use parking_lot::Mutex;
     use std::collections::HashMap;
-    use std::sync::Arc;
 
     #[derive(Debug, Default, Clone)]
     struct Memory(Arc<Mutex<HashMap<String, Bytes>>>);
@@ -108,8 +109,8 @@ mod tests {
         }
     }
 
-    fn sealer(byte: u8) -> Option<Sealer> {
-        Some(Sealer::new(&[byte; 32]))
+    fn sealer(byte: u8) -> Option<Arc<Sealer>> {
+        Some(Arc::new(Sealer::new(&[byte; 32])))
     }
 
     fn loaded(vault: &StateVault<Memory>, name: &str) -> Option<(String, u64)> {

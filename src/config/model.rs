@@ -21,7 +21,8 @@ pub struct Config {
     pub journals: Vec<JournalConfig>,
     /// Upstream sessions.
     pub sessions: Vec<SessionConfig>,
-    /// File that holds the key (32 bytes, base64 or hex) that seals rotated refresh tokens on disk.
+    /// File that holds the key (32 bytes, base64 or hex) that seals credentials kept on disk: rotated
+    /// refresh tokens, channels and cursors of platforms.
     #[serde(default)]
     pub state_key_file: Option<PathBuf>,
     /// How long an orderly end may take.

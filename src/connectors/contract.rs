@@ -65,7 +65,9 @@ pub struct Opening<'a> {
     pub transport: Transport,
     /// Where the subscription goes on, and what earlier connections left for it ([`Link::keep`]).
     pub resume: Resume<'a>,
-    /// Another connection of this subscription stands and must not be disturbed.
+    /// Another connection of this subscription stands and must not be disturbed: `resume` names what
+    /// it stands on, or nothing. `false` where none stands, and where `resume` names what an earlier
+    /// connection left in this one's own place, which is free to be used again.
     pub beside: bool,
     /// The moment.
     pub now: MonoTime,
@@ -189,23 +191,6 @@ pub struct LossWindow {
     pub end: WallTime,
 }
 
-/// What REST can say about a loss window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Recovery {
-    /// Nothing: the gap is confirmed.
-    Nothing,
-    /// Every event of the window, in this many calls: the gap can be closed.
-    History {
-        /// Calls to make, one after the other.
-        calls: usize,
-    },
-    /// The present state, in this many calls: the gap is confirmed with reason `SNAPSHOT`.
-    Snapshot {
-        /// Calls to make, one after the other.
-        calls: usize,
-    },
-}
-
 /// The next step of a conversation over REST.
 #[derive(Debug)]
 pub enum Step<T> {
@@ -261,7 +246,8 @@ pub trait Recoverer: Send + fmt::Debug {
 /// Finds out, over REST, what a session is to subscribe to: names become ids, families their
 /// members, and many topics several connectors. Pure.
 pub trait Plan: Send + fmt::Debug {
-    /// What to do next.
+    /// What to do next. Asked again after each answer; and when a call failed, after a pause or with
+    /// another token: then it gives the same call.
     fn next(&mut self, token: &AccessToken) -> Step<Vec<Arc<dyn Connector>>>;
 
     /// Reads the answer (a status of success) to the last call.
@@ -289,7 +275,15 @@ pub trait Connector: Send + Sync + fmt::Debug {
     /// What is subscribed to, in the platform's words.
     fn topics(&self) -> &[String];
 
-    /// Its topics by what can be said of their loss; one family of all where nothing tells them
+    /// Whatever else than topics it was made of that a plan may find out otherwise next time, as a
+    /// number: hosts, ids. Where a new plan differs neither in this nor in topics and families, the
+    /// session goes on undisturbed.
+    fn variant(&self) -> u64 {
+        0
+    }
+
+    /// Its topics, each by itself even where they are asked for together, by what can be said of their
+    /// loss; one family of all where nothing tells them
     /// apart. Each loss window has a gap record for each family.
     fn families(&self) -> Vec<Family> {
         vec![Family {
@@ -336,39 +330,17 @@ pub trait Connector: Send + Sync + fmt::Debug {
         None
     }
 
-    /// What REST can say about a loss window.
-    fn recovery(&self, _window: &LossWindow) -> Recovery {
-        Recovery::Nothing
-    }
-
-    /// The `index`-th call of a recovery.
-    fn recovery_call(
-        &self,
-        _window: &LossWindow,
-        _index: usize,
-        _token: &AccessToken,
-    ) -> Option<Call> {
-        None
-    }
-
-    /// Reads the answer to [`Connector::recovery_call`].
-    ///
-    /// # Errors
-    /// When the body is not what the platform sends.
-    fn read_recovery(
-        &self,
-        _index: usize,
-        _answer: &HttpResponse,
-    ) -> Result<Vec<ProviderEvent>, Unreadable> {
-        Ok(Vec::new())
-    }
-
     /// A request that shows whether the platform is well, apart from its events (U27).
     fn health(&self, token: &AccessToken) -> Option<Call>;
 
     /// What this platform means by a status, where it differs from the engine's table.
     fn verdict(&self, _status: StatusCode) -> Option<Verdict> {
         None
+    }
+
+    /// The same of a WebSocket handshake, where a platform shows no token there.
+    fn handshake_verdict(&self, status: StatusCode) -> Option<Verdict> {
+        self.verdict(status)
     }
 
     /// The event in its normal form. `id` is set where the platform gave one; sequence, session

@@ -4,6 +4,7 @@
 mod batch;
 mod contract;
 mod cxone_agent;
+mod genesys_notifications;
 mod profile;
 mod settings;
 
@@ -18,7 +19,7 @@ pub use batch::{
 };
 pub use contract::{
     Call, Capabilities, Connector, Family, Found, Handshake, Identity, Keep, Link, LossWindow,
-    Numbering, Opening, Plan, Recovered, Recoverer, Recovery, Setup, Silent, Step, Verdict,
+    Numbering, Opening, Plan, Recovered, Recoverer, Setup, Silent, Step, Verdict,
 };
 pub use settings::{AgentSettings, Redundancy, Selector, Settings, Station, TopicSetting};
 
@@ -33,6 +34,26 @@ pub struct TokenDefaults {
     pub placement: CredentialPlacement,
     /// How long before its expiry a token is refreshed, where the platform says so (U21).
     pub refresh_before: Option<Duration>,
+}
+
+/// Which keys of a session mean something to a platform, besides those that every platform has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Keys {
+    /// `channels`.
+    pub channels: bool,
+    /// `topics`.
+    pub topics: bool,
+    /// `agent`.
+    pub agent: bool,
+    /// `redundancy: 2`.
+    pub redundancy: bool,
+    /// `transport: websocket`.
+    pub websocket: bool,
+    /// `transport: long_poll`.
+    pub long_poll: bool,
+    /// Whether what is kept between connections opens them to whoever reads it: then it belongs
+    /// sealed.
+    pub keeps_credential: bool,
 }
 
 /// Settings that no connector can be made of.
@@ -97,7 +118,9 @@ struct Entry {
     platforms: fn() -> Vec<&'static str>,
     build: fn(&Settings) -> Result<Built, SettingsError>,
     token: fn(&str, &Url) -> Result<TokenDefaults, SettingsError>,
-    domains: fn(&str) -> Result<Vec<String>, SettingsError>,
+    domains: fn(&str, &Url) -> Result<Vec<String>, SettingsError>,
+    /// By platform, as a module may hold several.
+    keys: fn(&str) -> Result<Keys, SettingsError>,
 }
 
 macro_rules! registry {
@@ -106,7 +129,7 @@ macro_rules! registry {
     };
 }
 
-registry! { profile, cxone_agent }
+registry! { profile, genesys_notifications, cxone_agent }
 
 /// Every platform that `sessions[].platform` may name.
 #[must_use]
@@ -130,12 +153,21 @@ pub fn token_defaults(platform: &str, endpoint: &Url) -> Result<TokenDefaults, S
     (entry(platform)?.token)(platform, endpoint)
 }
 
-/// The platform's own domains, which server-given addresses may point to (U42).
+/// The platform's own domains, which server-given addresses may point to (U42) where `endpoint` is
+/// what it is reached at.
+///
+/// # Errors
+/// When there is no such platform, or the endpoint cannot be used.
+pub fn platform_domains(platform: &str, endpoint: &Url) -> Result<Vec<String>, SettingsError> {
+    (entry(platform)?.domains)(platform, endpoint)
+}
+
+/// Which keys of a session mean something to the platform.
 ///
 /// # Errors
 /// When there is no such platform.
-pub fn platform_domains(platform: &str) -> Result<Vec<String>, SettingsError> {
-    (entry(platform)?.domains)(platform)
+pub fn keys(platform: &str) -> Result<Keys, SettingsError> {
+    (entry(platform)?.keys)(platform)
 }
 
 fn entry(platform: &str) -> Result<&'static Entry, SettingsError> {

@@ -12,3 +12,19 @@ pub struct TlsConfig {
     /// PEM file of certificate authorities trusted besides the system's.
     pub ca_file: Option<PathBuf>,
 }
+
+/// The platform's limit on requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RateLimitConfig {
+    /// Requests in any minute, over all sessions of one credential. Long polls and WebSockets do
+    /// not count.
+    #[schemars(range(min = 10, max = 1_000_000))]
+    pub per_minute: u32,
+}
+
+impl Default for RateLimitConfig {
+    fn default() -> Self {
+        Self { per_minute: 300 }
+    }
+}

@@ -8,6 +8,24 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use url::Url;
 
+/// What a request is for: when requests become scarce, the earlier of these goes first (U40).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum CallClass {
+    /// A token.
+    Token,
+    /// What makes or keeps a subscription.
+    #[default]
+    Subscription,
+    /// Something of a user's to be sent.
+    Send,
+    /// What was missed.
+    Backfill,
+    /// Whether the platform is well.
+    Health,
+    /// A long poll: it does not count against the others.
+    Poll,
+}
+
 /// A request with its bounds.
 #[derive(Clone)]
 pub struct HttpRequest {
@@ -23,6 +41,8 @@ pub struct HttpRequest {
     pub timeout: Duration,
     /// A longer body is [`HttpFailure::TooLarge`].
     pub max_body: usize,
+    /// What it is for.
+    pub class: CallClass,
 }
 
 impl fmt::Debug for HttpRequest {
@@ -202,6 +222,7 @@ mod tests {
             text.parse().unwrap()
         };
         let http = HttpRequest {
+            class: CallClass::default(),
             method: Method::GET,
             url: url("https"),
             headers: HeaderMap::new(),

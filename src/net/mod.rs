@@ -1,6 +1,8 @@
 //! Bytes in and out: one HTTP stack for tokens, REST, polls and the WebSocket handshake. Knows no
 //! platform.
 
+mod budget;
+mod budgeted;
 mod client;
 mod config;
 mod contract;
@@ -15,11 +17,12 @@ mod websocket;
 #[cfg(test)]
 mod tests;
 
+pub use budgeted::{Budgeted, RateGate};
 pub use client::Client;
-pub use config::TlsConfig;
+pub use config::{RateLimitConfig, TlsConfig};
 pub use contract::{
-    Frame, HandshakeFailure, HttpClient, HttpFailure, HttpRequest, HttpResponse, WebSocket,
-    WebSocketRequest,
+    CallClass, Frame, HandshakeFailure, HttpClient, HttpFailure, HttpRequest, HttpResponse,
+    WebSocket, WebSocketRequest,
 };
 pub use retry_after::retry_after;
 pub use tls::TlsConfigError;

@@ -73,6 +73,7 @@ fn refused(why: &str) -> HttpFailure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::CallClass;
     use bytes::Bytes;
     use http::HeaderValue;
     use std::time::Duration;
@@ -91,6 +92,7 @@ mod tests {
             body: Bytes::from_static(b"client_secret=s"),
             timeout: Duration::from_secs(1),
             max_body: 1,
+            class: CallClass::default(),
         }
     }
 

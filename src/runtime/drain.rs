@@ -47,6 +47,16 @@ impl Drain {
         self.force.cancelled().await;
     }
 
+    /// One that ends with this one, or by itself when its own trigger is pulled.
+    #[must_use]
+    pub fn child(&self) -> (DrainTrigger, Self) {
+        let child = Self {
+            drain: self.drain.child_token(),
+            force: self.force.child_token(),
+        };
+        (DrainTrigger(child.clone()), child)
+    }
+
     /// Whether draining has begun.
     #[must_use]
     pub fn is_draining(&self) -> bool {
@@ -57,5 +67,21 @@ impl Drain {
     #[must_use]
     pub fn is_forced(&self) -> bool {
         self.force.is_cancelled()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_ends_alone_or_with_its_parent() {
+        let (trigger, parent) = drain();
+        let (own, first) = parent.child();
+        let (_, second) = parent.child();
+        own.drain();
+        assert!(first.is_draining() && !second.is_draining() && !parent.is_draining());
+        trigger.force();
+        assert!(second.is_draining() && second.is_forced() && first.is_forced());
     }
 }

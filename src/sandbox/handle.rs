@@ -1,18 +1,18 @@
 //! [`Sandbox`]: a running sandbox and what its owner may do with it.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use url::Url;
 
 use super::SandboxConfig;
-use super::fault::{FaultName, FaultRule, FaultStatus};
+use super::fault::{Fault, FaultKind, FaultRule, FaultStatus};
 use super::platform::{
     ClientCredentials, ConnectionStatus, Counters, Delivery, Emission, InvalidEvent, LedgerEntry,
-    LedgerPage, RequestEntry, SubscriptionStatus,
+    LedgerPage, RequestEntry, State, SubscriptionStatus,
 };
-use super::server::{self, Core};
+use super::server::{self, Core, Entrance, FaultDesk};
 use crate::runtime::{Clock, Rng, TaskFailure, TaskKind, TaskSet};
 
 /// A simulated platform on real sockets. Everything it runs ends when it is dropped.
@@ -65,33 +65,19 @@ impl Sandbox {
         if !problems.is_empty() {
             return Err(StartError::Invalid { problems });
         }
-        let listen = |address| {
-            let bound = server::bind(address).and_then(|bound| Ok((bound.local_addr()?, bound)));
-            bound.map_err(|source| StartError::Listen { address, source })
-        };
-        let (address, platform) = listen(config.listen)?;
-        let (control_address, control) = listen(config.control)?;
-        let authority = match &config.tls_ca_out {
-            None => None,
-            Some(path) => {
-                let authority = server::authority(address.ip()).map_err(StartError::Certificate)?;
-                tokio::fs::write(path, &authority.certificate_pem)
-                    .await
-                    .map_err(|source| StartError::Write {
-                        path: path.display().to_string(),
-                        source,
-                    })?;
-                Some(authority)
-            }
-        };
-        let (ca_pem, tls) = authority
-            .map(|authority| (authority.certificate_pem, authority.acceptor))
-            .unzip();
+        let Entrance {
+            platform,
+            control,
+            tls,
+            ca_pem,
+            endpoint,
+            control_url,
+        } = Entrance::open(config.listen, config.control, config.tls_ca_out.as_deref()).await?;
         let script = config.script.clone();
-        let core = Core::new(config, clock, &rng);
+        let rate = config.rate;
+        let core = Core::new(State::new(config, &rng), clock, rate);
         let mut tasks = TaskSet::new();
         let share = || Arc::clone(&core);
-        let scheme = if tls.is_some() { "https" } else { "http" };
         let critical = TaskKind::Critical;
         tasks.spawn(
             critical,
@@ -102,10 +88,10 @@ impl Sandbox {
         tasks.spawn(critical, "generator", server::generate(share()));
         tasks.spawn(critical, "faults", server::keep_time(share()));
         tasks.spawn(critical, "script", server::play(share(), script));
-        tracing::info!(%address, %control_address, seed = rng.seed(), "Sandbox started");
+        tracing::info!(%endpoint, %control_url, seed = rng.seed(), "Sandbox started");
         Ok(Self {
-            endpoint: url(scheme, address),
-            control: url("http", control_address),
+            endpoint,
+            control: control_url,
             ca_pem,
             core,
             tasks,
@@ -155,7 +141,7 @@ impl Sandbox {
     /// Sets and clears faults.
     #[must_use]
     pub fn faults(&self) -> Faults {
-        Faults(Arc::clone(&self.core))
+        Faults(Arc::<Core>::clone(&self.core))
     }
 
     /// What was issued to the first client's subscription to every channel.
@@ -238,42 +224,42 @@ impl Sandbox {
     }
 }
 
-/// Sets and clears the faults of a [`Sandbox`].
+/// Sets and clears the faults of a sandbox.
 #[derive(Debug, Clone)]
-pub struct Faults(Arc<Core>);
+pub struct Faults<F: FaultKind = Fault>(pub(super) Arc<dyn FaultDesk<F>>);
 
-impl Faults {
+impl<F: FaultKind> Faults<F> {
     /// Puts a fault in force, in place of the one of the same name.
     ///
     /// # Errors
     /// [`super::fault::InvalidFault`] for a parameter out of range; then nothing changes.
-    pub fn set(&self, rule: impl Into<FaultRule>) -> Result<(), super::fault::InvalidFault> {
+    pub fn set(&self, rule: impl Into<FaultRule<F>>) -> Result<(), super::fault::InvalidFault> {
         let rule = rule.into();
         rule.check()?;
-        self.0.set_fault(rule);
+        self.0.set(rule);
         Ok(())
     }
 
     /// Takes a fault out of force; whether it was. What was held back by it is let go.
-    pub fn clear(&self, name: FaultName) -> bool {
-        self.0.clear_fault(name)
+    pub fn clear(&self, name: F::Name) -> bool {
+        self.0.clear(name)
     }
 
     /// Takes every fault out of force.
     pub fn clear_all(&self) {
-        self.0.clear_faults();
+        self.0.clear_all();
     }
 
     /// How often a fault has struck since the start.
     #[must_use]
-    pub fn struck(&self, name: FaultName) -> u64 {
-        self.0.with(|state| state.faults.struck(name))
+    pub fn struck(&self, name: F::Name) -> u64 {
+        self.0.struck(name)
     }
 
     /// Every fault that is in force or has struck.
     #[must_use]
-    pub fn status(&self) -> Vec<FaultStatus> {
-        self.0.with(|state| state.faults.status())
+    pub fn status(&self) -> Vec<FaultStatus<F::Name>> {
+        self.0.status()
     }
 }
 
@@ -305,19 +291,4 @@ impl LedgerReader {
     pub fn head(&self) -> u64 {
         self.0.head()
     }
-}
-
-/// Where a listener is reached from this machine.
-#[expect(
-    clippy::expect_used,
-    reason = "a scheme and a socket address make a URL"
-)]
-fn url(scheme: &str, address: SocketAddr) -> Url {
-    let ip = match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    let address = SocketAddr::new(ip, address.port());
-    Url::parse(&format!("{scheme}://{address}")).expect("scheme and address")
 }

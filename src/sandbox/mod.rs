@@ -41,7 +41,9 @@
 //! Queues, bodies, frames, logs and connections are bounded: see [`SandboxConfig`].
 
 mod config;
+pub mod cxone;
 pub mod fault;
+pub mod genesys_cloud;
 mod handle;
 mod oracle;
 mod platform;
@@ -49,6 +51,7 @@ pub mod script;
 mod server;
 
 pub use config::{DEFAULT_CHANNELS, ElapsedHold, OnExpiry, SandboxConfig};
+pub use cxone::CxoneAgent;
 pub use handle::{Faults, LedgerReader, Sandbox, StartError};
 pub use oracle::{Oracle, Verdict};
 pub use platform::{

@@ -1,13 +1,22 @@
 //! Settings of a session.
 
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use super::topics::{AgentConfig, TopicConfig};
 use crate::auth::AuthConfig;
+use crate::connectors::{Redundancy, Settings};
 use crate::domain::{JournalName, SessionName};
-use crate::net::TlsConfig;
+use crate::net::{RateLimitConfig, TlsConfig};
 use crate::runtime::HumanDuration;
+
+/// An answer that leaves at the end of its hold still arrives in time.
+const HOLD_MARGIN: Duration = Duration::from_secs(10);
+/// No platform holds a poll for longer.
+const LONGEST_HOLD: Duration = Duration::from_secs(60);
 
 /// One entry of `sessions`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -28,6 +37,20 @@ pub struct SessionConfig {
     /// What to subscribe to, in the platform's own words.
     #[serde(default)]
     pub channels: Vec<String>,
+    /// What to subscribe to, where topics name things: a topic, or a family of topics with what its
+    /// `{id}` stands for.
+    #[serde(default)]
+    pub topics: Vec<TopicConfig>,
+    /// Connections that stand at once: 2 overlap, so that one may break without a gap.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 2))]
+    pub redundancy: u32,
+    /// Which agent's session to read, where sessions are an agent's.
+    #[serde(default)]
+    pub agent: Option<AgentConfig>,
+    /// The platform's limit on requests.
+    #[serde(default)]
+    pub rate_limit: RateLimitConfig,
     /// How access tokens are obtained.
     pub auth: AuthConfig,
     /// Which transports may be used.
@@ -46,6 +69,37 @@ pub struct SessionConfig {
     /// TLS towards the platform.
     #[serde(default)]
     pub tls: TlsConfig,
+}
+
+impl SessionConfig {
+    /// What a connector is made of.
+    #[must_use]
+    pub fn settings(&self) -> Settings {
+        let redundancy = match self.redundancy {
+            2.. => Redundancy::Double,
+            _ => Redundancy::Single,
+        };
+        Settings {
+            channels: self.channels.clone(),
+            topics: self.topics.iter().flat_map(TopicConfig::settings).collect(),
+            redundancy,
+            agent: self.agent.as_ref().and_then(AgentConfig::settings),
+            hold: hold(self.timing.poll_timeout.0),
+            allowed_domains: self.allowed_domains.clone(),
+            allow_plaintext: self.allow_plaintext,
+            ..Settings::new(&self.platform, self.name.clone(), self.endpoint.clone())
+        }
+    }
+}
+
+/// How long a platform may hold a poll that the client gives up after `poll_timeout` (U9).
+fn hold(poll_timeout: Duration) -> Duration {
+    let before = poll_timeout.saturating_sub(HOLD_MARGIN);
+    before.max(poll_timeout / 2).min(LONGEST_HOLD)
+}
+
+fn one() -> u32 {
+    1
 }
 
 /// Which transports may be used.
@@ -119,6 +173,76 @@ impl Default for BackoffConfig {
             base: HumanDuration::from_secs(1),
             cap: HumanDuration::from_secs(30),
             max_attempts: 0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connectors::{AgentSettings, Selector};
+    use serde_json::json;
+
+    fn config(topics: &serde_json::Value) -> SessionConfig {
+        serde_json::from_value(json!({
+            "name": "cc", "platform": "p", "endpoint": "https://api.example.test",
+            "topics": topics, "redundancy": 2, "agent": { "id": "4711" },
+            "auth": { "grant": "client_credentials" },
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn topics_are_read_in_every_form() {
+        let settings = config(&json!([
+            "v2.system.x",
+            { "v2.users.{id}.presence": { "all_users_of_queue": "q1" } },
+            { "v2.users.{id}.activity": { "all_users_of_queue": ["q1", "q2"] } },
+            { "v2.routing.queues.{id}.conversations": ["q1", "q2"] },
+            { "v2.routing.queues.{id}.users": "all" },
+            { "v2.users.{id}?presence&routingStatus": "alice@example.test" },
+            { "v2.routing.queues.{id}.users": ["all"] },
+        ]))
+        .settings();
+        let named = |names: &[&str]| {
+            Some(Selector::Named(
+                names.iter().map(|&n| n.to_owned()).collect(),
+            ))
+        };
+        let of = |names: &[&str]| {
+            Some(Selector::UsersOfQueues(
+                names.iter().map(|&n| n.to_owned()).collect(),
+            ))
+        };
+        let read: Vec<_> = settings.topics.iter().map(|t| t.ids.clone()).collect();
+        assert_eq!(
+            read,
+            [
+                None,
+                of(&["q1"]),
+                of(&["q1", "q2"]),
+                named(&["q1", "q2"]),
+                Some(Selector::All),
+                named(&["alice@example.test"]),
+                // A queue may be called so.
+                named(&["all"]),
+            ]
+        );
+        assert_eq!(settings.topics[0].template, "v2.system.x");
+        assert_eq!(
+            settings.topics[5].template,
+            "v2.users.{id}?presence&routingStatus"
+        );
+        assert_eq!(settings.redundancy, Redundancy::Double);
+        let agent_id = "4711".to_owned();
+        assert_eq!(settings.agent, Some(AgentSettings::Join { agent_id }));
+    }
+
+    #[test]
+    fn u9_a_hold_ends_before_the_client_gives_up() {
+        for (timeout, expected) in [(35, 25_000), (10, 5_000), (3, 1_500), (600, 60_000)] {
+            let held = hold(Duration::from_secs(timeout));
+            assert_eq!(held, Duration::from_millis(expected), "{timeout}");
         }
     }
 }

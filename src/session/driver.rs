@@ -12,7 +12,7 @@ use super::machine::{
 };
 use super::socket::{self, Came, Command, Inbox, Incoming, OUTGOING};
 use super::{DriverError, SessionConfig, SessionStats};
-use crate::auth::{AccessToken, TokenProblem, TokenSource, TokenStatus};
+use crate::auth::{AccessToken, Sealer, TokenProblem, TokenSource, TokenStatus};
 use crate::connectors::{Connector, Identity};
 use crate::journal::{AppendError, Committed, Journal};
 use crate::net::{HandshakeFailure, HttpClient, HttpFailure, HttpResponse};
@@ -25,7 +25,8 @@ const FRAMES_AT_ONCE: usize = 64;
 /// What a driver needs of the world.
 pub(super) struct DriverParts<C: HttpClient> {
     pub(super) config: SessionConfig,
-    pub(super) connector: Arc<dyn Connector>,
+    /// Replaced when what the session subscribes to is found to have changed.
+    pub(super) connector: watch::Receiver<Arc<dyn Connector>>,
     /// Where its state stands in the journal.
     pub(super) prefix: String,
     pub(super) http: Arc<C>,
@@ -36,6 +37,8 @@ pub(super) struct DriverParts<C: HttpClient> {
     pub(super) stats: Arc<SessionStats>,
     pub(super) reconnect: Arc<Notify>,
     pub(super) posts: Posts,
+    /// Seals what of its state acts as a credential.
+    pub(super) sealer: Option<Arc<Sealer>>,
 }
 
 /// Where a driver posts its state.
@@ -82,6 +85,7 @@ pub(super) async fn run<C: HttpClient + 'static>(
             Some(ended) = driver.tasks.next(), if !driver.tasks.is_empty() => driver.ended(ended),
             () = driver.reconnect.notified() => driver.feed(Input::ReconnectAsked),
             Ok(()) = driver.token_status.changed() => driver.token_changed(),
+            Ok(()) = driver.connector.changed() => driver.connector_changed(),
             Some(incoming) = driver.frames.recv(), if driver.machine.wants_frames() => {
                 driver.incoming(incoming);
             }
@@ -100,6 +104,7 @@ struct Driver<C: HttpClient> {
     posts: Posts,
     token_status: watch::Receiver<TokenStatus>,
     token_seen: u64,
+    connector: watch::Receiver<Arc<dyn Connector>>,
     tasks: FuturesUnordered<BoxFuture<'static, Ended<C::Socket>>>,
     calls: HashMap<CallId, AbortHandle>,
     connections: HashMap<Generation, Connection>,
@@ -116,13 +121,14 @@ struct Connection {
 }
 
 impl<C: HttpClient + 'static> Driver<C> {
-    fn new(parts: DriverParts<C>) -> Result<Self, DriverError> {
+    fn new(mut parts: DriverParts<C>) -> Result<Self, DriverError> {
         let at = At {
             now: parts.clock.now(),
             wall: parts.clock.wall(),
         };
+        let connector = Arc::clone(&parts.connector.borrow_and_update());
         let entries = parts.journal.state(&parts.prefix);
-        let named = parts.connector.capabilities().identity == Identity::Ids;
+        let named = connector.capabilities().identity == Identity::Ids;
         let recent_ids = if named {
             parts.journal.recent_ids()
         } else {
@@ -131,9 +137,10 @@ impl<C: HttpClient + 'static> Driver<C> {
         let machine = MachineParts {
             session: parts.config.name.clone(),
             journal: parts.journal.info().name.resource(),
-            recovered: Recovered::read(&parts.prefix, &entries)?,
+            recovered: Recovered::read(&parts.prefix, &entries, parts.sealer.as_deref())?,
             prefix: parts.prefix,
-            connector: parts.connector,
+            connector,
+            sealer: parts.sealer,
             transport: parts.config.transport,
             timing: parts.config.timing,
             rng: parts.rng,
@@ -153,6 +160,7 @@ impl<C: HttpClient + 'static> Driver<C> {
             posts: parts.posts,
             token_status,
             token_seen,
+            connector: parts.connector,
             tasks: FuturesUnordered::new(),
             calls: HashMap::new(),
             connections: HashMap::new(),
@@ -228,8 +236,13 @@ impl<C: HttpClient + 'static> Driver<C> {
         let generation = self.token_status.borrow_and_update().generation;
         if generation != self.token_seen {
             self.token_seen = generation;
-            self.feed(Input::TokenRenewed);
+            self.feed(Input::TokenRenewed { generation });
         }
+    }
+
+    fn connector_changed(&mut self) {
+        let connector = Arc::clone(&self.connector.borrow_and_update());
+        self.feed(Input::Replaced(connector));
     }
 
     fn ended(&mut self, ended: Ended<C::Socket>) {

@@ -54,6 +54,10 @@ counters! {
     requests,
     /// Handshakes tried, probes included.
     handshakes,
+    /// Connections lost while another of the session went on.
+    connections_lost,
+    /// Things that stand and could not be kept, for there were too many.
+    untracked,
     /// Times the platform's numbering began anew.
     restarts,
 }
@@ -118,6 +122,17 @@ impl SessionStats {
 
     pub(super) fn handshake(&self) {
         self.handshakes.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn connection_lost(&self, session: &str, reason: &str) {
+        self.connections_lost.fetch_add(1, Relaxed);
+        tracing::debug!(session, reason, "Connection lost, another goes on");
+    }
+
+    pub(super) fn untracked(&self, session: &str) {
+        if self.untracked.fetch_add(1, Relaxed) == 0 {
+            tracing::warn!(session, "Too many things stand to be kept");
+        }
     }
 
     pub(super) fn numbering_began_anew(&self, session: &str) {

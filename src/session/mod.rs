@@ -9,14 +9,17 @@ mod error;
 pub mod machine;
 mod metrics;
 pub mod ordering;
+mod planner;
 mod socket;
 mod status;
 mod supervisor;
 #[cfg(test)]
 mod tests;
+mod topics;
 
 pub use config::{BackoffConfig, SessionConfig, TimingConfig, TransportChoice};
 pub use error::{DriverError, StartError, StateError};
 pub use metrics::{SessionStats, StatsSnapshot};
 pub use status::{BoardSlot, Post, SessionBoard};
 pub use supervisor::{SessionParts, Supervisor, SupervisorParts};
+pub use topics::{AgentConfig, OneOrMany, SelectorConfig, TopicConfig};

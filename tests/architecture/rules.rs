@@ -11,7 +11,7 @@ const MAX_LINES: usize = 500;
 const MANY_LINES: usize = 350;
 
 /// Decisions: no input or output, no clock, no chance. A trailing `/` is a folder, `*` any ending.
-const PURE: [&str; 11] = [
+const PURE: [&str; 13] = [
     "src/session/machine/",
     "src/session/machine.rs",
     "src/session/ordering*",
@@ -23,6 +23,8 @@ const PURE: [&str; 11] = [
     "src/feed/filter.rs",
     "src/runtime/backoff.rs",
     "src/net/url_policy.rs",
+    "src/net/budget.rs",
+    "src/session/planner/machine.rs",
 ];
 
 /// What would make a decision depend on more than its input. `runtime::Rng` is not in it: its seed

@@ -48,7 +48,7 @@ fn u42_a_foreign_host_is_refused_whoever_names_it() {
         ] {
             assert!(check(foreign).is_err(), "{platform}: {foreign}");
         }
-        for domain in platform_domains(platform).unwrap() {
+        for domain in platform_domains(platform, &url(ENDPOINT)).unwrap() {
             check(&format!("https://somewhere.{domain}/")).unwrap();
             let look_alike = format!("https://not{domain}/");
             assert!(check(&look_alike).is_err(), "{platform}: {look_alike}");

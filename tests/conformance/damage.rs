@@ -58,10 +58,14 @@ fn places(length: usize) -> impl Iterator<Item = usize> {
 fn u20_an_event_that_is_cut_short_is_unmapped_and_says_why() {
     for subject in subjects() {
         for (name, event) in mapped(&subject) {
+            let whole = subject.connector.normalize(&event).data;
             for end in 1..event.raw.len() {
                 let raw = event.raw.slice(..end);
                 let draft = with(&*subject.connector, &event, raw);
-                assert_unmapped(&draft, &format!("{name} at {end}"));
+                // A cut behind all that was read takes nothing away.
+                if draft.data != whole {
+                    assert_unmapped(&draft, &format!("{name} at {end}"));
+                }
             }
         }
     }
@@ -82,7 +86,8 @@ fn u20_values_of_other_types_are_unmapped_or_left_out() {
                     *changed.pointer_mut(&pointer).unwrap() = other;
                     let draft = with(&*subject.connector, &event, to_raw(&changed));
                     if draft.r#type != own {
-                        assert_unmapped(&draft, &format!("{name} {pointer}"));
+                        assert_eq!(draft.r#type, UNMAPPED, "{name} {pointer}");
+                        assert!(draft.data.is_none(), "{name} {pointer}");
                     }
                 }
             }

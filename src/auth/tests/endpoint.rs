@@ -186,6 +186,8 @@ impl Fixture {
         fixture.write("id", "the-id");
         fixture.write("secret", "the-secret");
         fixture.write("refresh", "r0");
+        fixture.write("username", "key-id");
+        fixture.write("password", "key-secret");
         fixture
     }
 
@@ -200,8 +202,13 @@ impl Fixture {
             "client_id_file": file("id"),
             "client_secret_file": file("secret"),
         });
-        if self.grant == "refresh_token" {
-            config["refresh_token_file"] = json!(file("refresh"));
+        match self.grant {
+            "refresh_token" => config["refresh_token_file"] = json!(file("refresh")),
+            "password" => {
+                config["username_file"] = json!(file("username"));
+                config["password_file"] = json!(file("password"));
+            }
+            _ => {}
         }
         let config: AuthConfig = serde_json::from_value(config).unwrap();
         let url = Url::parse("https://login.test/oauth/token").unwrap();

@@ -8,6 +8,8 @@ fn credentials(secret: Option<&str>) -> Credentials {
         client_id: Secret::new("the id".to_owned()),
         client_secret: secret.map(|secret| Secret::new(secret.to_owned())),
         refresh_token: None,
+        username: Some(Secret::new("key id".to_owned())),
+        password: Some(Secret::new("k&y".to_owned())),
     }
 }
 
@@ -46,7 +48,7 @@ fn json_answer(status: u16, body: &Value) -> Result<Granted, Failure> {
 #[test]
 fn u22_id_and_secret_stand_where_they_were_told_to() {
     use CredentialPlacement::{Basic, Form};
-    use Grant::{ClientCredentials, RefreshToken};
+    use Grant::{ClientCredentials, Password, RefreshToken};
     let basic = Some("Basic dGhlIGlkOnMrZSY9dA==");
     for (grant, placement, secret, token, authorization, body) in [
         (
@@ -80,6 +82,22 @@ fn u22_id_and_secret_stand_where_they_were_told_to() {
             Some("r/1"),
             None,
             "grant_type=refresh_token&refresh_token=r%2F1&client_id=the+id",
+        ),
+        (
+            Password,
+            Basic,
+            Some("s+e&=t"),
+            None,
+            basic,
+            "grant_type=password&username=key+id&password=k%26y",
+        ),
+        (
+            Password,
+            Basic,
+            Some("s+e&=t"),
+            Some("r/1"),
+            basic,
+            "grant_type=refresh_token&refresh_token=r%2F1&scope=openid",
         ),
     ] {
         let request = request(grant, placement, secret, token).unwrap();

@@ -2,4 +2,5 @@
 
 mod canary;
 mod endpoint;
+mod password;
 mod refresher;

@@ -13,7 +13,7 @@ use crate::auth::{AuthConfig, Grant};
 use crate::config::{Config, LimitsConfig, ListenConfig};
 use crate::domain::{JournalName, SessionName};
 use crate::journal::{JournalConfig, RetentionConfig, StoreConfig};
-use crate::net::TlsConfig;
+use crate::net::{RateLimitConfig, TlsConfig};
 use crate::runtime::{Clock, HumanDuration, Rng};
 use crate::sandbox::{ElapsedHold, Sandbox, SandboxConfig};
 use crate::session::{BackoffConfig, SessionConfig, StatsSnapshot, TimingConfig, TransportChoice};
@@ -125,6 +125,10 @@ async fn config(
         client_secret_env: None,
         refresh_token_file: None,
         refresh_token_env: None,
+        username_file: None,
+        username_env: None,
+        password_file: None,
+        password_env: None,
     };
     let timing = TimingConfig {
         failback_interval: HumanDuration(quick(1.0)),
@@ -142,6 +146,10 @@ async fn config(
         platform: "genesys-events".to_owned(),
         endpoint: sandbox.endpoint(),
         channels: crate::sandbox::DEFAULT_CHANNELS.map(str::to_owned).into(),
+        topics: Vec::new(),
+        redundancy: 1,
+        agent: None,
+        rate_limit: RateLimitConfig::default(),
         auth,
         transport: TransportChoice::Auto,
         allowed_domains: Vec::new(),

@@ -26,32 +26,17 @@ impl Checks<'_> {
         if let Some(url) = &auth.token_url {
             self.url(&at.key("token_url"), url, session.allow_plaintext);
         }
-        let (secret_need, refresh_need) = match auth.grant {
-            Grant::ClientCredentials => (Need::Required, Need::Unused),
-            // Public clients refresh without a secret (RFC 6749 section 6).
-            Grant::RefreshToken => (Need::Optional, Need::Required),
-        };
-        self.secret(
-            at,
-            "client_id",
-            Need::Required,
-            &auth.client_id_file,
-            &auth.client_id_env,
-        );
-        self.secret(
-            at,
-            "client_secret",
-            secret_need,
-            &auth.client_secret_file,
-            &auth.client_secret_env,
-        );
-        self.secret(
-            at,
-            "refresh_token",
-            refresh_need,
-            &auth.refresh_token_file,
-            &auth.refresh_token_env,
-        );
+        let needs = needs(auth.grant);
+        let given = [
+            (&auth.client_id_file, &auth.client_id_env),
+            (&auth.client_secret_file, &auth.client_secret_env),
+            (&auth.refresh_token_file, &auth.refresh_token_env),
+            (&auth.username_file, &auth.username_env),
+            (&auth.password_file, &auth.password_env),
+        ];
+        for ((name, need), (file, variable)) in needs.into_iter().zip(given) {
+            self.secret(at, name, need, file, variable);
+        }
         let key = KeyPath::root().key("state_key_file");
         if auth.grant == Grant::RefreshToken
             && self.config.state_key_file.is_none()
@@ -138,6 +123,23 @@ impl Checks<'_> {
             );
         }
     }
+}
+
+/// What a grant does with each secret.
+fn needs(grant: Grant) -> [(&'static str, Need); 5] {
+    let (secret, refresh, user) = match grant {
+        Grant::ClientCredentials => (Need::Required, Need::Unused, Need::Unused),
+        // Public clients refresh without a secret (RFC 6749 section 6).
+        Grant::RefreshToken => (Need::Optional, Need::Required, Need::Unused),
+        Grant::Password => (Need::Required, Need::Unused, Need::Required),
+    };
+    [
+        ("client_id", Need::Required),
+        ("client_secret", secret),
+        ("refresh_token", refresh),
+        ("username", user),
+        ("password", user),
+    ]
 }
 
 fn words(name: &str) -> String {

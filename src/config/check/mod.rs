@@ -5,6 +5,7 @@ mod auth;
 mod journals;
 mod listen;
 mod sessions;
+mod subscription;
 
 use super::Config;
 use super::findings::{Code, Finding, Severity};

@@ -8,6 +8,7 @@ use super::Checks;
 use crate::config::findings::Code;
 use crate::config::key::KeyPath;
 use crate::config::suggest::nearest;
+use crate::connectors;
 use crate::runtime::HumanDuration;
 use crate::session::{SessionConfig, TimingConfig};
 
@@ -80,6 +81,7 @@ impl Checks<'_> {
             }
             self.session(&at, session);
         }
+        self.shared_rates(&all);
         if let Some(file) = &config.state_key_file {
             self.expect_file(&KeyPath::root().key("state_key_file"), file);
         }
@@ -93,7 +95,6 @@ impl Checks<'_> {
             &session.endpoint,
             session.allow_plaintext,
         );
-        self.channels_of(&at.key("channels"), session);
         for (index, domain) in session.allowed_domains.iter().enumerate() {
             // A bare host name: what parses to itself as the host of a URL.
             let host = Host::parse(domain).map(|host| host.to_string());
@@ -109,6 +110,32 @@ impl Checks<'_> {
         }
         self.timing(&at.key("timing"), &session.timing);
         self.auth(&at.key("auth"), session);
+        self.subscription(at, session);
+    }
+
+    /// Sessions of one credential share its budget (U40): the lowest counts.
+    fn shared_rates(&mut self, all: &KeyPath) {
+        let config = self.config;
+        let mut rates = BTreeMap::new();
+        for (index, session) in config.sessions.iter().enumerate() {
+            let at = all.index(index);
+            let auth = &session.auth;
+            let own = connectors::token_defaults(&session.platform, &session.endpoint);
+            let url = auth.token_url.clone().or(own.ok().map(|own| own.url));
+            let client = (&auth.client_id_file, &auth.client_id_env);
+            if !self.is_sound(&at.key("auth")) || client == (&None, &None) {
+                continue;
+            }
+            let rate = session.rate_limit.per_minute;
+            let (first, theirs) = *rates.entry((url, client)).or_insert((index, rate));
+            if rate != theirs {
+                let first = all.index(first);
+                let message = format!("is not that of {first}, {theirs}, with the same credential");
+                let hint = "give both the same: the lower counts for both";
+                let at = at.key("rate_limit").key("per_minute");
+                self.warning(Code::Conflict, &at, message, hint);
+            }
+        }
     }
 
     fn journal_of(&mut self, at: &KeyPath, session: &SessionConfig) {
@@ -187,24 +214,6 @@ impl Checks<'_> {
         if url.query().is_some() || url.fragment().is_some() {
             let hint = "remove what follows '?' or '#'";
             self.error(Code::WrongForm, at, "must end before any '?' or '#'", hint);
-        }
-    }
-
-    fn channels_of(&mut self, at: &KeyPath, session: &SessionConfig) {
-        if session.channels.is_empty() {
-            let hint = "name what to subscribe to, in the platform's words";
-            self.error(Code::OutOfRange, at, "must name a channel", hint);
-        }
-        let mut seen = BTreeMap::new();
-        for (index, channel) in session.channels.iter().enumerate() {
-            let at = at.index(index);
-            if channel.trim().is_empty() {
-                let hint = "remove it, or write the channel's name";
-                self.error(Code::WrongForm, &at, "must not be blank", hint);
-            } else if let Some(first) = seen.insert(channel, index) {
-                let message = format!("is item {first} too");
-                self.warning(Code::NotUnique, &at, message, "name each channel once");
-            }
         }
     }
 

@@ -84,14 +84,56 @@ fn not_allowed(text: &str, choices: &[&str]) -> Mistake {
     }
 }
 
-pub(super) fn wrong_type(node: &Node, wanted: &str, schema: &Json) -> Mistake {
-    let wanted = match wanted {
+/// How people call a type.
+fn words(kind: &str) -> &'static str {
+    match kind {
         "object" => "a mapping",
         "array" => "a list",
         "integer" => "a whole number",
         "boolean" => "true or false",
         _ => "text",
+    }
+}
+
+/// What is written has none of the forms there are.
+pub(super) fn wrong_form(node: &Node, forms: &[&Json], schema: &Json) -> Option<Mistake> {
+    let about = schema.get("description").and_then(Json::as_str)?;
+    let wanted: Vec<_> = forms.iter().map(|form| words(kind(form))).collect();
+    Some(Mistake {
+        code: Code::WrongType,
+        message: format!(
+            "must be {}, and is {}",
+            wanted.join(" or "),
+            node.describe()
+        ),
+        hint: Some(about.to_owned()),
+    })
+}
+
+/// Too few or too many items or keys.
+pub(super) fn wrong_count(count: usize, of: &str, schema: &Json) -> Option<Mistake> {
+    let bound = |name: &str| schema.get(format!("{name}{of}")).and_then(Json::as_u64);
+    let count = u64::try_from(count).unwrap_or(u64::MAX);
+    let thing = if of == "Items" { "an item" } else { "a key" };
+    let (message, hint) = if bound("min").is_some_and(|least| count < least) {
+        (format!("must hold {thing}"), "give it one, or remove it")
+    } else if bound("max").is_some_and(|most| count > most) {
+        (
+            format!("must hold one key, and holds {count}"),
+            "write each in a line of its own, after '- '; what belongs below a key is indented",
+        )
+    } else {
+        return None;
     };
+    Some(Mistake {
+        code: Code::OutOfRange,
+        message,
+        hint: Some(hint.to_owned()),
+    })
+}
+
+pub(super) fn wrong_type(node: &Node, wanted: &str, schema: &Json) -> Mistake {
+    let wanted = words(wanted);
     let given = node.describe();
     let hint = match (wanted, node.text()) {
         _ if given == "nothing" => "give it a value, or remove the key".to_owned(),

@@ -11,8 +11,8 @@ use super::key::KeyPath;
 use super::redact;
 use super::suggest::nearest;
 use super::tree::{Node, Value};
-use mistake::{Mistake, missing_key, scalar, wrong_type};
-use shape::{kind, resolve, sample};
+use mistake::{Mistake, missing_key, scalar, wrong_count, wrong_form, wrong_type};
+use shape::{branches, kind, resolve, sample};
 
 /// What the check of a tree gives.
 #[derive(Debug)]
@@ -46,11 +46,20 @@ struct Checker<'a> {
 impl<'a> Checker<'a> {
     fn node(&mut self, node: &Node, schema: &'a Json, path: &KeyPath) -> Json {
         let (schema, nullable) = self.resolve(schema);
+        if matches!(node.value, Value::Null) && nullable {
+            return Json::Null;
+        }
+        let schema = match self.choose(node, schema) {
+            Ok(chosen) => chosen,
+            Err(mistake) => return self.refuse(node, schema, path, mistake),
+        };
         match (&node.value, kind(schema)) {
-            (Value::Null, _) if nullable => Json::Null,
             (Value::Reported, _) => self.stand_in(schema, path),
             (Value::Map(_), "object") => self.mapping(node, schema, path),
             (Value::List(items), "array") => {
+                if let Some(mistake) = wrong_count(items.len(), "Items", schema) {
+                    return self.refuse(node, schema, path, mistake);
+                }
                 let of = schema.get("items").unwrap_or(&Json::Null);
                 let each = items.iter().enumerate();
                 Json::Array(
@@ -71,6 +80,25 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// Of several forms the one that fits what is written.
+    fn choose(&self, node: &Node, schema: &'a Json) -> Result<&'a Json, Mistake> {
+        let all = branches(self.schema, schema);
+        let Some(first) = all.first() else {
+            return Ok(schema);
+        };
+        let fits = |branch: &&&Json| match (&node.value, kind(branch)) {
+            (Value::Map(_), kind) => kind == "object",
+            (Value::List(_), kind) => kind == "array",
+            (Value::Scalar { .. }, kind) => !matches!(kind, "object" | "array"),
+            (Value::Null | Value::Reported, _) => true,
+        };
+        match all.iter().find(fits) {
+            Some(branch) => Ok(branch),
+            None => Err(wrong_form(node, &all, schema)
+                .unwrap_or_else(|| wrong_type(node, kind(first), first))),
+        }
+    }
+
     fn mapping(&mut self, node: &Node, schema: &'a Json, path: &KeyPath) -> Json {
         let Value::Map(entries) = &node.value else {
             return Json::Null;
@@ -80,10 +108,17 @@ impl<'a> Checker<'a> {
             .get("properties")
             .and_then(Json::as_object)
             .unwrap_or(&empty);
+        if let Some(mistake) = wrong_count(entries.len(), "Properties", schema) {
+            return self.refuse(node, schema, path, mistake);
+        }
+        let any = schema
+            .get("additionalProperties")
+            .filter(|any| any.is_object());
         let mut object = Map::new();
         for entry in entries {
             let at = path.key(&entry.key);
-            if let Some(of) = schema.get("properties").and_then(|all| all.get(&entry.key)) {
+            let of = schema.get("properties").and_then(|all| all.get(&entry.key));
+            if let Some(of) = of.or(any) {
                 object.insert(entry.key.clone(), self.node(&entry.value, of, &at));
             } else {
                 let meant = nearest(&entry.key, known.keys().map(String::as_str));

@@ -4,7 +4,8 @@ use serde_json::{Value as Json, json};
 
 use crate::config::forms;
 
-/// Follows references and takes `X or null` apart.
+/// Follows references and takes `X or null` apart. A choice of several is left as it is: see
+/// [`branches`].
 pub(super) fn resolve<'a>(root: &'a Json, schema: &'a Json) -> (&'a Json, bool) {
     let mut schema = schema;
     let mut nullable = false;
@@ -16,8 +17,11 @@ pub(super) fn resolve<'a>(root: &'a Json, schema: &'a Json) -> (&'a Json, bool) 
                 .unwrap_or(&Json::Null);
         } else if let Some(branches) = schema.get("anyOf").and_then(Json::as_array) {
             nullable |= branches.iter().any(|branch| kind(branch) == "null");
-            let other = branches.iter().find(|branch| kind(branch) != "null");
-            schema = other.unwrap_or(&Json::Null);
+            let mut others = branches.iter().filter(|branch| kind(branch) != "null");
+            match (others.next(), others.next()) {
+                (_, Some(_)) => break,
+                (one, None) => schema = one.unwrap_or(&Json::Null),
+            }
         } else {
             break;
         }
@@ -27,6 +31,16 @@ pub(super) fn resolve<'a>(root: &'a Json, schema: &'a Json) -> (&'a Json, bool) 
         schema,
         nullable || types.is_some_and(|types| types.contains(&json!("null"))),
     )
+}
+
+/// The forms that a resolved schema lets a value choose from, each of another type; none where it
+/// has one form.
+pub(super) fn branches<'a>(root: &'a Json, schema: &'a Json) -> Vec<&'a Json> {
+    let all = schema.get("anyOf").and_then(Json::as_array);
+    let all = all.into_iter().flatten();
+    all.map(|branch| resolve(root, branch).0)
+        .filter(|branch| kind(branch) != "null")
+        .collect()
 }
 
 /// The type that a resolved schema wants.
@@ -70,6 +84,9 @@ pub(super) fn choices(schema: &Json) -> Vec<&str> {
 /// The smallest value that the schema accepts.
 pub(super) fn sample(root: &Json, schema: &Json) -> Json {
     let (schema, nullable) = resolve(root, schema);
+    if let Some(first) = branches(root, schema).first().filter(|_| !nullable) {
+        return sample(root, first);
+    }
     match kind(schema) {
         _ if nullable => Json::Null,
         "object" => {

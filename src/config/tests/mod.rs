@@ -2,6 +2,7 @@
 
 mod checks;
 mod overrides;
+mod subscription;
 mod yaml;
 
 use std::collections::BTreeMap;

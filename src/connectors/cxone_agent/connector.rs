@@ -10,7 +10,7 @@ use url::Url;
 
 use super::protocol::AgentLink;
 use super::wire::CONTACTS;
-use super::{DOMAINS, NAME, is_loopback, normalize};
+use super::{NAME, normalize};
 use crate::auth::AccessToken;
 use crate::connectors::{
     AgentSettings, Batch, Call, Capabilities, Connector, Handshake, Identity, Link, NumberRange,
@@ -51,9 +51,7 @@ impl CxoneAgent {
     ) -> Result<Self, SettingsError> {
         let host = endpoint.host_str().unwrap_or_default();
         let mut domains = settings.allowed_domains.clone();
-        if !is_loopback(&endpoint) {
-            domains.extend(DOMAINS.map(str::to_owned));
-        }
+        domains.extend(super::domains(&endpoint));
         let addresses = UrlPolicy::new(&endpoint, &domains, settings.allow_plaintext);
         let addresses = addresses.map_err(|refused| SettingsError::Endpoint {
             endpoint: format!("{}://{host}", endpoint.scheme()),

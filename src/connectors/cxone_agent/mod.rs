@@ -62,7 +62,7 @@ use std::sync::Arc;
 
 use url::{Host, Url};
 
-use super::{Built, Entry, Redundancy, Settings, SettingsError, TokenDefaults};
+use super::{Built, Entry, Keys, Redundancy, Settings, SettingsError, TokenDefaults};
 use crate::auth::CredentialPlacement;
 use connector::CxoneAgent;
 
@@ -82,7 +82,15 @@ pub(super) const ENTRY: Entry = Entry {
     platforms: || vec![NAME],
     build,
     token,
-    domains: |_| Ok(DOMAINS.map(str::to_owned).to_vec()),
+    domains: |_, endpoint| Ok(domains(endpoint)),
+    keys: |_| {
+        Ok(Keys {
+            agent: true,
+            long_poll: true,
+            keeps_credential: true,
+            ..Keys::default()
+        })
+    },
 };
 
 fn build(settings: &Settings) -> Result<Built, SettingsError> {
@@ -151,6 +159,15 @@ fn below<'a>(base: &Url, parts: impl IntoIterator<Item = &'a str>) -> Url {
         path.pop_if_empty().extend(parts);
     }
     url
+}
+
+/// Hosts that the platform may point to, besides the endpoint's own.
+fn domains(endpoint: &Url) -> Vec<String> {
+    if is_loopback(endpoint) {
+        Vec::new()
+    } else {
+        DOMAINS.map(str::to_owned).to_vec()
+    }
 }
 
 /// Whether an address is on this machine: then it is a sandbox, which names no other host.

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::{Built, Entry, Settings, SettingsError, TokenDefaults};
+use super::{Built, Entry, Keys, Settings, SettingsError, TokenDefaults};
 use model::Profile;
 use protocol::ProfileConnector;
 
@@ -27,7 +27,16 @@ pub(super) const ENTRY: Entry = Entry {
     platforms: || BUILT_IN.iter().map(|(name, _)| *name).collect(),
     build,
     token,
-    domains: |name| Ok(load(name)?.1.domains),
+    domains: |name, _| Ok(load(name)?.1.domains),
+    keys: |name| {
+        let (_, profile) = load(name)?;
+        Ok(Keys {
+            channels: true,
+            websocket: profile.websocket.is_some(),
+            long_poll: profile.long_poll.is_some(),
+            ..Keys::default()
+        })
+    },
 };
 
 fn load(name: &str) -> Result<(&'static str, Profile), SettingsError> {

@@ -63,7 +63,7 @@ fn every_built_in_profile_is_well_formed() {
     for name in platforms() {
         let endpoint = "https://api.example.test/".parse().unwrap();
         token_defaults(name, &endpoint).unwrap();
-        super::super::platform_domains(name).unwrap();
+        super::super::platform_domains(name, &endpoint).unwrap();
     }
     let unknown = token_defaults("nice", &"https://x".parse().unwrap()).unwrap_err();
     assert!(unknown.to_string().contains("genesys-events"), "{unknown}");

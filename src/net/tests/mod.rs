@@ -11,7 +11,7 @@ use ::http::{HeaderMap, Method};
 use bytes::Bytes;
 use url::Url;
 
-use super::{Client, HttpRequest, TlsConfig, UrlPolicy, WebSocketRequest};
+use super::{CallClass, Client, HttpRequest, TlsConfig, UrlPolicy, WebSocketRequest};
 
 /// Nothing in these tests takes this long unless it is stuck.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -33,6 +33,7 @@ fn get(url: &Url) -> HttpRequest {
         body: Bytes::new(),
         timeout: PATIENCE,
         max_body: 1024,
+        class: CallClass::default(),
     }
 }
 

@@ -1,14 +1,15 @@
 //! [`Fault`]: what can go wrong at the platform or on the way to it, each a named, typed value.
 
+mod declare;
+mod kind;
 mod parameter;
 mod rule;
 mod table;
 
-use std::fmt;
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
 
+pub(in crate::sandbox) use declare::faults;
+pub use kind::{FaultKind, FaultNames, UnknownFault};
 pub use parameter::{Malformation, On, Portion, TokenRefusal};
 pub use rule::{FaultRule, InvalidFault, Limit};
 pub use table::FaultStatus;
@@ -16,45 +17,13 @@ pub(crate) use table::{FaultTable, Occasions};
 
 use crate::runtime::{ByteSize, HumanDuration};
 
-/// Writes the enum of faults, the enum of their names, and the table between them.
-macro_rules! faults {
-    ($( $(#[$doc:meta])* $variant:ident $name:literal { $( $(#[$field_doc:meta])* $field:ident : $kind:ty ),* $(,)? } )*) => {
-        /// Something that goes wrong, with its parameters. In JSON and YAML the name stands in
-        /// the key `fault`, the parameters beside it.
-        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-        #[serde(tag = "fault", deny_unknown_fields)]
-        pub enum Fault {
-            $( $(#[$doc])* #[serde(rename = $name)] $variant { $( $(#[$field_doc])* $field: $kind ),* } ),*
-        }
-
-        /// The name of a [`Fault`]: one rule may be in force for each.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        pub enum FaultName {
-            $( $(#[$doc])* #[serde(rename = $name)] $variant ),*
-        }
-
-        impl FaultName {
-            /// Every name.
-            pub const ALL: &[Self] = &[ $( Self::$variant ),* ];
-
-            /// The name as it is written.
-            #[must_use]
-            pub const fn as_str(self) -> &'static str {
-                match self { $( Self::$variant => $name ),* }
-            }
-        }
-
-        impl Fault {
-            /// Its name.
-            #[must_use]
-            pub const fn name(&self) -> FaultName {
-                match self { $( Self::$variant { .. } => FaultName::$variant ),* }
-            }
-        }
-    };
-}
+/// No event is larger.
+const LARGEST: ByteSize = ByteSize::from_mib(64);
+/// No event falls back further.
+const DEEPEST: u32 = 10_000;
 
 faults! {
+    Fault, FaultName;
     /// A middlebox strips `Upgrade`: the handshake is answered as if it were a plain request.
     StripUpgrade "strip_upgrade" {
         /// 200, 400 or 426.
@@ -204,49 +173,60 @@ faults! {
     }
 }
 
-/// A name that no fault has.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is not a fault; faults are {list}", list = names())]
-pub struct UnknownFault(String);
+impl FaultKind for Fault {
+    type Name = FaultName;
 
-fn names() -> String {
-    let names: Vec<_> = FaultName::ALL.iter().map(|name| name.as_str()).collect();
-    names.join(", ")
-}
-
-impl FromStr for FaultName {
-    type Err = UnknownFault;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let mut all = Self::ALL.iter().copied();
-        all.find(|name| name.as_str() == text)
-            .ok_or_else(|| UnknownFault(text.to_owned()))
-    }
-}
-
-impl fmt::Display for FaultName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl Fault {
-    /// In force until it is cleared or has struck `count` times.
-    #[must_use]
-    pub fn times(self, count: u64) -> FaultRule {
-        FaultRule::from(self).times(count)
+    fn name(&self) -> FaultName {
+        self.name()
     }
 
-    /// In force for this long.
-    #[must_use]
-    pub fn during(self, duration: std::time::Duration) -> FaultRule {
-        FaultRule::from(self).during(duration)
+    fn durations(&self) -> Vec<HumanDuration> {
+        match self {
+            Self::WebsocketReset { after, .. }
+            | Self::WebsocketClose { after, .. }
+            | Self::PollStatus { after, .. }
+            | Self::PollResetInHold { after } => vec![*after],
+            Self::TokenSlow { delay } | Self::HistorySlow { delay } => vec![*delay],
+            Self::Latency { delay, jitter } => vec![*delay, *jitter],
+            _ => Vec::new(),
+        }
     }
 
-    /// Strikes by chance.
-    #[must_use]
-    pub fn with_probability(self, probability: f64) -> FaultRule {
-        FaultRule::from(self).with_probability(probability)
+    fn problem(&self) -> Option<String> {
+        match self {
+            Self::StripUpgrade { status }
+            | Self::FrameError { status }
+            | Self::PollStatus { status, .. }
+            | Self::TokenDown { status }
+            | Self::HistoryDown { status }
+            | Self::HistoryGone { status }
+            | Self::HealthDown { status }
+                if !(200..=599).contains(status) =>
+            {
+                Some(format!("status is {status}; it lies between 200 and 599"))
+            }
+            Self::WebsocketClose { code, .. } if !(1000..=4999).contains(code) => {
+                Some(format!("code is {code}; it lies between 1000 and 4999"))
+            }
+            Self::WebsocketClose { reason, .. } if reason.len() > 123 => {
+                Some("a close reason has at most 123 bytes".to_owned())
+            }
+            Self::PollStatus {
+                retry_after: Some(text),
+                ..
+            } if http::HeaderValue::from_str(text).is_err() => {
+                Some("retry_after is not a header's value".to_owned())
+            }
+            Self::Reorder { depth: far } | Self::Late { after: far }
+                if !(1..=DEEPEST).contains(far) =>
+            {
+                Some(format!("{far} is out of range; between 1 and {DEEPEST}"))
+            }
+            Self::OversizeEvent { size } if *size > LARGEST => {
+                Some(format!("{size} is too large; at most {LARGEST}"))
+            }
+            _ => None,
+        }
     }
 }
 

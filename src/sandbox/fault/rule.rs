@@ -5,21 +5,17 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Fault, FaultName};
-use crate::runtime::{ByteSize, HumanDuration};
+use super::{Fault, FaultKind};
+use crate::runtime::HumanDuration;
 
 /// No fault lasts or delays longer.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
-/// No event is larger.
-const LARGEST: ByteSize = ByteSize::from_mib(64);
-/// No event falls back further.
-const DEEPEST: u32 = 10_000;
 
 /// A fault and its limits. Without limits it strikes every time until it is cleared.
 #[derive(Debug, Clone, PartialEq)]
-pub struct FaultRule {
+pub struct FaultRule<F = Fault> {
     /// What goes wrong.
-    pub fault: Fault,
+    pub fault: F,
     /// How often, how long, how likely.
     pub limit: Limit,
 }
@@ -49,8 +45,8 @@ pub struct InvalidFault {
     pub problem: String,
 }
 
-impl From<Fault> for FaultRule {
-    fn from(fault: Fault) -> Self {
+impl<F: FaultKind> From<F> for FaultRule<F> {
+    fn from(fault: F) -> Self {
         Self {
             fault,
             limit: Limit::default(),
@@ -58,7 +54,7 @@ impl From<Fault> for FaultRule {
     }
 }
 
-impl FaultRule {
+impl<F: FaultKind> FaultRule<F> {
     /// In force until it is cleared or has struck `count` times.
     #[must_use]
     pub fn times(mut self, count: u64) -> Self {
@@ -82,7 +78,7 @@ impl FaultRule {
 
     /// The fault's name.
     #[must_use]
-    pub const fn name(&self) -> FaultName {
+    pub fn name(&self) -> F::Name {
         self.fault.name()
     }
 
@@ -99,7 +95,7 @@ impl FaultRule {
             name: name.clone(),
             problem,
         };
-        name.parse::<FaultName>()
+        name.parse::<F::Name>()
             .map_err(|unknown| invalid(unknown.to_string()))?;
         let limits: Map<String, Value> = ["count", "for", "probability"]
             .into_iter()
@@ -147,59 +143,18 @@ impl FaultRule {
         if let Some(long) = self.durations().into_iter().find(|long| *long > longest) {
             return Some(format!("{long} is too long; at most {longest}"));
         }
-        match &self.fault {
-            Fault::StripUpgrade { status }
-            | Fault::FrameError { status }
-            | Fault::PollStatus { status, .. }
-            | Fault::TokenDown { status }
-            | Fault::HistoryDown { status }
-            | Fault::HistoryGone { status }
-            | Fault::HealthDown { status }
-                if !(200..=599).contains(status) =>
-            {
-                Some(format!("status is {status}; it lies between 200 and 599"))
-            }
-            Fault::WebsocketClose { code, .. } if !(1000..=4999).contains(code) => {
-                Some(format!("code is {code}; it lies between 1000 and 4999"))
-            }
-            Fault::WebsocketClose { reason, .. } if reason.len() > 123 => {
-                Some("a close reason has at most 123 bytes".to_owned())
-            }
-            Fault::PollStatus {
-                retry_after: Some(text),
-                ..
-            } if http::HeaderValue::from_str(text).is_err() => {
-                Some("retry_after is not a header's value".to_owned())
-            }
-            Fault::Reorder { depth: far } | Fault::Late { after: far }
-                if !(1..=DEEPEST).contains(far) =>
-            {
-                Some(format!("{far} is out of range; between 1 and {DEEPEST}"))
-            }
-            Fault::OversizeEvent { size } if *size > LARGEST => {
-                Some(format!("{size} is too large; at most {LARGEST}"))
-            }
-            _ => None,
-        }
+        self.fault.problem()
     }
 
     fn durations(&self) -> Vec<HumanDuration> {
-        let mut all: Vec<_> = self.limit.duration.into_iter().collect();
-        match &self.fault {
-            Fault::WebsocketReset { after, .. }
-            | Fault::WebsocketClose { after, .. }
-            | Fault::PollStatus { after, .. }
-            | Fault::PollResetInHold { after } => all.push(*after),
-            Fault::TokenSlow { delay } | Fault::HistorySlow { delay } => all.push(*delay),
-            Fault::Latency { delay, jitter } => all.extend([*delay, *jitter]),
-            _ => {}
-        }
-        all
+        let of_fault = self.fault.durations();
+        self.limit.duration.into_iter().chain(of_fault).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::FaultName;
     use super::*;
     use serde_json::json;
 

@@ -4,36 +4,36 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Fault, FaultName, FaultRule};
+use super::{Fault, FaultKind, FaultName, FaultNames, FaultRule};
 use crate::runtime::MonoTime;
 
 /// The faults in force and how often each has struck.
-#[derive(Debug, Default)]
-pub(crate) struct FaultTable {
-    active: BTreeMap<FaultName, Active>,
-    struck: BTreeMap<FaultName, u64>,
+#[derive(Debug)]
+pub(crate) struct FaultTable<F: FaultKind = Fault> {
+    active: BTreeMap<F::Name, Active<F>>,
+    struck: BTreeMap<F::Name, u64>,
     rules_set: u64,
 }
 
 /// For which rules something has met its fate already: a connection that lives through many turns
 /// takes its chance once for each rule, not once for each turn.
-#[derive(Debug, Default)]
-pub(crate) struct Occasions(BTreeMap<FaultName, u64>);
+#[derive(Debug)]
+pub(crate) struct Occasions<N = FaultName>(BTreeMap<N, u64>);
 
 #[derive(Debug)]
-struct Active {
+struct Active<F> {
     /// Counts rules set, over all names.
     serial: u64,
-    rule: FaultRule,
+    rule: FaultRule<F>,
     until: Option<MonoTime>,
     struck: u64,
 }
 
 /// One fault, for people and tests.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct FaultStatus {
+pub struct FaultStatus<N = FaultName> {
     /// Its name.
-    pub name: FaultName,
+    pub name: N,
     /// The rule in force, if any.
     pub rule: Option<serde_json::Value>,
     /// Whether that rule has struck as often as it may.
@@ -42,9 +42,25 @@ pub struct FaultStatus {
     pub struck: u64,
 }
 
-impl FaultTable {
+impl<F: FaultKind> Default for FaultTable<F> {
+    fn default() -> Self {
+        Self {
+            active: BTreeMap::new(),
+            struck: BTreeMap::new(),
+            rules_set: 0,
+        }
+    }
+}
+
+impl<N> Default for Occasions<N> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<F: FaultKind> FaultTable<F> {
     /// Puts a rule in force, in place of the one of the same name.
-    pub(crate) fn set(&mut self, rule: FaultRule, now: MonoTime) {
+    pub(crate) fn set(&mut self, rule: FaultRule<F>, now: MonoTime) {
         let until = rule.limit.duration.map(|duration| now + duration.0);
         self.rules_set += 1;
         let active = Active {
@@ -57,18 +73,18 @@ impl FaultTable {
     }
 
     /// Takes a rule out of force; whether there was one.
-    pub(crate) fn clear(&mut self, name: FaultName) -> bool {
+    pub(crate) fn clear(&mut self, name: F::Name) -> bool {
         self.active.remove(&name).is_some()
     }
 
     /// Names with a rule.
-    pub(crate) fn names(&self) -> Vec<FaultName> {
+    pub(crate) fn names(&self) -> Vec<F::Name> {
         self.active.keys().copied().collect()
     }
 
     /// Takes out of force what has lasted long enough.
-    pub(crate) fn expire(&mut self, now: MonoTime) -> Vec<FaultName> {
-        let over = |active: &Active| active.until.is_some_and(|until| until <= now);
+    pub(crate) fn expire(&mut self, now: MonoTime) -> Vec<F::Name> {
+        let over = |active: &Active<F>| active.until.is_some_and(|until| until <= now);
         let names: Vec<_> = self
             .active
             .iter()
@@ -85,18 +101,18 @@ impl FaultTable {
     }
 
     /// The fault, if a rule is in force, however often it has struck: for those that are a state.
-    pub(crate) fn in_force(&self, name: FaultName) -> Option<&Fault> {
+    pub(crate) fn in_force(&self, name: F::Name) -> Option<&F> {
         self.active.get(&name).map(|active| &active.rule.fault)
     }
 
     /// The fault, if it may strike on this occasion: for those that must wait for their moment.
-    pub(crate) fn may_strike(&self, name: FaultName) -> Option<&Fault> {
+    pub(crate) fn may_strike(&self, name: F::Name) -> Option<&F> {
         let active = self.active.get(&name)?;
         active.can_strike().then_some(&active.rule.fault)
     }
 
     /// Whether the fault strikes now; counted if so. `unit` is a random number in [0, 1).
-    pub(crate) fn strike(&mut self, name: FaultName, unit: f64) -> Option<Fault> {
+    pub(crate) fn strike(&mut self, name: F::Name, unit: f64) -> Option<F> {
         let active = self.active.get_mut(&name)?;
         let share = active.rule.limit.probability.unwrap_or(1.0);
         if !active.can_strike() || unit >= share {
@@ -111,10 +127,10 @@ impl FaultTable {
     /// Like [`FaultTable::strike`], once for each rule and bearer of `seen`.
     pub(crate) fn strike_once(
         &mut self,
-        name: FaultName,
-        seen: &mut Occasions,
+        name: F::Name,
+        seen: &mut Occasions<F::Name>,
         unit: f64,
-    ) -> Option<Fault> {
+    ) -> Option<F> {
         let serial = self.active.get(&name)?.serial;
         if seen.0.insert(name, serial) == Some(serial) {
             return None;
@@ -123,7 +139,7 @@ impl FaultTable {
     }
 
     /// Counts a strike of a fault that needs no rule.
-    pub(crate) fn count(&mut self, name: FaultName) {
+    pub(crate) fn count(&mut self, name: F::Name) {
         *self.struck.entry(name).or_default() += 1;
     }
 
@@ -133,13 +149,13 @@ impl FaultTable {
     }
 
     /// How often a fault has struck since the start.
-    pub(crate) fn struck(&self, name: FaultName) -> u64 {
+    pub(crate) fn struck(&self, name: F::Name) -> u64 {
         self.struck.get(&name).copied().unwrap_or_default()
     }
 
     /// Every fault that is in force or has struck.
-    pub(crate) fn status(&self) -> Vec<FaultStatus> {
-        let names = FaultName::ALL.iter().copied();
+    pub(crate) fn status(&self) -> Vec<FaultStatus<F::Name>> {
+        let names = F::Name::all().iter().copied();
         names
             .filter(|name| self.active.contains_key(name) || self.struck.contains_key(name))
             .map(|name| {
@@ -155,7 +171,7 @@ impl FaultTable {
     }
 }
 
-impl Active {
+impl<F> Active<F> {
     fn can_strike(&self) -> bool {
         self.rule
             .limit
@@ -178,7 +194,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_fault_strikes_until_its_count_its_time_or_its_clearing() {
         let now = MonoTime::now();
-        let mut table = FaultTable::default();
+        let mut table = FaultTable::<Fault>::default();
         assert_eq!(table.strike(SKIP, 0.0), None);
 
         table.set(skip().times(2), now);

@@ -21,6 +21,10 @@ impl Throttle {
         }
     }
 
+    pub(crate) fn per_minute(&self) -> Option<u32> {
+        self.per_minute
+    }
+
     /// Lets one request pass, or says how long to wait.
     pub(crate) fn take(&mut self, now: MonoTime) -> Result<(), Duration> {
         let Some(per_minute) = self.per_minute.map(f64::from) else {

@@ -71,7 +71,7 @@ pub(crate) struct Refusal {
 }
 
 impl Refusal {
-    const fn new(status: u16, error: &'static str, description: &'static str) -> Self {
+    pub(crate) const fn new(status: u16, error: &'static str, description: &'static str) -> Self {
         Self {
             status,
             error,
@@ -80,7 +80,7 @@ impl Refusal {
         }
     }
 
-    fn throttled(wait: Duration) -> Self {
+    pub(crate) fn throttled(wait: Duration) -> Self {
         Self {
             retry_after: Some(wait),
             ..Self::new(429, "too_many_requests", "rate limit exceeded")
@@ -245,7 +245,7 @@ impl Tokens {
 type Form = BTreeMap<String, String>;
 
 /// Id and secret of a `Basic` header, each form-encoded as RFC 6749 section 2.3.1 wants it.
-fn basic(header: &str) -> Option<(String, String)> {
+pub(crate) fn basic(header: &str) -> Option<(String, String)> {
     let (scheme, encoded) = header.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {
         return None;

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::fault::{FaultName, FaultRule};
+use super::fault::{Fault, FaultKind, FaultRule};
 use crate::runtime::HumanDuration;
 
 /// Entries at most.
@@ -31,20 +31,20 @@ pub(crate) const LARGEST_BURST: u64 = 1_000_000;
 
 /// Something that happens at a time.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Step {
+pub struct Step<F: FaultKind = Fault> {
     /// Counted from the start of the sandbox.
     pub at: Duration,
     /// What happens.
-    pub action: Action,
+    pub action: Action<F>,
 }
 
 /// What a step does.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Action {
+pub enum Action<F: FaultKind = Fault> {
     /// Puts a fault in force.
-    Set(FaultRule),
+    Set(FaultRule<F>),
     /// Takes a fault out of force.
-    Clear(FaultName),
+    Clear(F::Name),
     /// Takes every fault out of force.
     ClearAll,
     /// Issues so many events at once.
@@ -65,7 +65,7 @@ pub struct InvalidScript {
 ///
 /// # Errors
 /// [`InvalidScript`] with every mistake.
-pub fn parse(text: &str) -> Result<Vec<Step>, InvalidScript> {
+pub fn parse<F: FaultKind>(text: &str) -> Result<Vec<Step<F>>, InvalidScript> {
     let entries = yaml::entries(text).map_err(|problem| InvalidScript {
         problems: vec![problem],
     })?;
@@ -87,7 +87,7 @@ pub fn parse(text: &str) -> Result<Vec<Step>, InvalidScript> {
     Ok(steps)
 }
 
-fn step(entry: Value) -> Result<Step, String> {
+fn step<F: FaultKind>(entry: Value) -> Result<Step<F>, String> {
     let Value::Object(mut entry) = entry else {
         return Err("an entry is a mapping with `at` and what happens then".to_owned());
     };
@@ -100,7 +100,7 @@ fn step(entry: Value) -> Result<Step, String> {
     Ok(Step { at: at.0, action })
 }
 
-fn action(mut entry: Map<String, Value>) -> Result<Action, String> {
+fn action<F: FaultKind>(mut entry: Map<String, Value>) -> Result<Action<F>, String> {
     if entry.contains_key("fault") {
         let rule = FaultRule::from_json(entry).map_err(|invalid| invalid.to_string())?;
         return Ok(Action::Set(rule));
@@ -135,8 +135,13 @@ fn action(mut entry: Map<String, Value>) -> Result<Action, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::sandbox::fault::Fault;
+    use super::{Action, InvalidScript, Step};
+    use crate::sandbox::fault::{Fault, FaultName};
+    use std::time::Duration;
+
+    fn parse(text: &str) -> Result<Vec<Step>, InvalidScript> {
+        super::parse(text)
+    }
 
     #[test]
     fn yaml_and_json_are_the_same_script() {

@@ -11,8 +11,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-use super::core::Core;
-use super::http;
+use super::hub::{Hub, Simulated};
 use super::link::{Link, Wire};
 
 const BACKLOG: u32 = 1024;
@@ -21,7 +20,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 const TLS_HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// Binds an address that may be bound again while old connections linger.
-pub(in crate::sandbox) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+pub(super) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     reserve(address)?.listen(BACKLOG)
 }
 
@@ -36,6 +35,18 @@ fn reserve(address: SocketAddr) -> io::Result<TcpSocket> {
     Ok(socket)
 }
 
+/// What is spoken on the platform's connections.
+pub(in crate::sandbox) trait Dialect: Simulated + Sized {
+    /// Speaks until the connection ends.
+    fn converse<IO>(
+        hub: &Arc<Hub<Self>>,
+        link: &Arc<Link>,
+        io: IO,
+    ) -> impl Future<Output = ()> + Send
+    where
+        IO: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+}
+
 enum Door {
     Open(TcpListener),
     Shut(TcpSocket),
@@ -44,13 +55,13 @@ enum Door {
 }
 
 /// Serves the platform until it is dropped.
-pub(in crate::sandbox) async fn serve(
-    core: Arc<Core>,
+pub(in crate::sandbox) async fn serve<S: Dialect>(
+    hub: Arc<Hub<S>>,
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
 ) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
-    let mut ups = core.ups();
+    let mut ups = hub.ups();
     let mut connections = JoinSet::new();
     let mut door = Door::Open(listener);
     loop {
@@ -59,9 +70,9 @@ pub(in crate::sandbox) async fn serve(
         tokio::select! {
             changed = ups.changed() => changed?,
             accepted = accept(&door, up) => if let Some(stream) = accepted
-                && let Some(link) = core.connect()
+                && let Some(link) = hub.connect()
             {
-                connections.spawn(connection(Arc::clone(&core), link, stream, tls.clone()));
+                connections.spawn(connection(Arc::clone(&hub), link, stream, tls.clone()));
             },
             Some(_) = connections.join_next() => {}
         }
@@ -105,16 +116,21 @@ async fn accept(door: &Door, up: bool) -> Option<TcpStream> {
 }
 
 /// Takes a connection off the books, however its task ends.
-struct Registered<'a>(&'a Core, u64);
+struct Registered<'a, S: Simulated>(&'a Hub<S>, u64);
 
-impl Drop for Registered<'_> {
+impl<S: Simulated> Drop for Registered<'_, S> {
     fn drop(&mut self) {
         self.0.disconnect(self.1);
     }
 }
 
-async fn connection(core: Arc<Core>, link: Arc<Link>, stream: TcpStream, tls: Option<TlsAcceptor>) {
-    let _registered = Registered(&core, link.id);
+async fn connection<S: Dialect>(
+    hub: Arc<Hub<S>>,
+    link: Arc<Link>,
+    stream: TcpStream,
+    tls: Option<TlsAcceptor>,
+) {
+    let _registered = Registered(&*hub, link.id);
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(error = &error as &dyn std::error::Error, "No-delay refused");
     }
@@ -122,16 +138,21 @@ async fn connection(core: Arc<Core>, link: Arc<Link>, stream: TcpStream, tls: Op
     tokio::select! {
         biased;
         () = link.ended() => {}
-        () = converse(&core, &link, wire, tls) => {}
+        () = converse(&hub, &link, wire, tls) => {}
     }
 }
 
-async fn converse(core: &Arc<Core>, link: &Arc<Link>, wire: Wire, tls: Option<TlsAcceptor>) {
+async fn converse<S: Dialect>(
+    hub: &Arc<Hub<S>>,
+    link: &Arc<Link>,
+    wire: Wire,
+    tls: Option<TlsAcceptor>,
+) {
     let Some(tls) = tls else {
-        return speak(core, link, wire).await;
+        return Box::pin(S::converse(hub, link, wire)).await;
     };
     match tokio::time::timeout(TLS_HANDSHAKE, tls.accept(wire)).await {
-        Ok(Ok(stream)) => speak(core, link, stream).await,
+        Ok(Ok(stream)) => Box::pin(S::converse(hub, link, stream)).await,
         Ok(Err(error)) => {
             tracing::debug!(
                 error = &error as &dyn std::error::Error,
@@ -140,11 +161,4 @@ async fn converse(core: &Arc<Core>, link: &Arc<Link>, wire: Wire, tls: Option<Tl
         }
         Err(_) => tracing::debug!("TLS handshake timed out"),
     }
-}
-
-async fn speak<IO>(core: &Arc<Core>, link: &Arc<Link>, io: IO)
-where
-    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    Box::pin(http::converse(core, link, io)).await;
 }

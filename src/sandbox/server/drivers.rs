@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
-use super::core::Core;
+use super::hub::{Hub, Simulated};
+use crate::runtime::MonoTime;
 use crate::sandbox::platform::Pacer;
 use crate::sandbox::script::{Action, Step};
 
 /// Issues events at the rate that is set.
-pub(in crate::sandbox) async fn generate(core: Arc<Core>) -> anyhow::Result<()> {
-    let mut rates = core.rates();
+pub(in crate::sandbox) async fn generate<S: Simulated>(hub: Arc<Hub<S>>) -> anyhow::Result<()> {
+    let mut rates = hub.rates();
     loop {
-        let mut pacer = Pacer::new(*rates.borrow_and_update(), core.clock.now());
+        let mut pacer = Pacer::new(*rates.borrow_and_update(), hub.clock.now());
         loop {
-            let next = pacer.next(core.clock.now());
+            let next = pacer.next(hub.clock.now());
             tokio::select! {
                 biased;
                 changed = rates.changed() => {
@@ -21,12 +22,12 @@ pub(in crate::sandbox) async fn generate(core: Arc<Core>) -> anyhow::Result<()> 
                 }
                 () = until_then(next) => {}
             }
-            issue(&core, pacer.take_due(core.clock.now())).await;
+            issue(&hub, pacer.take_due(hub.clock.now())).await;
         }
     }
 }
 
-async fn until_then(next: Option<crate::runtime::MonoTime>) {
+pub(in crate::sandbox) async fn until_then(next: Option<MonoTime>) {
     match next {
         Some(next) => tokio::time::sleep_until(next).await,
         None => std::future::pending().await,
@@ -34,10 +35,10 @@ async fn until_then(next: Option<crate::runtime::MonoTime>) {
 }
 
 /// Issues many events without keeping anybody else from their turn.
-pub(super) async fn issue(core: &Core, count: u64) {
+pub(in crate::sandbox) async fn issue<S: Simulated>(hub: &Hub<S>, count: u64) {
     let mut left = count;
     while left > 0 {
-        left = core.emit_some(left);
+        left = hub.tell_some(left);
         if left > 0 {
             tokio::task::yield_now().await;
         }
@@ -45,32 +46,35 @@ pub(super) async fn issue(core: &Core, count: u64) {
 }
 
 /// Ends faults when their time is over.
-pub(in crate::sandbox) async fn keep_time(core: Arc<Core>) -> anyhow::Result<()> {
+pub(in crate::sandbox) async fn keep_time<S: Simulated>(hub: Arc<Hub<S>>) -> anyhow::Result<()> {
     loop {
-        let next = core.expire_faults();
+        let next = hub.expire_faults();
         tokio::select! {
-            () = core.rules.notified() => {}
+            () = hub.rules.notified() => {}
             () = until_then(next) => {}
         }
     }
 }
 
 /// Plays a script.
-pub(in crate::sandbox) async fn play(core: Arc<Core>, steps: Vec<Step>) -> anyhow::Result<()> {
-    let start = core.clock.now();
+pub(in crate::sandbox) async fn play<S: Simulated>(
+    hub: Arc<Hub<S>>,
+    steps: Vec<Step<S::Fault>>,
+) -> anyhow::Result<()> {
+    let start = hub.clock.now();
     for Step { at, action } in steps {
         tokio::time::sleep_until(start + at).await;
         match action {
-            Action::Set(rule) => core.set_fault(rule),
+            Action::Set(rule) => hub.set_fault(rule),
             Action::Clear(name) => {
-                core.clear_fault(name);
+                hub.clear_fault(name);
             }
-            Action::ClearAll => core.clear_faults(),
+            Action::ClearAll => hub.clear_faults(),
             Action::Emit(count) => {
                 tracing::info!(count, "Burst");
-                issue(&core, count).await;
+                issue(&hub, count).await;
             }
-            Action::Rate(per_second) => core.set_rate(per_second),
+            Action::Rate(per_second) => hub.set_rate(per_second),
         }
     }
     Ok(())

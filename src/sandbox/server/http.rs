@@ -12,7 +12,7 @@ use http::header::{
     AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, UPGRADE, WWW_AUTHENTICATE,
 };
 use http::{Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Either, Full, Limited, StreamBody};
+use http_body_util::{Either, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -22,11 +22,14 @@ use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 
-use super::core::{Arrival, Core};
+use super::core::Core;
+use super::door::Dialect;
+use super::hub::Arrival;
 use super::link::Link;
+use super::request::{Unread, bearer, header, read};
 use super::{poll, websocket};
 use crate::sandbox::platform::{
-    Answer, Bearer, Cut, Delayed, Outcome, Reply, RequestKind, TokenRequest, Transport,
+    Answer, Bearer, Cut, Delayed, Outcome, Reply, RequestKind, State, TokenRequest, Transport,
     UpgradeAnswer,
 };
 
@@ -39,13 +42,12 @@ const LARGEST_BODY: usize = 64 << 10;
 const LARGEST_HEAD: usize = 64 << 10;
 /// A request's head takes no longer, nor does a connection idle longer between requests.
 const IDLE: Duration = Duration::from_secs(75);
-const BODY_READ: Duration = Duration::from_secs(10);
 /// A swallowed handshake ends at last.
 const SWALLOWED: Duration = Duration::from_secs(15 * 60);
 /// So that the first half of a body is on its way before the connection breaks.
 const BEFORE_THE_CUT: Duration = Duration::from_millis(20);
 
-type Broken = Pin<Box<dyn Stream<Item = io::Result<Frame<Bytes>>> + Send>>;
+pub(in crate::sandbox) type Broken = Pin<Box<dyn Stream<Item = io::Result<Frame<Bytes>>> + Send>>;
 type Body = Either<Full<Bytes>, StreamBody<Broken>>;
 
 /// A WebSocket that was agreed upon, to be taken up when the answer is written.
@@ -57,10 +59,19 @@ struct Agreed {
 /// The connection is reset instead of answered.
 #[derive(Debug, thiserror::Error)]
 #[error("connection reset on purpose")]
-struct ResetOnPurpose;
+pub(in crate::sandbox) struct ResetOnPurpose;
+
+impl Dialect for State {
+    async fn converse<IO>(core: &Arc<Core>, link: &Arc<Link>, io: IO)
+    where
+        IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        converse(core, link, io).await;
+    }
+}
 
 /// Speaks HTTP on a connection until it ends, and WebSocket after an upgrade.
-pub(super) async fn converse<IO>(core: &Arc<Core>, link: &Arc<Link>, io: IO)
+async fn converse<IO>(core: &Arc<Core>, link: &Arc<Link>, io: IO)
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -83,7 +94,7 @@ where
         && let Ok(upgraded) = upgrade.await
     {
         core.using(link.id, Transport::Probe);
-        websocket::run(core, link, TokioIo::new(upgraded), bearer).await;
+        websocket::subscriber(core, link, TokioIo::new(upgraded), bearer).await;
     }
 }
 
@@ -135,21 +146,21 @@ fn kind(request: &Request<Incoming>) -> RequestKind {
 async fn respond(
     core: &Arc<Core>,
     link: &Arc<Link>,
-    arrival: &Arrival,
+    arrival: &Arrival<State>,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, ResetOnPurpose> {
     let (head, body) = request.into_parts();
     let authorization = header(&head.headers, AUTHORIZATION);
     let bearer = bearer(authorization.as_deref());
     let now = (core.clock.now(), core.clock.wall());
-    let delayed = match arrival.kind {
-        RequestKind::Poll => match read(body).await {
+    let delayed = match arrival.request {
+        RequestKind::Poll => match read(body, LARGEST_BODY).await {
             Ok(body) => poll::hold(core, link, arrival.entry, bearer, &body)
                 .await
                 .into_delayed(),
-            Err(refused) => refused.into(),
+            Err(unread) => Answer::from(unread).into(),
         },
-        RequestKind::Token => match read(body).await {
+        RequestKind::Token => match read(body, LARGEST_BODY).await {
             Ok(form) => {
                 let request = TokenRequest {
                     authorization: authorization.as_deref(),
@@ -157,7 +168,7 @@ async fn respond(
                 };
                 core.with(|state| state.answer_token(request, now.0))
             }
-            Err(refused) => refused.into(),
+            Err(unread) => Answer::from(unread).into(),
         },
         RequestKind::History => {
             let query = head.uri.query().unwrap_or_default();
@@ -262,7 +273,7 @@ fn response(answer: Answer) -> Response<Body> {
 }
 
 /// Half a body, and then an end that is none.
-fn broken(half: Bytes) -> Broken {
+pub(in crate::sandbox) fn broken(half: Bytes) -> Broken {
     let first = stream::iter([Ok(Frame::data(half))]);
     let end = stream::once(async {
         tokio::time::sleep(BEFORE_THE_CUT).await;
@@ -271,32 +282,13 @@ fn broken(half: Bytes) -> Broken {
     first.chain(end).boxed()
 }
 
-async fn read(body: Incoming) -> Result<Bytes, Answer> {
-    let body = Limited::new(body, LARGEST_BODY).collect();
-    match tokio::time::timeout(BODY_READ, body).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(_)) => Err(Answer::error(
-            413,
-            "too.large",
-            "the body is too large or broken",
-        )),
-        Err(_) => Err(Answer::error(
-            408,
-            "request.timeout",
-            "the body took too long",
-        )),
+impl From<Unread> for Answer {
+    fn from(unread: Unread) -> Self {
+        match unread {
+            Unread::TooLarge => Self::error(413, "too.large", "the body is too large or broken"),
+            Unread::TooSlow => Self::error(408, "request.timeout", "the body took too long"),
+        }
     }
-}
-
-fn header(headers: &http::HeaderMap, name: http::HeaderName) -> Option<String> {
-    let value = headers.get(name)?.to_str().ok()?;
-    Some(value.to_owned())
-}
-
-fn bearer(authorization: Option<&str>) -> Bearer {
-    let (scheme, token) = authorization?.split_once(' ')?;
-    let is_bearer = scheme.eq_ignore_ascii_case("bearer");
-    is_bearer.then(|| token.trim().to_owned())
 }
 
 impl Reply {

@@ -13,9 +13,9 @@ use tokio_util::sync::CancellationToken;
 
 /// What can be done to a connection.
 #[derive(Debug)]
-pub(super) struct Link {
+pub(in crate::sandbox) struct Link {
     /// Counts connections from 1.
-    pub(super) id: u64,
+    pub(in crate::sandbox) id: u64,
     frozen: AtomicBool,
     reset: AtomicBool,
     reader: AtomicWaker,
@@ -36,7 +36,7 @@ impl Link {
     }
 
     /// Not a byte moves until [`Link::thaw`].
-    pub(super) fn freeze(&self) {
+    pub(in crate::sandbox) fn freeze(&self) {
         self.frozen.store(true, Ordering::Release);
     }
 
@@ -48,7 +48,7 @@ impl Link {
     }
 
     /// Ends the connection with a reset.
-    pub(super) fn reset(&self) {
+    pub(in crate::sandbox) fn reset(&self) {
         self.reset.store(true, Ordering::Release);
         self.ended.cancel();
     }

@@ -1,17 +1,28 @@
-//! The shells: sockets, tasks and time around the decisions in `platform`.
+//! The shells: sockets, tasks and time around the decisions of a platform. What serves every platform
+//! is generic over [`Simulated`]; the rest is that of genesys-events.
 
 mod control;
 mod core;
 mod door;
 mod drivers;
+mod entrance;
 mod http;
+mod hub;
 mod link;
+mod loopback;
 mod poll;
+mod request;
 mod tls;
 mod websocket;
 
 pub(super) use self::core::Core;
 pub(super) use control::serve as serve_control;
-pub(super) use door::{bind, serve as serve_platform};
-pub(super) use drivers::{generate, keep_time, play};
-pub(super) use tls::authority;
+pub(super) use door::{Dialect, serve as serve_platform};
+pub(super) use drivers::{generate, issue, keep_time, play, until_then};
+pub(super) use entrance::Entrance;
+pub(super) use http::{Broken, ResetOnPurpose, broken};
+pub(super) use hub::{Effect, FaultDesk, Hub, Simulated};
+pub(super) use link::Link;
+pub(super) use loopback::{Problem, bad, serve as serve_loopback};
+pub(super) use request::{Unread, bearer, header, read};
+pub(super) use websocket::{Side, run as run_websocket};

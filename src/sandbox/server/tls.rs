@@ -8,13 +8,13 @@ use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::TlsAcceptor;
 
 /// The authority's certificate, and what serves in its name.
-pub(in crate::sandbox) struct Authority {
-    pub(in crate::sandbox) certificate_pem: String,
-    pub(in crate::sandbox) acceptor: TlsAcceptor,
+pub(super) struct Authority {
+    pub(super) certificate_pem: String,
+    pub(super) acceptor: TlsAcceptor,
 }
 
 /// Makes an authority whose certificate holds for `localhost`, loopback and `address`.
-pub(in crate::sandbox) fn authority(address: IpAddr) -> anyhow::Result<Authority> {
+pub(super) fn authority(address: IpAddr) -> anyhow::Result<Authority> {
     let mut params = CertificateParams::new(Vec::new())?;
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![

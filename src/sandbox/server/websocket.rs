@@ -8,12 +8,14 @@ use futures_util::{FutureExt, SinkExt, StreamExt};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::io::AsyncWriteExt;
+use tokio::sync::watch;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::frame::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::core::Core;
+use super::drivers::until_then;
 use super::link::Link;
 use crate::sandbox::platform::{Bearer, Socket, Turn};
 
@@ -35,42 +37,103 @@ enum Course {
     End,
 }
 
-/// Serves a WebSocket until it ends.
-pub(super) async fn run(core: &Arc<Core>, link: &Arc<Link>, io: TokioIo<Upgraded>, bearer: Bearer) {
+/// The platform's side of one WebSocket, as the shell asks it. It decides; it is dropped when the
+/// connection is over.
+pub(in crate::sandbox) trait Side: Send {
+    /// What happens now, and whether nothing is read: a ping that is not read is not answered.
+    fn turn(&mut self) -> (Turn, bool);
+
+    /// A message came. `Some` is what it leads to at once.
+    fn hear(&mut self, text: &[u8]) -> Option<Turn>;
+
+    /// The frames of the last turn are on the wire.
+    fn sent(&mut self);
+
+    /// A ping came; it is answered by itself.
+    fn pinged(&mut self);
+
+    /// The client closed, with this code.
+    fn closed(&mut self, code: u16);
+}
+
+/// A client's side of genesys-events.
+struct Subscriber<'a> {
+    core: &'a Arc<Core>,
+    socket: Socket,
+}
+
+impl Side for Subscriber<'_> {
+    fn turn(&mut self) -> (Turn, bool) {
+        let (now, wall) = self.core.times();
+        self.core.with(|state| {
+            let turn = self.socket.turn(state, now, wall);
+            (turn, self.socket.is_deaf(state))
+        })
+    }
+
+    fn hear(&mut self, text: &[u8]) -> Option<Turn> {
+        let now = self.core.times();
+        let turn = self.core.with(|state| self.socket.hear(state, text, now));
+        self.core.notice();
+        turn
+    }
+
+    fn sent(&mut self) {
+        self.core.notice();
+    }
+
+    fn pinged(&mut self) {
+        self.core.with(|state| state.counters.pings_received += 1);
+        self.core.notice();
+    }
+
+    fn closed(&mut self, code: u16) {
+        self.core
+            .with(|state| *state.counters.closes_received.entry(code).or_default() += 1);
+        self.core.notice();
+    }
+}
+
+/// Serves a subscriber of genesys-events until the connection ends.
+pub(super) async fn subscriber(
+    core: &Arc<Core>,
+    link: &Arc<Link>,
+    io: TokioIo<Upgraded>,
+    bearer: Bearer,
+) {
+    let now = core.clock.now();
+    let socket = core.with(|state| Socket::new(link.id, bearer, state, now));
+    run(Subscriber { core, socket }, core.changes(), link, io).await;
+}
+
+/// Serves one side of a WebSocket until it ends; it is asked again after each of `changes`.
+pub(in crate::sandbox) async fn run(
+    side: impl Side,
+    changes: watch::Receiver<u64>,
+    link: &Arc<Link>,
+    io: TokioIo<Upgraded>,
+) {
     let config = WebSocketConfig::default()
         .max_message_size(Some(LARGEST_MESSAGE))
         .max_frame_size(Some(LARGEST_MESSAGE));
     let stream = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
-    let now = core.clock.now();
-    let socket = core.with(|state| Socket::new(link.id, bearer, state, now));
-    let mut shell = Shell {
-        core,
-        link,
-        stream,
-        socket,
-    };
-    if let Err(error) = shell.run().await {
+    let mut shell = Shell { link, stream, side };
+    if let Err(error) = shell.run(changes).await {
         tracing::debug!(error = &error as &dyn std::error::Error, "WebSocket ended");
     }
 }
 
-struct Shell<'a> {
-    core: &'a Arc<Core>,
+struct Shell<'a, S> {
     link: &'a Arc<Link>,
     stream: Stream,
-    socket: Socket,
+    side: S,
 }
 
-impl Shell<'_> {
-    async fn run(&mut self) -> Result<(), Error> {
-        let mut changes = self.core.changes();
+impl<S: Side> Shell<'_, S> {
+    async fn run(&mut self, mut changes: watch::Receiver<u64>) -> Result<(), Error> {
         loop {
             changes.borrow_and_update();
-            let (now, wall) = (self.core.clock.now(), self.core.clock.wall());
-            let (turn, deaf) = self.core.with(|state| {
-                let turn = self.socket.turn(state, now, wall);
-                (turn, self.socket.is_deaf(state))
-            });
+            let (turn, deaf) = self.side.turn();
             let course = match turn {
                 Turn::Wait(until) => tokio::select! {
                     _ = changes.changed() => Course::On,
@@ -98,7 +161,7 @@ impl Shell<'_> {
                     self.stream.feed(Message::text(frame)).await?;
                 }
                 self.stream.flush().await?;
-                self.core.notice();
+                self.side.sent();
             }
             Turn::Ping => self.stream.send(Message::Ping(Bytes::new())).await?,
             Turn::Delay(delay) => tokio::time::sleep(delay).await,
@@ -167,8 +230,7 @@ impl Shell<'_> {
             Message::Text(text) => Bytes::from(text),
             Message::Binary(bytes) => bytes,
             Message::Ping(_) => {
-                self.core.with(|state| state.counters.pings_received += 1);
-                self.core.notice();
+                self.side.pinged();
                 return Ok(Course::On);
             }
             Message::Close(frame) => {
@@ -177,26 +239,14 @@ impl Shell<'_> {
             }
             Message::Pong(_) | Message::Frame(_) => return Ok(Course::On),
         };
-        let now = (self.core.clock.now(), self.core.clock.wall());
-        let turn = self.core.with(|state| self.socket.hear(state, &text, now));
-        self.core.notice();
-        match turn {
+        match self.side.hear(&text) {
             Some(turn) => self.carry_out(turn).await,
             None => Ok(Course::On),
         }
     }
 
-    fn closed(&self, frame: Option<&CloseFrame>) {
-        let code = frame.map_or(NO_STATUS, |frame| frame.code.into());
-        self.core
-            .with(|state| *state.counters.closes_received.entry(code).or_default() += 1);
-        self.core.notice();
-    }
-}
-
-async fn until_then(until: Option<crate::runtime::MonoTime>) {
-    match until {
-        Some(until) => tokio::time::sleep_until(until).await,
-        None => std::future::pending().await,
+    fn closed(&mut self, frame: Option<&CloseFrame>) {
+        self.side
+            .closed(frame.map_or(NO_STATUS, |frame| frame.code.into()));
     }
 }

@@ -9,7 +9,7 @@ use super::state::limits;
 use super::tokens::{Purpose, Strike};
 use crate::auth::AccessToken;
 use crate::connectors::{NumberRange, Verdict};
-use crate::net::{HttpFailure, HttpResponse};
+use crate::net::{CallClass, HttpFailure, HttpResponse};
 use crate::runtime::MonoTime;
 
 /// What the catch-up is about.
@@ -75,7 +75,8 @@ impl Machine {
             return;
         };
         let call = self.connector.catch_up(range, token);
-        let call = call.and_then(|call| self.call(call, limits::CALL_TIMEOUT, out));
+        let timeout = limits::CALL_TIMEOUT;
+        let call = call.and_then(|c| self.call_as(CallClass::Backfill, c, timeout, out));
         match call {
             Some(call) => {
                 self.catch_up = CatchUp::Asked(Asked {

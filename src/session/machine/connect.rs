@@ -1,7 +1,9 @@
 //! From nothing to a confirmed subscription: probe, token, the platform's own requests, handshake,
 //! first confirmed frame (U1 to U3).
 
+use super::early::Early;
 use super::io::{Action, Actions, At, Generation};
+use super::keeping::Place;
 use super::live_poll::Polling;
 use super::socket::Socket;
 use super::state::{Attempt, Phase, Role, State, Successor, limits};
@@ -41,9 +43,11 @@ impl Machine {
             self.ask_for_attempt(role, out);
             return;
         };
+        let place = self.place_for(role);
         match self.dial(probe, out) {
             Some(generation) => self.set_attempt(Attempt {
                 role,
+                place,
                 generation,
                 deadline: Some(at.now + self.timing.probe_timeout.0),
                 phase: Phase::Probing,
@@ -54,13 +58,28 @@ impl Machine {
 
     pub(super) fn ask_for_attempt(&mut self, role: Role, out: &mut Actions) {
         let generation = self.next_generation();
+        let place = self.place_for(role);
+        self.setup_refusals = 0;
         self.set_attempt(Attempt {
             role,
+            place,
             generation,
             deadline: None,
             phase: Phase::Token,
         });
         self.want_token(Purpose::Attempt(role), out);
+    }
+
+    fn place_for(&self, role: Role) -> Place {
+        match role {
+            Role::Primary => Place::FIRST,
+            // The poll stands there until it is confirmed.
+            Role::Failback => Place {
+                taken: true,
+                ..Place::FIRST
+            },
+            Role::Beside => self.place_beside(),
+        }
     }
 
     pub(super) fn attempt_with(
@@ -73,12 +92,12 @@ impl Machine {
         match self.take_attempt(role) {
             Some(Attempt {
                 phase: Phase::Token,
+                place,
                 ..
             }) => {
-                let beside = role != Role::Primary;
-                let opening = self.opening(at, Transport::WebSocket, beside);
+                let opening = self.opening(at, Transport::WebSocket, place);
                 let link = self.connector.link(opening);
-                self.set_up(at, role, link, token.clone(), out);
+                self.set_up(at, role, place, link, token.clone(), out);
             }
             Some(other) => self.set_attempt(other),
             None => {}
@@ -90,6 +109,7 @@ impl Machine {
         &mut self,
         at: At,
         role: Role,
+        place: Place,
         mut link: Box<dyn Link>,
         token: AccessToken,
         out: &mut Actions,
@@ -100,12 +120,11 @@ impl Machine {
                 (self.last_generation, None, phase)
             }),
             Setup::Yield { reason } => {
-                return match role {
-                    Role::Primary => self.suspend(at, &reason, out),
-                    Role::Failback | Role::Planned => self.successor_failed(at, role),
-                };
+                self.keep(place, link.keep());
+                return self.yields(at, role, &reason, out);
             }
             Setup::Ready => {
+                self.keep(place, link.keep());
                 let handshake = link.handshake(&token);
                 let generation = handshake.and_then(|h| self.dial(h, out));
                 generation.map(|generation| {
@@ -122,6 +141,7 @@ impl Machine {
         match dialled {
             Some((generation, deadline, phase)) => self.set_attempt(Attempt {
                 role,
+                place,
                 generation,
                 deadline,
                 phase,
@@ -141,6 +161,7 @@ impl Machine {
         let Some(attempt) = self.take_attempt(role) else {
             return;
         };
+        let place = attempt.place;
         let Phase::SettingUp {
             mut link, token, ..
         } = attempt.phase
@@ -152,14 +173,19 @@ impl Machine {
             Ok(answer) if answer.status.is_success() => match link.setup_answer(&answer) {
                 Ok(()) => {
                     self.tokens.strikes = 0;
-                    self.set_up(at, role, link, token, out);
+                    self.set_up(at, role, place, link, token, out);
                 }
                 Err(unreadable) => {
+                    self.keep(place, link.keep());
                     self.stats.unreadable(self.session.as_str(), &unreadable);
                     self.attempt_failed(at, role, "SETUP_UNREADABLE", out);
                 }
             },
+            Ok(answer) if self.has_another_way(&mut *link, &answer) => {
+                self.set_up(at, role, place, link, token, out);
+            }
             Ok(answer) => {
+                self.keep(place, link.keep());
                 let verdict = self.verdict(answer.status);
                 let word = format!("SETUP_{}", answer.status.as_u16());
                 self.attempt_refused(
@@ -173,10 +199,18 @@ impl Machine {
                 );
             }
             Err(failure) => {
+                self.keep(place, link.keep());
                 let word = super::outcome::failure_word(&failure);
                 self.attempt_failed(at, role, word, out);
             }
         }
+    }
+
+    /// Whether a link goes on after a request of its set-up was refused; not for ever.
+    pub(super) fn has_another_way(&mut self, link: &mut dyn Link, answer: &HttpResponse) -> bool {
+        let another = link.setup_refused(answer) && self.setup_refusals < limits::OTHER_WAYS;
+        self.setup_refusals += u32::from(another);
+        another
     }
 
     pub(super) fn dialled(
@@ -203,9 +237,13 @@ impl Machine {
             }
             (Phase::Probing, Err(failure)) => self.probe_failed(at, role, &failure, out),
             (Phase::Handshaking { link, token }, Ok(())) => {
-                self.subscribe(at, role, generation, link, token, out);
+                self.subscribe(at, role, attempt.place, generation, link, token, out);
             }
-            (Phase::Handshaking { token, .. }, Err(failure)) => {
+            (Phase::Handshaking { mut link, token }, Err(failure)) => {
+                if let HandshakeFailure::Status { status, .. } = &failure {
+                    link.over(Some(*status));
+                }
+                self.keep(attempt.place, link.keep());
                 self.handshake_failed(at, role, token, failure, out);
             }
             (phase @ (Phase::Token | Phase::SettingUp { .. } | Phase::Subscribing(_)), _) => {
@@ -214,29 +252,34 @@ impl Machine {
         }
     }
 
+    #[expect(clippy::too_many_arguments, reason = "a connection is all of these")]
     fn subscribe(
         &mut self,
         at: At,
         role: Role,
+        place: Place,
         generation: Generation,
         mut link: Box<dyn Link>,
         token: u64,
         out: &mut Actions,
     ) {
-        let frames = link.opened(self.resume());
+        let frames = link.opened(self.resume(place));
         out.extend(
             frames
                 .into_iter()
                 .map(|frame| Action::Send { generation, frame }),
         );
-        if role != Role::Primary {
-            self.overlap.begin();
-        }
+        self.overlap.begin(at.now, generation);
         let ping = self.jittered(self.timing.websocket_ping.0);
         let topics = self.connector.topics();
-        let socket = Socket::new(at, generation, link, token, topics, ping);
+        let mut socket = Socket::new(at, generation, link, token, topics, ping);
+        socket.place = Some(place);
+        if role == Role::Primary {
+            socket.early = Early::Pass;
+        }
         self.set_attempt(Attempt {
             role,
+            place,
             generation,
             deadline: Some(at.now + self.connector.capabilities().confirm_within),
             phase: Phase::Subscribing(Box::new(socket)),
@@ -248,24 +291,26 @@ impl Machine {
         let Some(attempt) = self.take_attempt(role) else {
             return;
         };
-        let generation = attempt.generation;
-        out.push(Action::Drop { generation });
-        match attempt.phase {
-            Phase::Probing | Phase::Handshaking { .. } => {
-                self.no_websocket(at, role, "WEBSOCKET_HANGS", out);
-            }
-            Phase::Subscribing(_) => self.no_websocket(at, role, "NOT_CONFIRMED", out),
-            Phase::Token | Phase::SettingUp { .. } => {
-                self.attempt_failed(at, role, "TIMEOUT", out);
-            }
+        let hangs = matches!(attempt.phase, Phase::Probing | Phase::Handshaking { .. });
+        let silent = matches!(attempt.phase, Phase::Subscribing(_));
+        self.abandon(at, attempt, out);
+        if hangs {
+            self.no_websocket(at, role, "WEBSOCKET_HANGS", out);
+        } else if silent {
+            self.no_websocket(at, role, "NOT_CONFIRMED", out);
+        } else {
+            self.attempt_failed(at, role, "TIMEOUT", out);
         }
     }
 
     pub(super) fn begin_polling(&mut self, at: At, out: &mut Actions) {
-        let opening = self.opening(at, Transport::LongPoll, false);
+        let opening = self.opening(at, Transport::LongPoll, Place::FIRST);
         let link = self.connector.link(opening);
-        let backoff = self.timing.backoff.clone();
-        let polling = Polling::new(link, &backoff);
+        let generation = self.next_generation();
+        self.overlap.begin(at.now, generation);
+        self.setup_refusals = 0;
+        self.standing.rejections_gone();
+        let polling = Polling::new(generation, link, &self.timing.backoff);
         self.enter(State::Polling(Box::new(polling)));
         self.want_token(Purpose::Poll, out);
     }

@@ -38,31 +38,37 @@ impl Machine {
         self.emit(at, &event, stamp);
     }
 
-    /// An item of a present state, or of a time that was missed (U18).
-    pub(super) fn snapshot_item(&mut self, event: &ProviderEvent, gap: Sequence) -> v1::Event {
+    /// Journals an item of a present state, or of a time that was missed (U18).
+    pub(super) fn backfill(&mut self, at: At, event: &ProviderEvent, gap: Option<Sequence>) {
         let stamp = Stamp {
             number: None,
             backfill: true,
-            gap: Some(gap),
+            gap,
             possible_duplicate: false,
         };
-        self.draft(event, stamp)
+        let (draft, oversize) = self.fitting(event, stamp);
+        self.journal(draft, event.tracked.as_ref().map(|t| (t, hash(event))));
+        if oversize {
+            self.told_oversize(at, 0, event.raw.len());
+        }
     }
 
     pub(super) fn emit(&mut self, at: At, event: &ProviderEvent, stamp: Stamp) {
+        let (draft, oversize) = self.fitting(event, stamp);
+        self.deliver(at, draft, event);
+        if oversize {
+            let number = stamp.number.map_or(0, |(_, number, _)| number);
+            self.told_oversize(at, number, event.raw.len());
+        }
+    }
+
+    /// The draft, and whether it had to be made smaller.
+    fn fitting(&mut self, event: &ProviderEvent, stamp: Stamp) -> (v1::Event, bool) {
         let mut draft = self.draft(event, stamp);
         // Measuring costs a pass over the event; only large ones can be too large.
-        if event.raw.len() > limits::EVENT / 4 && draft.encoded_len() > limits::EVENT {
-            shrink(&mut draft);
-            self.deliver(draft);
-            self.told_oversize(
-                at,
-                stamp.number.map_or(0, |(_, number, _)| number),
-                event.raw.len(),
-            );
-        } else {
-            self.deliver(draft);
-        }
+        let large = event.raw.len() > limits::EVENT / 4 && draft.encoded_len() > limits::EVENT;
+        let oversize = large && shrink(&mut draft);
+        (draft, oversize)
     }
 
     pub(super) fn told_oversize(&mut self, at: At, number: u64, size: usize) {
@@ -141,9 +147,18 @@ pub(super) fn shrink(event: &mut v1::Event) -> bool {
 }
 
 pub(super) fn hash(event: &ProviderEvent) -> u64 {
+    hash_of(&event.topic, &event.raw)
+}
+
+/// What is compared between connections (U16).
+pub(super) fn identity(event: &ProviderEvent) -> u64 {
+    hash_of(&event.topic, event.identity.as_ref().unwrap_or(&event.raw))
+}
+
+fn hash_of(topic: &str, bytes: &[u8]) -> u64 {
     let mut hasher = Xxh3::new();
-    hasher.update(event.topic.as_bytes());
+    hasher.update(topic.as_bytes());
     hasher.update(&[0]);
-    hasher.update(&event.raw);
+    hasher.update(bytes);
     hasher.digest()
 }

@@ -8,11 +8,7 @@ use crate::net::Frame;
 
 impl Machine {
     pub(super) fn drain(&mut self, at: At, out: &mut Actions) {
-        if let State::Live(socket) = &self.state {
-            let generation = socket.generation;
-            self.retire(at, generation, out);
-            self.state = State::Idle;
-        }
+        self.retire_all(at, out);
         self.leave(at, "DRAINING", out);
         self.standing.closed();
         self.enter(State::Draining {
@@ -25,8 +21,12 @@ impl Machine {
     pub(super) fn handle_draining(&mut self, at: At, input: Input, out: &mut Actions) {
         match input {
             Input::Appended(result) => match self.outbox.written(at, result) {
-                // Gaps stay open and go on after the restart.
-                Written::Durable(_) => self.flush(out),
+                // Gaps stay open and go on after the restart; what waits for their sequences does not.
+                Written::Durable(gaps) => {
+                    self.gaps_numbered(&gaps);
+                    self.journal_snapshots(at);
+                    self.flush(out);
+                }
                 // There is no time to wait for space; the platform sends it again.
                 Written::Later | Written::TooLarge(_) | Written::Refused => self.outbox.give_up(),
                 Written::Unexpected => {}
@@ -42,7 +42,8 @@ impl Machine {
             Input::Dialled { generation, .. } => out.push(Action::Drop { generation }),
             Input::Start
             | Input::Token(_)
-            | Input::TokenRenewed
+            | Input::TokenRenewed { .. }
+            | Input::Replaced(_)
             | Input::Frame { .. }
             | Input::Answer { .. }
             | Input::ReconnectAsked

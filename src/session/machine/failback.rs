@@ -1,6 +1,8 @@
 //! Make before break: a successor beside the connection that works (U4, U5).
 
-use super::io::{Actions, At, Generation};
+use std::time::Duration;
+
+use super::io::{Actions, At};
 use super::state::{Role, State, Successor, limits};
 use super::{Machine, Next};
 
@@ -17,7 +19,7 @@ impl Machine {
                 self.leave(at, "FAILBACK", out);
                 self.begin(at, Next::Negotiate, out);
             }
-            (State::Live(_), Role::Planned) => self.ask_for_attempt(Role::Planned, out),
+            (State::Live(_), Role::Beside) => self.ask_for_attempt(Role::Beside, out),
             _ => {}
         }
     }
@@ -27,36 +29,52 @@ impl Machine {
         self.connector.capabilities().overlap
     }
 
-    /// The platform will soon close the connection (U5).
-    pub(super) fn closing_announced(&mut self, at: At, generation: Generation, out: &mut Actions) {
-        let in_use = matches!(&self.state, State::Live(socket) if socket.generation == generation);
-        if !in_use || !matches!(self.successor, Successor::None) {
-            return;
-        }
-        if self.overlap_is_safe() {
-            self.ask_for_attempt(Role::Planned, out);
-        } else {
-            self.retire(at, generation, out);
-            self.state = State::Idle;
-            let delay = std::time::Duration::ZERO;
-            self.wait(at, delay, Next::Dial, "CLOSING_ANNOUNCED", out);
+    /// A successor came to nothing (its attempt is already taken): later again, more rarely.
+    pub(super) fn successor_failed(&mut self, at: At, role: Role) {
+        let delay = match role {
+            Role::Failback => {
+                // The poll goes on, and its cursor is the newer one.
+                self.keeping.forget_next();
+                self.failback_pause = (self.failback_pause * 2).min(limits::LONGEST_FAILBACK);
+                self.jittered(self.failback_pause)
+            }
+            Role::Beside => self.beside_backoff.next_delay(self.rng.unit()),
+            Role::Primary => return,
+        };
+        self.successor_after(at, role, delay);
+    }
+
+    /// Tries again after this delay, if there is still something to stand beside.
+    pub(super) fn successor_after(&mut self, at: At, role: Role, delay: Duration) {
+        let beside = match role {
+            Role::Failback => matches!(self.state, State::Polling(_)),
+            Role::Beside => matches!(self.state, State::Live(_)),
+            Role::Primary => false,
+        };
+        if beside {
+            let at = at.now + delay;
+            self.successor = Successor::Due { at, role };
         }
     }
 
-    /// A successor came to nothing (its attempt is already taken): later again, more rarely.
-    pub(super) fn successor_failed(&mut self, at: At, role: Role) {
-        let delay = match (role, &self.state) {
-            (Role::Failback, State::Polling(_)) => {
-                self.failback_pause = (self.failback_pause * 2).min(limits::LONGEST_FAILBACK);
-                self.failback_pause
+    /// An attempt beside a connection that works is over: whatever it was, that goes on.
+    pub(super) fn successor_over(&mut self, at: At, role: Role, out: &mut Actions) {
+        if let Some(attempt) = self.take_attempt(role) {
+            self.abandon(at, attempt, out);
+            self.successor_failed(at, role);
+        }
+    }
+
+    /// The platform would take this connection at another's expense: tried again slowly.
+    pub(super) fn yields(&mut self, at: At, role: Role, reason: &str, out: &mut Actions) {
+        match role {
+            Role::Primary => self.suspend(at, reason, out),
+            Role::Failback => self.successor_failed(at, role),
+            Role::Beside => {
+                self.standing.no_companion(reason);
+                let delay = self.spread(limits::SUSPENDED_RETRY);
+                self.successor_after(at, role, delay);
             }
-            (Role::Planned, State::Live(_)) => self.timing.backoff.base.0 * 2,
-            _ => return,
-        };
-        let delay = self.jittered(delay);
-        self.successor = Successor::Due {
-            at: at.now + delay,
-            role,
-        };
+        }
     }
 }

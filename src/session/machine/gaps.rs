@@ -30,8 +30,8 @@ pub(super) struct Gap {
 pub(super) enum Extent {
     /// Numbers between others.
     Hole { numbering: u64, range: NumberRange },
-    /// A time, on a platform that does not number.
-    Window(LossWindow),
+    /// A time, on a platform that does not number, for the topics of one family.
+    Window { window: LossWindow, family: String },
     /// Numbers (none where the platform has none) of which nothing will change any more.
     Told(Vec<NumberRange>),
 }
@@ -72,12 +72,17 @@ impl Machine {
         let numbers = match &extent {
             Extent::Hole { range, .. } => Some(*range),
             Extent::Told(runs) => runs.first().copied(),
-            Extent::Window(_) => None,
+            Extent::Window { .. } => None,
         };
+        let end = match &extent {
+            Extent::Window { window, .. } => window.end,
+            Extent::Hole { .. } | Extent::Told(_) => at.wall,
+        };
+        let topics = self.topics_in(&extent);
         let fact = Fact::new(Kind::GapSuspected)
             .reason(reason)
             .numbers(numbers);
-        let fact = fact.times(start, at.wall).topics(self.connector.topics());
+        let fact = fact.times(start, end).topics(&topics);
         let index = self.fact(at, fact);
         let gap = Gap {
             key,
@@ -95,6 +100,13 @@ impl Machine {
             .set(state_key, Some(gap_value(&gap)), Some(index));
         self.outbox.await_gap(gap.key.clone(), index);
         self.gaps.push(gap);
+    }
+
+    fn topics_in(&self, extent: &Extent) -> Vec<String> {
+        match extent {
+            Extent::Window { family, .. } => self.topics_of(family),
+            Extent::Hole { .. } | Extent::Told(_) => self.connector.topics().to_vec(),
+        }
     }
 
     /// A gap of which nothing will change any more: suspected and confirmed.
@@ -157,10 +169,14 @@ impl Machine {
         };
         match (resolution, &gap.extent) {
             (Resolution::Closed, Extent::Hole { range, .. }) => {
-                self.say_closed(at, sequence, &gap.reason, Some(*range));
+                self.say_closed(at, sequence, &gap.reason, Some(*range), None);
             }
-            (Resolution::Closed, Extent::Window(_) | Extent::Told(_)) => {
-                self.say_closed(at, sequence, &gap.reason, None);
+            (Resolution::Closed, extent @ Extent::Window { window, .. }) => {
+                let told = Some((window, self.topics_in(extent)));
+                self.say_closed(at, sequence, &gap.reason, None, told);
+            }
+            (Resolution::Closed, Extent::Told(_)) => {
+                self.say_closed(at, sequence, &gap.reason, None, None);
             }
             (Resolution::Confirmed(reason), Extent::Hole { numbering, range }) => {
                 let current = self.ordering.as_ref().map(|o| o.position().numbering);
@@ -170,8 +186,9 @@ impl Machine {
                     self.say_confirmed(at, sequence, reason, Some(*range), None);
                 }
             }
-            (Resolution::Confirmed(reason), Extent::Window(window)) => {
-                self.say_confirmed(at, sequence, reason, None, Some(window));
+            (Resolution::Confirmed(reason), extent @ Extent::Window { window, .. }) => {
+                let told = Some((window, self.topics_in(extent)));
+                self.say_confirmed(at, sequence, reason, None, told);
             }
             (Resolution::Confirmed(reason), Extent::Told(runs)) => {
                 if runs.is_empty() {
@@ -193,7 +210,7 @@ impl Machine {
         let mut released = Vec::new();
         ordering.give_up(range, Some(sequence), &mut released);
         if absent.is_empty() {
-            self.say_closed(at, sequence, reason, Some(range));
+            self.say_closed(at, sequence, reason, Some(range), None);
         }
         for run in absent {
             self.say_confirmed(at, sequence, reason, Some(run), None);
@@ -209,10 +226,16 @@ impl Machine {
         sequence: Sequence,
         reason: &str,
         numbers: Option<NumberRange>,
+        window: Option<(&LossWindow, Vec<String>)>,
     ) {
         self.stats.gap_closed(self.session.as_str());
         let fact = Fact::new(Kind::GapClosed).closes(sequence);
-        self.fact(at, fact.reason(reason).numbers(numbers));
+        let fact = fact.reason(reason).numbers(numbers);
+        let fact = match window {
+            Some((window, topics)) => fact.times(window.start, window.end).topics(&topics),
+            None => fact,
+        };
+        self.fact(at, fact);
     }
 
     fn say_confirmed(
@@ -221,16 +244,16 @@ impl Machine {
         sequence: Sequence,
         reason: &str,
         numbers: Option<NumberRange>,
-        window: Option<&LossWindow>,
+        window: Option<(&LossWindow, Vec<String>)>,
     ) {
         self.stats.gap_confirmed(self.session.as_str(), reason);
         let fact = Fact::new(Kind::GapConfirmed)
             .closes(sequence)
             .reason(reason);
-        let fact = fact.numbers(numbers).topics(self.connector.topics());
+        let fact = fact.numbers(numbers);
         let fact = match window {
-            Some(window) => fact.times(window.start, window.end),
-            None => fact,
+            Some((window, topics)) => fact.times(window.start, window.end).topics(&topics),
+            None => fact.topics(self.connector.topics()),
         };
         self.fact(at, fact);
     }
@@ -266,7 +289,7 @@ impl Machine {
                 .filter(|g| g.resolution.is_none())
                 .filter_map(|g| match &g.extent {
                     Extent::Hole { range, .. } => Some((range.first, &mut g.resolution)),
-                    Extent::Window(_) | Extent::Told(_) => None,
+                    Extent::Window { .. } | Extent::Told(_) => None,
                 })
                 .min_by_key(|(first, _)| *first);
             let Some((_, resolution)) = lowest else {

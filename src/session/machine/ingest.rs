@@ -3,14 +3,15 @@
 use smallvec::SmallVec;
 
 use super::Machine;
-use super::draft::{Stamp, hash};
+use super::draft::{Stamp, hash, identity};
 use super::facts::Fact;
-use super::io::{Actions, At};
+use super::io::{Actions, At, Generation};
+use super::keeping::Place;
 use crate::connectors::{Batch, Control, Identity, ProviderEvent, Transport};
 use crate::domain::WallTime;
 use crate::journal::id_hash;
 use crate::proto::v1::session_event::Kind;
-use crate::session::ordering::{Offered, Released, Seen, Side, Unit};
+use crate::session::ordering::{Offered, Released, Seen, Unit};
 
 /// Events that share a number, and whether they came from the history.
 #[derive(Debug)]
@@ -23,48 +24,64 @@ pub(super) struct Payload {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Via {
     /// In answer to a poll of a chain that began then.
-    Poll { began: WallTime },
+    Poll {
+        began: WallTime,
+        generation: Generation,
+    },
     /// On a WebSocket.
-    Socket { side: Side },
+    Socket {
+        generation: Generation,
+        /// Where its cursor is kept.
+        place: Option<Place>,
+    },
     /// From the platform's history.
     History,
 }
 
+impl Via {
+    fn place(self) -> Option<Place> {
+        match self {
+            Self::Socket { place, .. } => place,
+            Self::Poll { .. } | Self::History => Some(Place::FIRST),
+        }
+    }
+}
+
 impl Machine {
     pub(super) fn ingest(&mut self, at: At, mut batch: Batch, via: Via, out: &mut Actions) {
+        let mut missed = Vec::new();
         for control in std::mem::take(&mut batch.controls) {
-            self.control(at, control, out);
+            match control {
+                Control::TopicRejected { topic, reason } => {
+                    self.topic_rejected(at, via, topic, reason);
+                }
+                Control::Missed { reason } => missed.extend(self.missed(at, &reason)),
+                // Decided before the batch was taken in, or after it.
+                Control::Closing
+                | Control::Refused { .. }
+                | Control::SubscriptionLost { .. }
+                | Control::Ended { .. } => {}
+            }
         }
-        if let Some(opaque) = batch.opaque.take() {
-            self.opaque = Some(opaque);
-            self.position_moved = true;
+        let cursor = batch.opaque.take();
+        let snapshot = batch.snapshot.take().filter(|_| self.ordering.is_none());
+        if snapshot.is_none() && !missed.is_empty() {
+            self.plan_recoveries(at, out);
         }
         if self.ordering.is_some() {
             self.ingest_numbered(at, batch, via, out);
+        } else if let Some(snapshot) = snapshot {
+            self.present_state(at, snapshot, batch.events, missed, via, out);
         } else {
             for event in batch.events {
                 self.ingest_plain(at, event, via);
             }
         }
+        if let (Some(cursor), Some(place)) = (cursor, via.place()) {
+            self.set_cursor(place, Some(cursor));
+        }
         self.settle_gaps(at);
         self.catch_up_next(at, out);
-    }
-
-    fn control(&mut self, at: At, control: Control, out: &mut Actions) {
-        match control {
-            Control::TopicRejected { topic, reason } => {
-                let fact = Fact::new(Kind::SubscriptionsChanged).reason(&reason);
-                self.fact(at, fact.topics(std::slice::from_ref(&topic)));
-                self.standing
-                    .degraded(&format!("TOPIC_REJECTED: {topic}: {reason}"));
-            }
-            Control::Missed { reason } => self.missed(at, &reason, out),
-            // Decided before the batch was taken in.
-            Control::Closing
-            | Control::Refused { .. }
-            | Control::SubscriptionLost { .. }
-            | Control::Ended { .. } => {}
-        }
     }
 
     fn ingest_numbered(&mut self, at: At, batch: Batch, via: Via, out: &mut Actions) {
@@ -107,7 +124,7 @@ impl Machine {
         if before.1 != ordering.highest() {
             self.unreadable = 0;
         }
-        if let (Via::Poll { began }, Some(time)) = (via, slowest) {
+        if let (Via::Poll { began, .. }, Some(time)) = (via, slowest) {
             self.review(at, began, time);
         }
         self.emit_released(at, numbering, released);
@@ -143,7 +160,7 @@ impl Machine {
         }
     }
 
-    fn ingest_plain(&mut self, at: At, event: ProviderEvent, via: Via) {
+    pub(super) fn ingest_plain(&mut self, at: At, event: ProviderEvent, via: Via) {
         let named = self.connector.capabilities().identity == Identity::Ids;
         let mut possible_duplicate = false;
         let seen = match (&event.id, named, via) {
@@ -155,8 +172,10 @@ impl Machine {
                     Seen::Duplicate
                 }
             }
-            (_, _, Via::Socket { side }) => self.overlap.judge(at.now, side, hash(&event)),
-            (_, _, Via::Poll { .. }) => self.overlap.judge(at.now, Side::Older, hash(&event)),
+            (_, _, Via::Socket { generation, .. } | Via::Poll { generation, .. }) => {
+                let name = identity(&event);
+                self.overlap.judge(at.now, generation, name, event.dated)
+            }
             (_, _, Via::History) => Seen::New,
         };
         match seen {
@@ -164,7 +183,7 @@ impl Machine {
             Seen::PossibleDuplicate => possible_duplicate = true,
             Seen::New => {}
         }
-        if let (Via::Poll { began }, Some(time)) = (via, event.time) {
+        if let (Via::Poll { began, .. }, Some(time)) = (via, event.time) {
             self.review(at, began, time);
         }
         let backfill = via == Via::History;

@@ -1,6 +1,9 @@
 //! What goes into the machine and what comes out of it.
 
+use std::sync::Arc;
+
 use crate::auth::{AccessToken, TokenProblem};
+use crate::connectors::Connector;
 use crate::domain::WallTime;
 use crate::journal::{AppendError, Commit, Committed};
 use crate::net::{
@@ -31,7 +34,12 @@ pub enum Input {
     /// The answer to [`Action::AskToken`].
     Token(Result<AccessToken, TokenProblem>),
     /// The credential has a new token, whoever asked for it.
-    TokenRenewed,
+    TokenRenewed {
+        /// Its generation.
+        generation: u64,
+    },
+    /// What is subscribed to changed.
+    Replaced(Arc<dyn Connector>),
     /// The answer to [`Action::Dial`].
     Dialled {
         /// Which connection.

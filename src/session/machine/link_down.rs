@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use super::facts::Fact;
 use super::io::{Action, Actions, At, Generation};
+use super::socket::Socket;
 use super::state::{Attempt, Awaits, Phase, Role, State, Successor, limits};
 use super::tokens::Purpose;
 use super::{Machine, Next, Up};
 use crate::connectors::Transport;
 use crate::proto::v1::session_event::Kind;
+use http::StatusCode;
 
 impl Machine {
     /// A subscription stands where none stood before.
@@ -81,12 +83,17 @@ impl Machine {
     pub(super) fn leave(&mut self, at: At, reason: &str, out: &mut Actions) {
         self.standing.set_reason(reason);
         match std::mem::replace(&mut self.state, State::Idle) {
-            State::Live(socket) => out.push(Action::Drop {
-                generation: socket.generation,
-            }),
-            State::Connecting(attempt) => abandon(attempt, out),
-            State::Polling(polling) => {
-                out.extend(polling.call().map(|call| Action::Cancel { call }));
+            State::Live(live) => {
+                for socket in live.into_sockets() {
+                    let generation = socket.generation;
+                    out.push(Action::Drop { generation });
+                    self.bury(at, socket, None, out);
+                }
+            }
+            State::Connecting(attempt) => self.abandon(at, attempt, out),
+            polling @ State::Polling(_) => {
+                self.state = polling;
+                self.end_polling(at, out);
             }
             State::Sifting(sift) => out.extend(sift.call().map(|call| Action::Cancel { call })),
             State::Idle
@@ -97,9 +104,8 @@ impl Machine {
         }
         if let Successor::Trying(attempt) = std::mem::replace(&mut self.successor, Successor::None)
         {
-            abandon(attempt, out);
+            self.abandon(at, attempt, out);
         }
-        self.overlap.end(at.now);
         let Some(up) = self.up.take() else {
             return;
         };
@@ -119,8 +125,8 @@ impl Machine {
         );
         self.catch_up_stop(out);
         self.renumbering_stop(out);
-        self.recovery_stop(at, out);
-        self.cover_until_last_life();
+        self.recoveries_stop(out);
+        self.cover_until_last_life(at);
         self.pause_gaps();
     }
 
@@ -165,10 +171,26 @@ impl Machine {
     }
 
     pub(super) fn suspend_for(&mut self, at: At, awaits: Awaits, reason: &str, out: &mut Actions) {
+        self.suspend_with(at, Kind::Suspended, awaits, reason, out);
+    }
+
+    /// What was subscribed to has ended: tried again slowly, for it may begin anew.
+    pub(super) fn ended(&mut self, at: At, reason: &str, out: &mut Actions) {
+        self.suspend_with(at, Kind::Expired, Awaits::Person, reason, out);
+    }
+
+    fn suspend_with(
+        &mut self,
+        at: At,
+        kind: Kind,
+        awaits: Awaits,
+        reason: &str,
+        out: &mut Actions,
+    ) {
         self.leave(at, reason, out);
         if self.standing.suspended(reason) {
             self.stats.suspended(self.session.as_str(), reason);
-            self.fact(at, Fact::new(Kind::Suspended).reason(reason));
+            self.fact(at, Fact::new(kind).reason(reason));
         }
         let delay = self.spread(limits::SUSPENDED_RETRY);
         self.backoff.reset();
@@ -216,17 +238,19 @@ impl Machine {
         if self.outbox.has_given_up() {
             return;
         }
-        if let State::Live(socket) = &self.state {
-            let generation = socket.generation;
-            self.retire(at, generation, out);
-            self.state = State::Idle;
-        }
+        self.retire_all(at, out);
         self.wait(at, Duration::ZERO, Next::Negotiate, "RECONNECT_ASKED", out);
     }
 
     /// A new token is what a session waits for whose credentials were refused (U24). One whose
     /// tokens are not accepted is not woken: a new one would not be either.
-    pub(super) fn token_renewed(&mut self, at: At, out: &mut Actions) {
+    ///
+    /// A connection that lives no longer than its token gets a successor in time (U5).
+    pub(super) fn token_renewed(&mut self, at: At, generation: u64, out: &mut Actions) {
+        self.newest_token = self.newest_token.max(generation);
+        if self.connector.capabilities().bound_to_token {
+            self.outdate(at, |socket| socket.token < generation, out);
+        }
         if let State::Suspended {
             awaits: Awaits::Credentials,
             ..
@@ -239,10 +263,13 @@ impl Machine {
     /// The connection in use is lost while its successor is on the way: that becomes the session's
     /// only attempt.
     pub(super) fn successor_inherits(&mut self, at: At, reason: &str, out: &mut Actions) -> bool {
-        let Some(mut attempt) = self.take_attempt(Role::Planned) else {
+        let Some(mut attempt) = self.take_attempt(Role::Beside) else {
             return false;
         };
         self.leave(at, reason, out);
+        if let Phase::Subscribing(socket) = &mut attempt.phase {
+            self.release_early(at, socket);
+        }
         attempt.role = Role::Primary;
         if matches!(attempt.phase, Phase::Token) {
             self.want_token(Purpose::Attempt(Role::Primary), out);
@@ -250,16 +277,69 @@ impl Machine {
         self.set_attempt(attempt);
         true
     }
-}
 
-fn abandon(attempt: Attempt, out: &mut Actions) {
-    match attempt.phase {
-        Phase::Probing | Phase::Handshaking { .. } | Phase::Subscribing(_) => {
-            out.push(Action::Drop {
-                generation: attempt.generation,
-            });
+    /// Ends an attempt, wherever it is.
+    pub(super) fn abandon(&mut self, at: At, attempt: Attempt, out: &mut Actions) {
+        let Attempt {
+            generation, place, ..
+        } = attempt;
+        match attempt.phase {
+            Phase::Subscribing(socket) => {
+                out.push(Action::Drop { generation });
+                self.bury(at, *socket, None, out);
+            }
+            Phase::Handshaking { link, .. } => {
+                out.push(Action::Drop { generation });
+                self.keep(place, link.keep());
+            }
+            Phase::Probing => out.push(Action::Drop { generation }),
+            Phase::SettingUp { call, link, .. } => {
+                out.push(Action::Cancel { call });
+                self.keep(place, link.keep());
+            }
+            Phase::Token => {}
         }
-        Phase::SettingUp { call, .. } => out.push(Action::Cancel { call }),
-        Phase::Token => {}
+    }
+
+    /// A connection is over: what it leaves is kept.
+    pub(super) fn bury(
+        &mut self,
+        at: At,
+        mut socket: Socket,
+        status: Option<StatusCode>,
+        out: &mut Actions,
+    ) {
+        if matches!(self.state, State::Idle) {
+            // No older one stands that would bring it.
+            self.release_early(at, &mut socket);
+        }
+        socket.link.over(status);
+        if let Some(place) = socket.place {
+            self.keep(place, socket.link.keep());
+        }
+        self.overlap.end(at.now, socket.generation);
+        Self::errand_stops(&socket, out);
+    }
+
+    /// The channel or cursor is gone: set up anew, soon the first time and with a back-off then.
+    pub(super) fn set_up_anew(&mut self, at: At, reason: &str, out: &mut Actions) {
+        self.leave(at, reason, out);
+        let first = self.backoff.failures() == 0;
+        match self.next_backoff() {
+            Some(delay) => {
+                let soon = self.jittered(self.timing.backoff.base.0);
+                let delay = if first { soon } else { delay };
+                self.wait(at, delay, Next::Dial, reason, out);
+            }
+            None => self.suspend(at, "ATTEMPTS_EXHAUSTED", out),
+        }
+    }
+
+    /// Likewise for a connection beside others.
+    pub(super) fn delay_after_gone(&mut self) -> Duration {
+        let first = self.beside_backoff.failures() == 0;
+        let delay = self.beside_backoff.next_delay(self.rng.unit());
+        let soon = self.jittered(self.timing.backoff.base.0);
+        if first { soon } else { delay }
     }
 }

@@ -5,24 +5,29 @@ use std::time::Duration;
 
 use super::Machine;
 use super::ingest::Via;
-use super::io::{Action, Actions, At, CallId};
+use super::io::{Actions, At, CallId, Generation};
+use super::keeping::Place;
 use super::outcome::failure_word;
-use super::state::{Role, State, StateName, Successor, limits};
+use super::poll_end::PollEnd;
+use super::state::{State, StateName, limits};
 use super::tokens::Purpose;
 use crate::auth::AccessToken;
 use crate::connectors::{Batch, Confirms, Control, Link, Resume, Setup, Transport};
 use crate::domain::WallTime;
-use crate::net::{HttpFailure, HttpResponse};
+use crate::net::{CallClass, HttpFailure, HttpResponse};
 use crate::runtime::{Backoff, MonoTime};
 use crate::session::BackoffConfig;
 
 /// The chain of polls.
 #[derive(Debug)]
 pub(super) struct Polling {
+    pub(super) generation: Generation,
     pub(super) link: Box<dyn Link>,
     pub(super) phase: PollPhase,
     /// Confirmed by an answer.
     pub(super) confirmed: bool,
+    /// It was told how it ended.
+    pub(super) over: bool,
     /// When the first poll left, on the wall.
     pub(super) began: Option<WallTime>,
     /// 408, 502, 504 and broken holds in a row (U11).
@@ -53,11 +58,17 @@ pub(super) enum PollPhase {
 }
 
 impl Polling {
-    pub(super) fn new(link: Box<dyn Link>, backoff: &BackoffConfig) -> Self {
+    pub(super) fn new(
+        generation: Generation,
+        link: Box<dyn Link>,
+        backoff: &BackoffConfig,
+    ) -> Self {
         Self {
+            generation,
             link,
             phase: PollPhase::Token,
             confirmed: false,
+            over: false,
             began: None,
             resets: 0,
             quick: 0,
@@ -111,7 +122,11 @@ impl Machine {
                 })
             }
             Setup::Yield { reason } => return self.suspend(at, &reason, out),
-            Setup::Ready => self.send_poll(at, token, out),
+            Setup::Ready => {
+                let keep = polling.link.keep();
+                self.keep(Place::FIRST, keep);
+                self.send_poll(at, token, out)
+            }
         };
         match (sent, self.polling()) {
             (Some(phase), Some(polling)) => polling.phase = phase,
@@ -130,9 +145,9 @@ impl Machine {
             None => o.position().cursor,
         });
         polling.began.get_or_insert(at.wall);
-        let opaque = self.opaque.as_ref();
+        let opaque = self.keeping.get(0);
         let call = polling.link.poll(Resume { after, opaque }, token)?;
-        let call = self.call(call, self.timing.poll_timeout.0, out)?;
+        let call = self.call_as(CallClass::Poll, call, self.timing.poll_timeout.0, out)?;
         Some(PollPhase::InFlight {
             call,
             sent: at.now,
@@ -185,7 +200,22 @@ impl Machine {
                     }
                 }
             }
-            Ok(answer) => self.poll_refused(at, Duration::MAX, token.generation, &answer, out),
+            Ok(answer) => {
+                let State::Polling(mut polling) = std::mem::replace(&mut self.state, State::Idle)
+                else {
+                    return;
+                };
+                let again = self.has_another_way(&mut *polling.link, &answer);
+                if again {
+                    polling.phase = PollPhase::Token;
+                }
+                self.state = State::Polling(polling);
+                if again {
+                    self.poll_with(at, token, out);
+                } else {
+                    self.poll_refused(at, Duration::MAX, token.generation, &answer, out);
+                }
+            }
             Err(failure) => self.lose_poll(at, failure_word(&failure), out),
         }
     }
@@ -201,6 +231,7 @@ impl Machine {
         match result {
             Ok(answer) if answer.status.is_success() || answer.status.as_u16() == 304 => {
                 self.standing.received(at.wall);
+                self.coverage.input();
                 let Some(polling) = self.polling() else {
                     return;
                 };
@@ -241,10 +272,7 @@ impl Machine {
             self.poll_refused(at, held, token, &answer, out);
             return;
         }
-        let lost = batch
-            .controls
-            .iter()
-            .any(|c| matches!(c, Control::SubscriptionLost { .. }));
+        let end = batch.controls.iter().find_map(PollEnd::of);
         // An answer without content at once may be anybody's: it proves nothing.
         let proves = batch.confirms != Confirms::Nothing || held >= limits::QUICK;
         let Some(polling) = self.polling() else {
@@ -253,6 +281,8 @@ impl Machine {
         polling.resets = 0;
         let first = proves && !std::mem::replace(&mut polling.confirmed, true);
         let began = polling.began.unwrap_or(at.wall);
+        let generation = polling.generation;
+        let keep = polling.link.keep();
         if first {
             self.connected(at, Transport::LongPoll, out);
         } else if proves {
@@ -264,11 +294,18 @@ impl Machine {
         }
         let before = self.progress();
         let news = self.ordering.is_none() && !batch.events.is_empty();
-        self.ingest(at, batch, Via::Poll { began }, out);
+        self.ingest(at, batch, Via::Poll { began, generation }, out);
+        self.keep(Place::FIRST, keep);
+        if proves {
+            self.coverage.lives(at.wall);
+        }
         // An answer that repeats what is known is as good as an empty one: it may come from a cache.
         let idle = !news && before == self.progress();
-        if lost {
-            self.lose_poll(at, "SUBSCRIPTION_LOST", out);
+        if let Some(end) = end {
+            match end {
+                PollEnd::Lost => self.lose_poll(at, "SUBSCRIPTION_LOST", out),
+                PollEnd::Ended(reason) => self.ended(at, &reason, out),
+            }
         } else if idle && held < limits::QUICK {
             self.poll_quick(at, out);
         } else {
@@ -287,7 +324,7 @@ impl Machine {
         (
             highest,
             missing,
-            self.opaque.as_ref().map(|o| o.expose().clone()),
+            self.keeping.get(0).map(|o| o.expose().clone()),
         )
     }
 
@@ -311,33 +348,5 @@ impl Machine {
         };
         polling.phase = PollPhase::Token;
         self.want_token(Purpose::Poll, out);
-    }
-
-    /// The poll under way asks after a number that no longer means anything: ask anew.
-    pub(super) fn poll_from_start(&mut self, out: &mut Actions) {
-        self.stop_polling(out);
-        if let Some(polling) = self.polling() {
-            polling.phase = PollPhase::Committing;
-        }
-    }
-
-    /// A WebSocket took over: stop the poll and say only that the transport changed (U4).
-    pub(super) fn stop_polling(&mut self, out: &mut Actions) {
-        if let State::Polling(polling) = &self.state
-            && let Some(call) = polling.call()
-        {
-            out.push(Action::Cancel { call });
-        }
-    }
-
-    /// While polling, a WebSocket is tried again now and then (U4).
-    pub(super) fn schedule_failback(&mut self, at: At) {
-        if self.transports().0 && matches!(self.successor, Successor::None) {
-            let delay = self.jittered(self.failback_pause);
-            self.successor = Successor::Due {
-                at: at.now + delay,
-                role: Role::Failback,
-            };
-        }
     }
 }

@@ -3,14 +3,15 @@
 
 use super::ingest::Via;
 use super::io::{Action, Actions, At, Generation};
+use super::live::Live;
 use super::socket::{Ping, Socket};
-use super::state::{Attempt, Phase, Role, State, Successor};
+use super::state::{Phase, Role, State, Successor};
 use super::{Machine, Next};
 use crate::connectors::{Batch, Control, Transport};
 use crate::net::Frame;
-use crate::session::ordering::Side;
 
 /// Which socket a frame belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Owner {
     Live,
     Attempt(Role),
@@ -19,30 +20,21 @@ pub(super) enum Owner {
 impl Machine {
     pub(super) fn owner(&self, generation: Generation) -> Option<Owner> {
         match &self.state {
-            State::Live(socket) if socket.generation == generation => Some(Owner::Live),
+            State::Live(live) if live.get(generation).is_some() => Some(Owner::Live),
             _ => self.role_of(generation).map(Owner::Attempt),
         }
     }
 
-    pub(super) fn socket_mut(&mut self, owner: &Owner) -> Option<&mut Socket> {
-        match (owner, &mut self.state, &mut self.successor) {
-            (Owner::Live, State::Live(socket), _) => Some(socket),
-            (
-                Owner::Attempt(Role::Primary),
-                State::Connecting(Attempt {
-                    phase: Phase::Subscribing(socket),
-                    ..
-                }),
-                _,
-            )
-            | (
-                Owner::Attempt(Role::Failback | Role::Planned),
-                _,
-                Successor::Trying(Attempt {
-                    phase: Phase::Subscribing(socket),
-                    ..
-                }),
-            ) => Some(socket),
+    pub(super) fn socket_mut(&mut self, generation: Generation) -> Option<&mut Socket> {
+        let attempt = match (&mut self.state, &mut self.successor) {
+            (State::Live(live), _) if live.get(generation).is_some() => {
+                return live.get_mut(generation);
+            }
+            (State::Connecting(attempt), _) | (_, Successor::Trying(attempt)) => attempt,
+            _ => return None,
+        };
+        match &mut attempt.phase {
+            Phase::Subscribing(socket) if socket.generation == generation => Some(socket),
             _ => None,
         }
     }
@@ -55,6 +47,7 @@ impl Machine {
         out: &mut Actions,
     ) {
         if let Frame::Close { code, .. } = frame {
+            self.ends_in_order(at, generation, out);
             self.socket_ended(at, generation, code, None, out);
             return;
         }
@@ -63,21 +56,31 @@ impl Machine {
         let Some(owner) = self.owner(generation) else {
             return;
         };
-        let Some(socket) = self.socket_mut(&owner) else {
+        let Some(socket) = self.socket_mut(generation) else {
             return;
         };
-        let pong = matches!(frame, Frame::Pong(_));
-        let way = socket.lives(at, pong, ping, patience);
+        let answer = match &frame {
+            Frame::Pong(named) => Some(named.clone()),
+            _ => None,
+        };
+        let way = socket.lives(at, answer.is_some(), ping, patience);
+        let joined = socket.joined;
         let read = match &frame {
             Frame::Text(bytes) | Frame::Binary(bytes) => {
                 Some(socket.link.read_frame(at.now, bytes))
             }
             Frame::Ping(_) | Frame::Pong(_) | Frame::Close { .. } => None,
         };
-        let token = socket.token;
+        let (token, place) = (socket.token, socket.place);
+        let keep = socket.link.keep();
+        self.coverage.input();
         self.standing.received(at.wall);
         if let Some(way) = way {
             self.standing.round_trip = Some(way);
+            // What waited while nothing was read came before this answer.
+            self.stalled = self
+                .stalled
+                .filter(|at_last| !joined || *at_last + way >= at.now);
         }
         match read {
             Some(Ok(batch)) => self.socket_batch(at, generation, owner, token, batch, out),
@@ -90,9 +93,20 @@ impl Machine {
             }
             None => {}
         }
+        // What the connection keeps comes after the cursor of its batch; once it is over, it was
+        // asked already.
+        if self.socket_mut(generation).is_some()
+            && let Some(place) = place
+        {
+            self.keep(place, keep);
+        }
+        self.socket_lives(at, generation);
+        if let Some(named) = answer {
+            self.proven(at, generation, &named, out);
+        }
     }
 
-    fn socket_batch(
+    pub(super) fn socket_batch(
         &mut self,
         at: At,
         generation: Generation,
@@ -101,6 +115,7 @@ impl Machine {
         mut batch: Batch,
         out: &mut Actions,
     ) {
+        let mut ended = None;
         for control in std::mem::take(&mut batch.controls) {
             match control {
                 Control::Refused { status, .. } => {
@@ -113,20 +128,25 @@ impl Machine {
                     self.socket_lost(at, generation, "SUBSCRIPTION_LOST", Next::Dial, out);
                     return;
                 }
+                Control::Ended { reason } => ended = Some(reason),
                 other => batch.controls.push(other),
             }
         }
-        let confirmed = self.socket_mut(&owner).is_some_and(|s| s.confirm(&batch));
-        if let (Owner::Attempt(role), true) = (&owner, confirmed) {
-            self.promote(at, *role, out);
+        let confirmed = self
+            .socket_mut(generation)
+            .is_some_and(|s| s.confirm(&batch));
+        if let (Owner::Attempt(role), true, None) = (owner, confirmed, &ended) {
+            self.promote(at, role, out);
         }
         let closing = batch.controls.contains(&Control::Closing);
-        let side = match owner {
-            Owner::Live => self.overlap.live_side(),
-            Owner::Attempt(_) => Side::Newer,
-        };
-        self.ingest(at, batch, Via::Socket { side }, out);
-        if closing {
+        let place = self.socket_mut(generation).and_then(|s| s.place);
+        if batch.snapshot.is_none() {
+            batch.events = self.wait_for_the_older(at, generation, batch.events);
+        }
+        self.ingest(at, batch, Via::Socket { generation, place }, out);
+        if let Some(reason) = ended {
+            self.ended(at, &reason, out);
+        } else if closing {
             self.closing_announced(at, generation, out);
         }
     }
@@ -136,47 +156,64 @@ impl Machine {
         let Some(attempt) = self.take_attempt(role) else {
             return;
         };
-        let Phase::Subscribing(socket) = attempt.phase else {
+        let Phase::Subscribing(mut socket) = attempt.phase else {
             self.set_attempt(attempt);
             return;
         };
         self.unconfirmed = 0;
-        if let State::Live(old) = &self.state {
-            let old = old.generation;
-            self.overlap.end(at.now);
-            self.retire(at, old, out);
-        }
-        self.stop_polling(out);
-        self.failback_pause = self.timing.failback_interval.0;
         self.successor = Successor::None;
-        self.enter(State::Live(socket));
-        match role {
-            Role::Primary => self.connected(at, Transport::WebSocket, out),
-            Role::Failback | Role::Planned => self.taken_over(at, Transport::WebSocket, out),
+        socket.place = Some(self.take_place(attempt.place));
+        socket.confirmed = Some(at);
+        let bound = self.connector.capabilities().bound_to_token;
+        socket.leaving = bound && socket.token < self.newest_token;
+        self.standing.rejections_gone();
+        self.standing.rejects(&socket.rejected);
+        if let State::Live(live) = &self.state {
+            let replaces = live.iter().any(|s| s.leaving);
+            self.joined_by(at, *socket, out);
+            if replaces {
+                self.taken_over(at, Transport::WebSocket, out);
+            }
+        } else {
+            socket.joined = true;
+            socket.settled = true;
+            let early = socket.early.take();
+            let generation = socket.generation;
+            self.end_polling(at, out);
+            self.failback_pause = self.timing.failback_interval.0;
+            self.enter(State::Live(Live::new(*socket)));
+            match role {
+                Role::Primary | Role::Beside => self.connected(at, Transport::WebSocket, out),
+                Role::Failback => {
+                    self.taken_over(at, Transport::WebSocket, out);
+                    self.open_loss_window(at, out);
+                }
+            }
+            self.ingest_early(at, generation, early);
         }
+        self.subscribed_now(at);
+        self.refill(at, out);
     }
 
     /// Pings and heartbeats that are due; a connection that answers none is dead (U25, U26).
     pub(super) fn sockets_due(&mut self, at: At, out: &mut Actions) {
-        let live = match &self.state {
-            State::Live(socket) => Some((Owner::Live, socket.generation)),
-            _ => None,
+        let mut generations: Vec<Generation> = match &self.state {
+            State::Live(live) => live.iter().map(|socket| socket.generation).collect(),
+            State::Connecting(attempt) => vec![attempt.generation],
+            _ => Vec::new(),
         };
-        let trying = match (&self.state, &self.successor) {
-            (State::Connecting(a), _) | (_, Successor::Trying(a)) => {
-                Some((Owner::Attempt(a.role), a.generation))
-            }
-            _ => None,
-        };
-        for (owner, generation) in live.into_iter().chain(trying) {
-            self.socket_due(at, &owner, generation, out);
+        if let Successor::Trying(attempt) = &self.successor {
+            generations.push(attempt.generation);
+        }
+        for generation in generations {
+            self.socket_due(at, generation, out);
         }
     }
 
-    fn socket_due(&mut self, at: At, owner: &Owner, generation: Generation, out: &mut Actions) {
+    fn socket_due(&mut self, at: At, generation: Generation, out: &mut Actions) {
         let patience = self.timing.pong_timeout.0;
         let deaf = !self.wants_frames();
-        let Some(socket) = self.socket_mut(owner) else {
+        let Some(socket) = self.socket_mut(generation) else {
             return;
         };
         if socket.due() > at.now {
@@ -214,9 +251,12 @@ impl Machine {
                 }
             }
         }
+        let errand = socket.errand_due().is_some_and(|due| due <= at.now);
         if dead {
             out.push(Action::Drop { generation });
             self.socket_lost(at, generation, "NO_PONG", Next::Dial, out);
+        } else if errand {
+            self.errand_begins(generation, out);
         }
     }
 }

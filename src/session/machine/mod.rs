@@ -9,23 +9,33 @@ mod catch_up;
 mod connect;
 mod draft;
 mod drain;
+mod early;
+mod errands;
 mod facts;
 mod failback;
 mod gaps;
+mod holding;
 mod ingest;
 mod io;
+mod keeping;
 mod link_down;
+mod live;
 mod live_poll;
 mod live_ws;
 mod outbox;
 mod outcome;
+mod poll_end;
 mod poll_trouble;
+mod proof;
 mod recovered;
+mod recoveries;
 mod recovery;
 mod refused;
+mod rejected;
 mod renumbering;
 mod requests;
 mod sift;
+mod snapshot;
 mod socket;
 mod state;
 mod status;
@@ -33,9 +43,11 @@ mod status;
 mod tests;
 mod timeouts;
 mod tokens;
+mod tracked;
 mod windows;
 mod ws_ending;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,7 +55,8 @@ pub use io::{Action, Actions, At, CallId, Generation, Input};
 pub use recovered::Recovered;
 pub use state::StateName;
 
-use crate::connectors::{Connector, Identity, Opaque, Transport};
+use crate::auth::Sealer;
+use crate::connectors::{Connector, Identity, Transport};
 use crate::domain::{SessionName, WallTime};
 use crate::runtime::{Backoff, MonoTime, Rng};
 use crate::session::ordering::{Ordering, Overlap, Position, RecentIds};
@@ -52,11 +65,16 @@ use catch_up::CatchUp;
 use facts::Facts;
 use gaps::Gap;
 use ingest::Payload;
+use keeping::Keeping;
 use outbox::{Outbox, Written};
+use recoveries::Recoveries;
+use rejected::Subscribed;
 use renumbering::Renumbering;
+use snapshot::PresentState;
 use state::{Next, State, Successor};
 use status::Standing;
 use tokens::TokenDesk;
+use tracked::Known;
 use windows::Coverage;
 
 /// What a machine is made of.
@@ -80,6 +98,8 @@ pub struct MachineParts {
     pub stats: Arc<SessionStats>,
     /// What was committed before.
     pub recovered: Recovered,
+    /// Seals what acts as a credential before it is committed.
+    pub sealer: Option<Arc<Sealer>>,
     /// Hashes of the journal's recent ids, for platforms that name their events.
     pub recent_ids: Vec<u64>,
 }
@@ -89,6 +109,7 @@ pub struct MachineParts {
 pub struct Machine {
     session: SessionName,
     prefix: String,
+    sealer: Option<Arc<Sealer>>,
     connector: Arc<dyn Connector>,
     choice: TransportChoice,
     timing: TimingConfig,
@@ -103,13 +124,19 @@ pub struct Machine {
     last_call: CallId,
     tokens: TokenDesk,
     backoff: Backoff,
+    /// Of connections beside those that stand.
+    beside_backoff: Backoff,
+    newest_token: u64,
+    setup_refusals: u32,
     up: Option<Up>,
     last_transport: Option<Transport>,
     unconfirmed: u32,
     unreadable: u32,
 
     ordering: Option<Ordering<Payload>>,
-    opaque: Option<Opaque>,
+    keeping: Keeping,
+    known: Known,
+    subscribed: Subscribed,
     ids: RecentIds,
     overlap: Overlap,
     gaps: Vec<Gap>,
@@ -118,6 +145,11 @@ pub struct Machine {
     holes_at: Option<MonoTime>,
     catch_up: CatchUp,
     coverage: Coverage,
+    recoveries: Recoveries,
+    snapshots: VecDeque<PresentState>,
+    most_held: usize,
+    /// When frames were last left unread: those that come after were sent some time ago.
+    stalled: Option<MonoTime>,
     outbox: Outbox,
     position_moved: bool,
     missing_moved: bool,
@@ -154,13 +186,23 @@ impl Machine {
         let standing = Standing::new(&parts.session, parts.journal, &*parts.connector);
         Self {
             backoff: Backoff::new(timing.backoff.base.0, timing.backoff.cap.0),
+            beside_backoff: Backoff::new(timing.backoff.base.0, timing.backoff.cap.0),
+            newest_token: 0,
+            setup_refusals: 0,
             failback_pause: timing.failback_interval.0,
             ids: RecentIds::seeded(at.now, parts.recent_ids),
             coverage: Coverage::new(recovered.covered_until),
-            opaque: recovered.opaque,
+            keeping: recovered.keeping,
+            known: recovered.known,
+            subscribed: Subscribed::default(),
+            recoveries: Recoveries::default(),
+            snapshots: VecDeque::new(),
+            most_held: holding::MOST_HELD,
+            stalled: None,
             gaps: recovered.gaps,
             session: parts.session,
             prefix: parts.prefix,
+            sealer: parts.sealer,
             connector: parts.connector,
             choice: parts.transport,
             rng: parts.rng,
@@ -208,7 +250,8 @@ impl Machine {
                 }
             }
             Input::Token(result) => self.token_came(at, result, out),
-            Input::TokenRenewed => self.token_renewed(at, out),
+            Input::TokenRenewed { generation } => self.token_renewed(at, generation, out),
+            Input::Replaced(connector) => self.replaced(at, connector, out),
             Input::Dialled { generation, result } => self.dialled(at, generation, result, out),
             Input::Frame { generation, frame } => self.frame_came(at, generation, frame, out),
             Input::Closed {
@@ -231,7 +274,7 @@ impl Machine {
         match self.state {
             State::Draining { .. } => true,
             State::Ended => false,
-            _ => !self.outbox.is_full() && !self.outbox.is_stuck(),
+            _ => !self.outbox.is_full() && !self.outbox.is_stuck() && !self.holds_too_much(),
         }
     }
 
@@ -253,6 +296,7 @@ impl Machine {
                 self.standing.has_space(true);
                 self.gaps_numbered(&gaps);
                 self.settle_gaps(at);
+                self.journal_snapshots(at);
                 self.recovery_next(at, out);
                 self.poll_after_commit(at, out);
             }
@@ -279,6 +323,9 @@ impl Machine {
     /// What every input ends with: commit what gathered, post what changed.
     fn finish(&mut self, at: At, out: &mut Actions) {
         self.flush(out);
+        if !self.wants_frames() {
+            self.stalled = Some(at.now);
+        }
         if self.standing.is_news(at.wall, self.state.name()) {
             out.push(Action::Post);
         }
@@ -299,7 +346,8 @@ impl Machine {
         if std::mem::take(&mut self.position_moved) {
             let start = Position::default();
             let position = self.ordering.as_ref().map_or(&start, Ordering::position);
-            let value = recovered::position_value(position, self.opaque.as_ref());
+            let sealer = self.sealer.as_deref();
+            let value = recovered::position_value(position, &self.keeping, &self.prefix, sealer);
             self.outbox
                 .set(recovered::POSITION.to_owned(), Some(value), None);
         }
@@ -308,7 +356,7 @@ impl Machine {
 
     /// Whether everything that was received is journaled (what is held behind a hole aside).
     fn is_durable(&self) -> bool {
-        self.outbox.is_empty() && !self.position_moved
+        self.outbox.is_empty() && !self.position_moved && self.snapshots.is_empty()
     }
 
     fn enter(&mut self, state: State) {

@@ -61,8 +61,14 @@ impl Machine {
                     self.suspend(at, REFUSED_TWICE, out);
                 }
             },
-            Verdict::Forbidden => self.suspend(at, "PERMISSION_DENIED", out),
-            Verdict::Ended => self.suspend(at, "ENDED", out),
+            Verdict::Forbidden => {
+                self.poll_over(Some(answer.status));
+                self.suspend(at, "PERMISSION_DENIED", out);
+            }
+            Verdict::Ended => {
+                self.poll_over(Some(answer.status));
+                self.ended(at, &word, out);
+            }
             Verdict::Throttled => {
                 let delay = retry_after(&answer.headers, at.wall);
                 let delay = self.spread(delay);
@@ -71,7 +77,10 @@ impl Machine {
             }
             Verdict::Interrupted => self.poll_interrupted(at, held, &word, out),
             Verdict::Unavailable => self.pause_poll_backing_off(at, &word, out),
-            Verdict::Gone => self.lose_poll(at, &word, out),
+            Verdict::Gone => {
+                self.poll_over(Some(answer.status));
+                self.set_up_anew(at, &word, out);
+            }
         }
     }
 

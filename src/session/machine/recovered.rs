@@ -1,11 +1,17 @@
 //! The session's place as it is kept in the journal's state, and its way back. Pure.
 //!
-//! Keys stand under `sessions/<name>/`: `position`, `missing`, `coverage`, `gaps/<key>`.
+//! Keys stand under `sessions/<name>/`: `position`, `missing`, `coverage`, `gaps/<key>`,
+//! `known/<scope>/<key>`.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::gaps::{Extent, Gap, Resolution};
+use super::keeping::Keeping;
+use super::tracked::Known;
+use crate::auth::Sealer;
 use crate::connectors::{LossWindow, NumberRange, Opaque};
 use crate::domain::{Sequence, WallTime};
 use crate::journal::StateEntry;
@@ -16,14 +22,16 @@ pub(super) const POSITION: &str = "position";
 pub(super) const MISSING: &str = "missing";
 pub(super) const COVERAGE: &str = "coverage";
 pub(super) const GAPS: &str = "gaps/";
+pub(super) const KNOWN: &str = "known/";
 
 /// What a session knew when it was last committed.
 #[derive(Debug, Default)]
 pub struct Recovered {
     pub(super) position: Position,
-    pub(super) opaque: Option<Opaque>,
+    pub(super) keeping: Keeping,
     pub(super) covered_until: Option<WallTime>,
     pub(super) gaps: Vec<Gap>,
+    pub(super) known: Known,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -32,6 +40,14 @@ struct StoredPosition {
     cursor: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     opaque: Option<String>,
+    /// The same, sealed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    opaque_sealed: Option<String>,
+    /// Likewise of the second connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    beside: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    beside_sealed: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -54,6 +70,8 @@ enum StoredExtent {
     Window {
         start: u64,
         end: u64,
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        family: String,
     },
     Told {
         runs: Vec<(u64, u64)>,
@@ -61,17 +79,23 @@ enum StoredExtent {
 }
 
 impl Recovered {
-    /// Reads the entries that stand under `prefix`.
+    /// Reads the entries that stand under `prefix`. What was sealed with another key is as good as
+    /// lost: it is left out.
     ///
     /// # Errors
     /// [`StateError`] names the entry that cannot be read.
-    pub fn read(prefix: &str, entries: &[StateEntry]) -> Result<Self, StateError> {
+    pub fn read(
+        prefix: &str,
+        entries: &[StateEntry],
+        sealer: Option<&Sealer>,
+    ) -> Result<Self, StateError> {
         let mut recovered = Self::default();
         for entry in entries {
             let Some(key) = entry.key.strip_prefix(prefix) else {
                 continue;
             };
-            recovered.take(key, entry).map_err(|reason| StateError {
+            let taken = recovered.take(key, entry, &Seal { prefix, sealer });
+            taken.map_err(|reason| StateError {
                 key: entry.key.clone(),
                 reason,
             })?;
@@ -79,13 +103,22 @@ impl Recovered {
         Ok(recovered)
     }
 
-    fn take(&mut self, key: &str, entry: &StateEntry) -> Result<(), String> {
+    fn take(&mut self, key: &str, entry: &StateEntry, seal: &Seal<'_>) -> Result<(), String> {
         match key {
             POSITION => {
                 let stored: StoredPosition = json(&entry.value)?;
                 self.position.numbering = stored.numbering;
                 self.position.cursor = stored.cursor;
-                self.opaque = stored.opaque.map(Opaque::new);
+                let kept = [
+                    (stored.opaque, stored.opaque_sealed),
+                    (stored.beside, stored.beside_sealed),
+                ];
+                for (slot, (plain, sealed)) in kept.into_iter().enumerate() {
+                    let opened = sealed.and_then(|sealed| seal.open(&sealed));
+                    if let Some(kept) = opened.or(plain) {
+                        self.keeping.restore(slot, Opaque::new(kept));
+                    }
+                }
             }
             MISSING => {
                 let runs: Vec<(u64, u64, Option<u64>)> = json(&entry.value)?;
@@ -101,6 +134,8 @@ impl Recovered {
                 if let Some(gap) = key.strip_prefix(GAPS) {
                     let stored: StoredGap = json(&entry.value)?;
                     self.gaps.push(stored.restore(gap, entry.sequence));
+                } else if let Some((scope, name)) = key.strip_prefix(KNOWN).and_then(known_name) {
+                    self.known.insert(&scope, &name, json(&entry.value)?);
                 }
             }
         }
@@ -119,10 +154,13 @@ impl StoredGap {
                 numbering,
                 range: NumberRange { first, last },
             },
-            StoredExtent::Window { start, end } => Extent::Window(LossWindow {
-                start: WallTime::from_nanos(start),
-                end: WallTime::from_nanos(end),
-            }),
+            StoredExtent::Window { start, end, family } => Extent::Window {
+                window: LossWindow {
+                    start: WallTime::from_nanos(start),
+                    end: WallTime::from_nanos(end),
+                },
+                family,
+            },
             StoredExtent::Told { runs } => {
                 let runs = runs
                     .into_iter()
@@ -142,12 +180,65 @@ impl StoredGap {
 }
 
 /// The value of `position`.
-pub(super) fn position_value(position: &Position, opaque: Option<&Opaque>) -> Bytes {
+pub(super) fn position_value(
+    position: &Position,
+    keeping: &Keeping,
+    prefix: &str,
+    sealer: Option<&Sealer>,
+) -> Bytes {
+    let seal = Seal { prefix, sealer };
+    let (opaque, opaque_sealed) = seal.close(keeping.get(0));
+    let (beside, beside_sealed) = seal.close(keeping.get(1));
     value(&StoredPosition {
         numbering: position.numbering,
         cursor: position.cursor,
-        opaque: opaque.map(|o| o.expose().clone()),
+        opaque,
+        opaque_sealed,
+        beside,
+        beside_sealed,
     })
+}
+
+/// Cursors and channels act as credentials: where there is a key, they are sealed for their session.
+struct Seal<'a> {
+    prefix: &'a str,
+    sealer: Option<&'a Sealer>,
+}
+
+impl Seal<'_> {
+    fn name(&self) -> String {
+        format!("{}{POSITION}", self.prefix)
+    }
+
+    /// What is stored plain, and what is stored sealed.
+    fn close(&self, kept: Option<&Opaque>) -> (Option<String>, Option<String>) {
+        let (Some(kept), Some(sealer)) = (kept, self.sealer) else {
+            return (kept.map(|kept| kept.expose().clone()), None);
+        };
+        match sealer.seal(&self.name(), kept.expose().as_bytes()) {
+            Ok(sealed) => (None, Some(STANDARD.encode(sealed))),
+            Err(error) => {
+                tracing::warn!(%error, "What a connection left cannot be kept");
+                (None, None)
+            }
+        }
+    }
+
+    fn open(&self, sealed: &str) -> Option<String> {
+        let bytes = STANDARD.decode(sealed).ok();
+        let open = |bytes: Vec<u8>| {
+            let plain = self.sealer?.open(&self.name(), &bytes).ok()?;
+            String::from_utf8(plain.to_vec()).ok()
+        };
+        let plain = bytes.and_then(open);
+        if plain.is_none() {
+            tracing::warn!(
+                state = self.name(),
+                "What a connection left was sealed with another key and is dropped"
+            );
+        }
+        plain
+    }
 }
 
 /// The value of `missing`.
@@ -162,6 +253,23 @@ pub(super) fn coverage_value(until: WallTime) -> Bytes {
     value(&until.as_nanos())
 }
 
+/// `<scope>/<key>`: the key is escaped, so that the last stroke parts them.
+pub(super) fn known_key(scope: &str, key: &str) -> String {
+    let key = key.replace('%', "%25").replace('/', "%2F");
+    format!("{scope}/{key}")
+}
+
+fn known_name(text: &str) -> Option<(String, String)> {
+    let (scope, key) = text.rsplit_once('/')?;
+    let key = key.replace("%2F", "/").replace("%25", "%");
+    Some((scope.to_owned(), key))
+}
+
+/// The value of `known/<scope>/<key>`.
+pub(super) fn known_value(hash: u64) -> Bytes {
+    value(&hash)
+}
+
 /// The value of `gaps/<key>`.
 pub(super) fn gap_value(gap: &Gap) -> Bytes {
     let extent = match &gap.extent {
@@ -170,9 +278,10 @@ pub(super) fn gap_value(gap: &Gap) -> Bytes {
             first: range.first,
             last: range.last,
         },
-        Extent::Window(window) => StoredExtent::Window {
+        Extent::Window { window, family } => StoredExtent::Window {
             start: window.start.as_nanos(),
             end: window.end.as_nanos(),
+            family: family.clone(),
         },
         Extent::Told(runs) => StoredExtent::Told {
             runs: runs.iter().map(|r| (r.first, r.last)).collect(),

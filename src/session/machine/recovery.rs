@@ -1,124 +1,147 @@
-//! Asking REST about a loss window, and what becomes of live events meanwhile (U18).
+//! Asks REST about the loss windows of each family, one question at a time (U18).
 
 use std::collections::HashSet;
 
-use prost::Message;
-
 use super::Machine;
 use super::gaps::{Extent, Resolution};
+use super::holding::{Held, LiveEvents, Waiting, key_of};
 use super::io::{Action, Actions, At, CallId};
 use super::outcome::retry_after;
+use super::recoveries::{Phase, Recovering};
 use super::state::limits;
-use super::tokens::Purpose;
+use super::tokens::{Purpose, Strike};
 use crate::auth::AccessToken;
-use crate::connectors::{LossWindow, ProviderEvent, Recovery, Verdict};
-use crate::domain::Sequence;
+use crate::connectors::{Found, LossWindow, ProviderEvent, Recovered, Step, Verdict};
+use crate::domain::{Sequence, WallTime};
 use crate::journal::id_hash;
-use crate::net::{HttpFailure, HttpResponse};
-use crate::proto::v1;
+use crate::net::{CallClass, HttpFailure, HttpResponse};
 use crate::runtime::MonoTime;
 
-/// Live events held while a snapshot is fetched; beyond it they go on and the snapshot yields.
-const MOST_HELD: usize = 10_000;
-const MOST_HELD_BYTES: usize = 16 << 20;
-
-/// A loss window that REST is asked about.
-#[derive(Debug)]
-pub(super) struct Recovering {
-    key: String,
-    window: LossWindow,
-    gap: Sequence,
-    how: Recovery,
-    step: usize,
-    pub(super) phase: Phase,
-    failures: u32,
-    live: LiveEvents,
-}
-
-#[derive(Debug)]
-pub(super) enum Phase {
-    Token,
-    Asked(CallId),
-    Later(MonoTime),
-}
-
-/// What becomes of live events while a snapshot is fetched.
-#[derive(Debug)]
-enum LiveEvents {
-    Pass,
-    Held {
-        events: Vec<v1::Event>,
-        bytes: usize,
-    },
-    /// Too many to hold: these keys moved on, and the snapshot's items of them are old.
-    Moved(HashSet<String>),
-}
-
 impl Machine {
-    /// Begins with the next window whose suspicion is durable.
-    pub(super) fn recovery_next(&mut self, at: At, out: &mut Actions) {
-        while self.coverage.recovery.is_none() && self.up.is_some() {
-            let open = self.gaps.iter_mut().find_map(|gap| match &gap.extent {
-                Extent::Window(window) if gap.resolution.is_none() => gap
-                    .sequence
-                    .map(|sequence| (gap.key.clone(), window.clone(), sequence)),
-                _ => None,
-            });
-            let Some((key, window, gap)) = open else {
-                return;
-            };
-            let how = self.connector.recovery(&window);
-            let live = match how {
-                Recovery::Snapshot { .. } => LiveEvents::Held {
-                    events: Vec::new(),
-                    bytes: 0,
-                },
-                Recovery::Nothing | Recovery::History { .. } => LiveEvents::Pass,
-            };
-            let recovering = Recovering {
-                key,
-                window,
-                gap,
-                how,
-                step: 0,
-                phase: Phase::Token,
-                failures: 0,
-                live,
-            };
-            if recovering.is_complete() {
-                self.end_recovery(at, recovering);
-            } else {
-                self.coverage.recovery = Some(recovering);
-                self.want_token(Purpose::Recovery, out);
+    /// Every open window that nobody asks about yet is asked about: its family's live events wait
+    /// from here on, if a present state is to come before them.
+    pub(super) fn plan_recoveries(&mut self, at: At, out: &mut Actions) {
+        let open = self.gaps.iter().filter(|gap| {
+            gap.resolution.is_none()
+                && !self.recoveries.concerns(&gap.key)
+                && !self.awaits_snapshot(&gap.key)
+        });
+        let windows = open.filter_map(|gap| match &gap.extent {
+            Extent::Window { window, family } => {
+                Some((gap.key.clone(), window.clone(), family.clone()))
+            }
+            Extent::Hole { .. } | Extent::Told(_) => None,
+        });
+        for (key, window, family) in windows.collect::<Vec<_>>() {
+            self.plan_recovery(at, key, window, family, out);
+        }
+        self.settle_gaps(at);
+        self.recovery_next(at, out);
+    }
+
+    fn plan_recovery(
+        &mut self,
+        at: At,
+        key: String,
+        window: LossWindow,
+        family: String,
+        out: &mut Actions,
+    ) {
+        let (mut keys, mut window) = (vec![key], window);
+        if let Some(earlier) = self.recoveries.take_holding(&family) {
+            // What is held came before this window ended, so the new present state knows it.
+            out.extend(earlier.call().map(|call| Action::Cancel { call }));
+            window.start = window.start.min(earlier.window.start);
+            window.end = window.end.max(earlier.window.end);
+            keys.splice(0..0, earlier.keys);
+            if let LiveEvents::Held(waiting) = earlier.live {
+                for held in waiting.into_events() {
+                    self.journal_held(held);
+                }
+            }
+        }
+        let Some(recoverer) = self.connector.recover(&family, &window) else {
+            return self.resolve_windows(&keys, Found::Nothing);
+        };
+        let live = if recoverer.holds() {
+            LiveEvents::Held(Waiting::default())
+        } else {
+            LiveEvents::Pass
+        };
+        // Not the window's end alone: what was journaled until now must not be set back either.
+        let lag = self.spread(self.connector.capabilities().rest_lag);
+        let recovering = Recovering {
+            family,
+            keys,
+            window,
+            recoverer,
+            phase: Phase::Lagging(at.now + lag),
+            failures: 0,
+            live,
+            changed: HashSet::new(),
+            listed: HashSet::new(),
+        };
+        // Those that hold live events back have their turn first.
+        match recovering.live {
+            LiveEvents::Pass => self.recoveries.waiting.push_back(recovering),
+            LiveEvents::Held(_) | LiveEvents::Moved(_) => {
+                let waiting = &self.recoveries.waiting;
+                let passes = |r: &Recovering| matches!(r.live, LiveEvents::Pass);
+                let place = waiting.iter().position(passes).unwrap_or(waiting.len());
+                self.recoveries.waiting.insert(place, recovering);
             }
         }
     }
 
+    /// Begins with the next window whose suspicion is durable and old enough.
+    pub(super) fn recovery_next(&mut self, at: At, out: &mut Actions) {
+        if self.recoveries.asking.is_some() || self.up.is_none() {
+            return;
+        }
+        let ready =
+            |r: &Recovering| r.due().is_some_and(|due| due <= at.now) && self.are_numbered(&r.keys);
+        let Some(index) = self.recoveries.waiting.iter().position(ready) else {
+            return;
+        };
+        if let Some(mut next) = self.recoveries.waiting.remove(index) {
+            next.phase = Phase::Token;
+            self.recoveries.asking = Some(next);
+            self.want_token(Purpose::Recovery, out);
+        }
+    }
+
+    fn are_numbered(&self, keys: &[String]) -> bool {
+        keys.iter().all(|key| self.sequence_of(key).is_some())
+    }
+
+    fn sequence_of(&self, key: &str) -> Option<Sequence> {
+        self.gaps.iter().find(|gap| gap.key == key)?.sequence
+    }
+
     pub(super) fn recovery_with(&mut self, at: At, token: &AccessToken, out: &mut Actions) {
-        let Some(recovering) = &self.coverage.recovery else {
+        let Some(mut recovering) = self.recoveries.asking.take() else {
             return;
         };
         if !matches!(recovering.phase, Phase::Token) {
+            self.recoveries.asking = Some(recovering);
             return;
         }
-        let call = self
-            .connector
-            .recovery_call(&recovering.window, recovering.step, token);
-        let call = call.and_then(|call| self.call(call, limits::CALL_TIMEOUT, out));
-        let Some(mut recovering) = self.coverage.recovery.take() else {
-            return;
+        let found = match recovering.recoverer.next(token) {
+            Step::Call(call) => {
+                match self.call_as(CallClass::Backfill, *call, limits::CALL_TIMEOUT, out) {
+                    Some(call) => {
+                        let token = token.generation;
+                        recovering.phase = Phase::Asked { call, token };
+                        self.recoveries.asking = Some(recovering);
+                        return;
+                    }
+                    None => Found::Nothing,
+                }
+            }
+            Step::Done(found) => found,
         };
-        match call {
-            Some(call) => {
-                recovering.phase = Phase::Asked(call);
-                self.coverage.recovery = Some(recovering);
-            }
-            None => {
-                recovering.how = Recovery::Nothing;
-                self.end_recovery(at, recovering);
-                self.recovery_next(at, out);
-            }
-        }
+        self.end_recovery(at, recovering, found);
+        self.recovery_next(at, out);
     }
 
     pub(super) fn recovery_answered(
@@ -127,169 +150,208 @@ impl Machine {
         result: Result<HttpResponse, HttpFailure>,
         out: &mut Actions,
     ) {
-        let Some(mut recovering) = self.coverage.recovery.take() else {
+        let Some(mut recovering) = self.recoveries.asking.take() else {
             return;
         };
-        let read = match &result {
+        let again = match result {
             Ok(answer) if answer.status.is_success() => {
-                self.connector.read_recovery(recovering.step, answer).ok()
+                match recovering.recoverer.answer(&answer, at.wall) {
+                    Ok(found) => {
+                        self.tokens.strikes = 0;
+                        recovering.failures = 0;
+                        self.recovered(at, &mut recovering, found);
+                        Again::Now
+                    }
+                    Err(error) => {
+                        self.stats.unreadable(self.session.as_str(), &error);
+                        Again::Failed
+                    }
+                }
             }
-            Ok(_) | Err(_) => None,
+            Ok(answer) => self.recovery_refused(at, &mut recovering, &answer, out),
+            Err(_) => Again::Failed,
         };
-        let pause = match (&read, &result) {
-            (None, Ok(answer)) if self.verdict(answer.status) == Verdict::Throttled => {
-                Some(self.spread(retry_after(&answer.headers, at.wall)))
+        let pause = match again {
+            Again::Now => None,
+            Again::After(pause) => Some(pause),
+            Again::Failed => {
+                recovering.failures += 1;
+                Some(self.jittered(limits::CATCH_UP_PAUSE))
             }
-            (None, _) => Some(self.jittered(limits::CATCH_UP_PAUSE)),
-            (Some(_), _) => None,
+            Again::Never => {
+                recovering.failures = limits::IN_A_ROW;
+                None
+            }
         };
-        match read {
-            Some(events) => {
-                self.recovered(&recovering, events, at);
-                recovering.step += 1;
-                recovering.failures = 0;
-            }
-            None => recovering.failures += 1,
-        }
         if recovering.failures >= limits::IN_A_ROW {
-            recovering.how = Recovery::Nothing;
+            self.end_recovery(at, recovering, Found::Nothing);
+            return self.recovery_next(at, out);
         }
-        if recovering.is_complete() {
-            self.end_recovery(at, recovering);
-            self.recovery_next(at, out);
-        } else if let Some(pause) = pause {
-            recovering.phase = Phase::Later(at.now + pause);
-            self.coverage.recovery = Some(recovering);
-        } else {
-            recovering.phase = Phase::Token;
-            self.coverage.recovery = Some(recovering);
+        // The journal is full: what is fetched would have to wait in memory.
+        let full = !self.wants_frames();
+        let pause = pause.or_else(|| full.then(|| self.jittered(limits::CATCH_UP_PAUSE)));
+        recovering.phase = match pause {
+            Some(pause) => Phase::Later(at.now + pause),
+            None => Phase::Token,
+        };
+        self.recoveries.asking = Some(recovering);
+        if pause.is_none() {
             self.want_token(Purpose::Recovery, out);
         }
     }
 
-    /// Journals what a step brought. A snapshot never dedupes a live event.
-    pub(super) fn recovered(
+    fn recovery_refused(
         &mut self,
-        recovering: &Recovering,
-        events: Vec<ProviderEvent>,
         at: At,
-    ) {
-        for event in events {
+        recovering: &mut Recovering,
+        answer: &HttpResponse,
+        out: &mut Actions,
+    ) -> Again {
+        let Phase::Asked { token, .. } = recovering.phase else {
+            return Again::Failed;
+        };
+        match self.verdict(answer.status) {
+            Verdict::Throttled => Again::After(self.spread(retry_after(&answer.headers, at.wall))),
+            Verdict::Unauthorized => match self.strike(token, out) {
+                Strike::Again => Again::Now,
+                // REST alone refuses us: the subscription is none the worse for it.
+                Strike::Out => {
+                    self.tokens.strikes = 0;
+                    Again::Never
+                }
+            },
+            _ if answer.status.as_u16() == 408 || !answer.status.is_client_error() => Again::Failed,
+            _ if recovering.recoverer.refused(answer.status) => Again::Now,
+            _ => Again::Never,
+        }
+    }
+
+    /// Journals what an answer brought. A present state never dedupes a live event.
+    fn recovered(&mut self, at: At, recovering: &mut Recovering, found: Recovered) {
+        for event in found.events {
+            if let Some(tracked) = event.tracked.as_ref().filter(|t| t.stands) {
+                let listed = (tracked.scope.clone(), tracked.key.clone());
+                recovering.listed.insert(listed);
+            }
             let hash = event
                 .id
                 .as_ref()
                 .map(|id| id_hash(self.connector.source(), id));
-            let known = hash.is_some_and(|hash| self.ids.contains(hash));
-            if known {
+            if hash.is_some_and(|hash| self.ids.contains(hash)) {
                 self.stats.duplicate(1);
                 continue;
             }
-            let draft = self.snapshot_item(&event, recovering.gap);
-            let moved = match &recovering.live {
-                LiveEvents::Moved(keys) => keys.contains(&draft.ordering_key),
-                LiveEvents::Pass | LiveEvents::Held { .. } => false,
-            };
-            if !moved {
-                self.outbox.push(draft);
+            match &recovering.live {
+                LiveEvents::Moved(keys) if keys.contains(key_of(&event)) => continue,
+                LiveEvents::Moved(_) | LiveEvents::Held(_) => {}
+                LiveEvents::Pass => {
+                    hash.map(|hash| self.ids.is_new(at.now, hash));
+                }
             }
-            if let (Recovery::History { .. }, Some(hash)) = (recovering.how, hash) {
-                self.ids.is_new(at.now, hash);
-            }
+            let gap = self.gap_of(recovering, &event);
+            self.backfill(at, &event, gap);
+        }
+        for scope in found.complete {
+            let spared = [&recovering.listed, &recovering.changed];
+            let gap = recovering.keys.last().and_then(|key| self.sequence_of(key));
+            self.reconcile(at, &scope, &spared, gap);
         }
     }
 
-    pub(super) fn end_recovery(&mut self, at: At, recovering: Recovering) {
-        if let LiveEvents::Held { events, .. } = recovering.live {
-            for event in events {
-                self.outbox.push(event);
-            }
-        }
-        let resolution = match recovering.how {
-            Recovery::History { .. } => Resolution::Closed,
-            Recovery::Snapshot { .. } => Resolution::Confirmed("SNAPSHOT".to_owned()),
-            Recovery::Nothing => Resolution::Confirmed("NOT_RECOVERABLE".to_owned()),
+    /// The gap record that a fetched event belongs to: the one whose window it happened in, else the
+    /// newest.
+    fn gap_of(&self, recovering: &Recovering, event: &ProviderEvent) -> Option<Sequence> {
+        let mut own = self
+            .gaps
+            .iter()
+            .filter(|gap| recovering.keys.contains(&gap.key));
+        let holds = |extent: &Extent, time: WallTime| match extent {
+            Extent::Window { window, .. } => window.start <= time && time <= window.end,
+            Extent::Hole { .. } | Extent::Told(_) => false,
         };
-        if let Some(gap) = self.gaps.iter_mut().find(|g| g.key == recovering.key) {
-            gap.resolution = Some(resolution);
+        let mut inside = own
+            .clone()
+            .filter(|gap| event.time.is_some_and(|t| holds(&gap.extent, t)));
+        inside.next().or_else(|| own.next_back())?.sequence
+    }
+
+    fn end_recovery(&mut self, at: At, recovering: Recovering, found: Found) {
+        self.resolve_windows(&recovering.keys, found);
+        if let LiveEvents::Held(waiting) = recovering.live {
+            for held in waiting.into_events() {
+                self.journal_held(held);
+            }
         }
         self.settle_gaps(at);
     }
 
-    /// The connection is gone: what is held goes on, and the window is asked about again later.
-    pub(super) fn recovery_stop(&mut self, _at: At, out: &mut Actions) {
-        let Some(recovering) = self.coverage.recovery.take() else {
-            return;
+    fn resolve_windows(&mut self, keys: &[String], found: Found) {
+        let resolution = match found {
+            Found::Everything => Resolution::Closed,
+            Found::PresentState => Resolution::Confirmed("SNAPSHOT".to_owned()),
+            Found::Nothing => Resolution::Confirmed("NOT_RECOVERABLE".to_owned()),
         };
-        if let Phase::Asked(call) = recovering.phase {
-            out.push(Action::Cancel { call });
+        let gaps = self.gaps.iter_mut();
+        for gap in gaps.filter(|gap| keys.contains(&gap.key)) {
+            gap.resolution = Some(resolution.clone());
         }
-        if let LiveEvents::Held { events, .. } = recovering.live {
-            for event in events {
-                self.outbox.push(event);
+    }
+
+    /// The connection is gone: what is held goes on, and every window is asked about again later.
+    pub(super) fn recoveries_stop(&mut self, out: &mut Actions) {
+        let recoveries = std::mem::take(&mut self.recoveries);
+        for recovering in recoveries.asking.into_iter().chain(recoveries.waiting) {
+            out.extend(recovering.call().map(|call| Action::Cancel { call }));
+            if let LiveEvents::Held(waiting) = recovering.live {
+                waiting
+                    .into_events()
+                    .into_iter()
+                    .for_each(|held: Held| self.journal_held(held));
             }
         }
     }
 
     pub(super) fn recovery_later(&mut self, at: At) {
         let pause = self.jittered(limits::CATCH_UP_PAUSE);
-        if let Some(recovering) = &mut self.coverage.recovery {
+        if let Some(recovering) = &mut self.recoveries.asking {
             recovering.phase = Phase::Later(at.now + pause);
         }
     }
 
-    /// Journals a live event, or holds it while a snapshot is fetched.
-    pub(super) fn deliver(&mut self, event: v1::Event) {
-        let Some(recovering) = &mut self.coverage.recovery else {
-            self.outbox.push(event);
-            return;
-        };
-        match &mut recovering.live {
-            LiveEvents::Pass => {}
-            LiveEvents::Moved(keys) => {
-                keys.insert(event.ordering_key.clone());
-            }
-            LiveEvents::Held { events, bytes } => {
-                *bytes += event.encoded_len();
-                events.push(event);
-                if events.len() > MOST_HELD || *bytes > MOST_HELD_BYTES {
-                    let events = std::mem::take(events);
-                    let keys = events.iter().map(|e| e.ordering_key.clone()).collect();
-                    recovering.live = LiveEvents::Moved(keys);
-                    for event in events {
-                        self.outbox.push(event);
-                    }
-                }
-                return;
-            }
-        }
-        self.outbox.push(event);
+    pub(super) fn recovery_call(&self) -> Option<CallId> {
+        self.recoveries.asking.as_ref()?.call()
     }
 
-    pub(super) fn recovery_call(&self) -> Option<CallId> {
-        match self.coverage.recovery.as_ref()?.phase {
-            Phase::Asked(call) => Some(call),
-            Phase::Token | Phase::Later(_) => None,
+    pub(super) fn recovery_timeout(&self) -> Option<MonoTime> {
+        self.up.as_ref()?;
+        match &self.recoveries.asking {
+            Some(asking) => asking.due(),
+            None => {
+                let waiting = self.recoveries.waiting.iter();
+                let numbered = waiting.filter(|r| self.are_numbered(&r.keys));
+                numbered.filter_map(Recovering::due).min()
+            }
         }
     }
 
     pub(super) fn recovery_due(&mut self, at: At, out: &mut Actions) {
-        let Some(recovering) = &mut self.coverage.recovery else {
-            return;
-        };
-        if let Phase::Later(when) = recovering.phase
-            && when <= at.now
-        {
-            recovering.phase = Phase::Token;
-            self.want_token(Purpose::Recovery, out);
+        match &mut self.recoveries.asking {
+            Some(asking) if asking.due().is_some_and(|due| due <= at.now) => {
+                asking.phase = Phase::Token;
+                self.want_token(Purpose::Recovery, out);
+            }
+            Some(_) => {}
+            None => self.recovery_next(at, out),
         }
     }
 }
 
-impl Recovering {
-    pub(super) fn is_complete(&self) -> bool {
-        match self.how {
-            Recovery::Nothing => true,
-            Recovery::History { calls } | Recovery::Snapshot { calls } => self.step >= calls,
-        }
-    }
+/// Whether and when to go on after an answer.
+#[derive(Debug)]
+enum Again {
+    Now,
+    After(std::time::Duration),
+    /// A failure that may pass: three in a row are the end.
+    Failed,
+    Never,
 }

@@ -42,7 +42,7 @@ impl Machine {
                 status, headers, ..
             } => {
                 let polls = self.transports().1;
-                match self.verdict(status) {
+                match self.handshake_verdict(status) {
                     verdict @ (Verdict::Unauthorized | Verdict::Throttled | Verdict::Gone) => {
                         self.attempt_refused(at, role, verdict, token, &word, &headers, out);
                     }
@@ -50,7 +50,7 @@ impl Machine {
                     Verdict::Forbidden if role == Role::Primary && !polls => {
                         self.suspend(at, "PERMISSION_DENIED", out);
                     }
-                    Verdict::Ended if role == Role::Primary => self.suspend(at, "ENDED", out),
+                    Verdict::Ended if role == Role::Primary => self.ended(at, &word, out),
                     Verdict::Forbidden
                     | Verdict::Interrupted
                     | Verdict::Unavailable
@@ -81,16 +81,25 @@ impl Machine {
                 (Strike::Out, Role::Primary) => {
                     self.suspend(at, REFUSED_TWICE, out);
                 }
-                (Strike::Out, Role::Failback | Role::Planned) => self.successor_failed(at, role),
+                (Strike::Out, Role::Failback | Role::Beside) => self.successor_failed(at, role),
             },
-            (_, Role::Failback | Role::Planned) => self.successor_failed(at, role),
+            (Verdict::Gone, Role::Beside) => {
+                let delay = self.delay_after_gone();
+                self.successor_after(at, role, delay);
+            }
+            (Verdict::Throttled, Role::Beside) => {
+                let delay = self.spread(retry_after(headers, at.wall));
+                self.successor_after(at, role, delay);
+            }
+            (_, Role::Failback | Role::Beside) => self.successor_failed(at, role),
             (Verdict::Forbidden, Role::Primary) => self.suspend(at, "PERMISSION_DENIED", out),
-            (Verdict::Ended, Role::Primary) => self.suspend(at, "ENDED", out),
+            (Verdict::Ended, Role::Primary) => self.ended(at, word, out),
+            (Verdict::Gone, Role::Primary) => self.set_up_anew(at, word, out),
             (Verdict::Throttled, Role::Primary) => {
                 let delay = retry_after(headers, at.wall);
                 self.wait(at, delay, Next::Dial, "THROTTLED", out);
             }
-            (Verdict::Interrupted | Verdict::Unavailable | Verdict::Gone, Role::Primary) => {
+            (Verdict::Interrupted | Verdict::Unavailable, Role::Primary) => {
                 self.back_off(at, Next::Dial, word, out);
             }
         }
@@ -99,7 +108,7 @@ impl Machine {
     /// No WebSocket gets through: long polling at once (U3), else a back-off.
     pub(super) fn no_websocket(&mut self, at: At, role: Role, reason: &str, out: &mut Actions) {
         match role {
-            Role::Failback | Role::Planned => self.successor_failed(at, role),
+            Role::Failback | Role::Beside => self.successor_failed(at, role),
             Role::Primary if self.transports().1 => {
                 self.standing.set_reason(reason);
                 self.begin_polling(at, out);
@@ -111,14 +120,14 @@ impl Machine {
     /// An attempt failed otherwise.
     pub(super) fn attempt_failed(&mut self, at: At, role: Role, reason: &str, out: &mut Actions) {
         match role {
-            Role::Failback | Role::Planned => self.successor_failed(at, role),
+            Role::Failback | Role::Beside => self.successor_failed(at, role),
             Role::Primary => self.back_off(at, Next::Negotiate, reason, out),
         }
     }
 
     pub(super) fn address_refused(&mut self, at: At, role: Role, out: &mut Actions) {
         match role {
-            Role::Failback | Role::Planned => self.successor_failed(at, role),
+            Role::Failback | Role::Beside => self.successor_failed(at, role),
             Role::Primary => self.suspend(at, "ADDRESS_REFUSED", out),
         }
     }

@@ -9,7 +9,7 @@ use super::tokens::{Purpose, Strike};
 use super::{Machine, Next};
 use crate::auth::AccessToken;
 use crate::connectors::{Batch, NumberRange, Verdict};
-use crate::net::{HttpFailure, HttpResponse};
+use crate::net::{CallClass, HttpFailure, HttpResponse};
 use crate::session::ordering::Unit;
 
 const RESTARTED: &str = "NUMBERING_RESTARTED";
@@ -68,7 +68,9 @@ impl Machine {
             last: number,
         };
         let call = self.connector.catch_up(range, token);
-        match call.and_then(|call| self.call(call, limits::CALL_TIMEOUT, out)) {
+        match call
+            .and_then(|call| self.call_as(CallClass::Backfill, call, limits::CALL_TIMEOUT, out))
+        {
             Some(call) => {
                 let token = token.generation;
                 self.renumbering = Renumbering::Asked {
@@ -151,10 +153,8 @@ impl Machine {
         self.begin_anew(at);
         self.settle_gaps(at);
         match &self.state {
-            State::Live(socket) => {
-                let generation = socket.generation;
-                self.retire(at, generation, out);
-                self.state = State::Idle;
+            State::Live(_) => {
+                self.retire_all(at, out);
                 let delay = std::time::Duration::ZERO;
                 self.wait(at, delay, Next::Dial, RESTARTED, out);
             }

@@ -2,9 +2,10 @@
 
 use super::Machine;
 use super::io::{Action, Actions, At, CallId, Generation};
+use super::keeping::Place;
 use super::state::{Attempt, Role, State, Successor, limits};
 use crate::connectors::{Call, Handshake, Opening, Resume, Transport, Verdict};
-use crate::net::{HttpRequest, WebSocketRequest};
+use crate::net::{CallClass, HttpRequest, WebSocketRequest};
 
 impl Machine {
     // Attempts live in the state or beside it, by their role.
@@ -12,7 +13,7 @@ impl Machine {
     pub(super) fn set_attempt(&mut self, attempt: Attempt) {
         match attempt.role {
             Role::Primary => self.enter(State::Connecting(attempt)),
-            Role::Failback | Role::Planned => self.successor = Successor::Trying(attempt),
+            Role::Failback | Role::Beside => self.successor = Successor::Trying(attempt),
         }
     }
 
@@ -27,7 +28,7 @@ impl Machine {
                     }
                 }
             }
-            (Role::Failback | Role::Planned, _, Successor::Trying(a)) if a.role == role => {
+            (Role::Failback | Role::Beside, _, Successor::Trying(a)) if a.role == role => {
                 match std::mem::replace(&mut self.successor, Successor::None) {
                     Successor::Trying(attempt) => Some(attempt),
                     Successor::None | Successor::Due { .. } => None,
@@ -47,14 +48,32 @@ impl Machine {
 
     // Requests, with the bounds that the dialect does not know.
 
+    /// The same of a handshake.
+    pub(super) fn handshake_verdict(&self, status: http::StatusCode) -> Verdict {
+        let own = self.connector.handshake_verdict(status);
+        own.unwrap_or_else(|| super::outcome::verdict(status))
+    }
+
     pub(super) fn verdict(&self, status: http::StatusCode) -> Verdict {
         let own = self.connector.verdict(status);
         own.unwrap_or_else(|| super::outcome::verdict(status))
     }
 
-    /// Sends a request; `None` when its address is not allowed (U42).
+    /// Sends a request that makes or keeps a subscription; `None` when its address is not allowed
+    /// (U42).
     pub(super) fn call(
         &mut self,
+        call: Call,
+        timeout: std::time::Duration,
+        out: &mut Actions,
+    ) -> Option<CallId> {
+        self.call_as(CallClass::Subscription, call, timeout, out)
+    }
+
+    /// Likewise, for something else (U40).
+    pub(super) fn call_as(
+        &mut self,
+        class: CallClass,
         call: Call,
         timeout: std::time::Duration,
         out: &mut Actions,
@@ -70,6 +89,7 @@ impl Machine {
             body: call.body,
             timeout,
             max_body: limits::MESSAGE,
+            class,
         });
         let call = self.next_call();
         out.push(Action::Call { call, request });
@@ -97,21 +117,23 @@ impl Machine {
     }
 
     /// What a new connection is told.
-    pub(super) fn opening(&self, at: At, transport: Transport, beside: bool) -> Opening<'_> {
+    pub(super) fn opening(&self, at: At, transport: Transport, place: Place) -> Opening<'_> {
+        let (_, own) = self.keeping.offer(place);
+        let stands = matches!(self.state, State::Live(_) | State::Polling(_));
         Opening {
             transport,
-            resume: self.resume(),
-            beside,
+            resume: self.resume(place),
+            beside: stands && !own,
             now: at.now,
             wall: at.wall,
         }
     }
 
     /// Where a new connection goes on: the position, for held events may be lost with a crash (U17).
-    pub(super) fn resume(&self) -> Resume<'_> {
+    pub(super) fn resume(&self, place: Place) -> Resume<'_> {
         Resume {
             after: self.ordering.as_ref().map_or(0, |o| o.position().cursor),
-            opaque: self.opaque.as_ref(),
+            opaque: self.keeping.offer(place).0,
         }
     }
 }

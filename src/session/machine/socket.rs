@@ -1,10 +1,14 @@
 //! [`Socket`]: what is known of one open WebSocket.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::early::Early;
+use super::errands::Errand;
 use super::io::{At, Generation};
+use super::keeping::Place;
 use crate::connectors::{Batch, Confirms, Control, Link};
+use crate::domain::WallTime;
 use crate::runtime::MonoTime;
 
 /// An open WebSocket.
@@ -14,9 +18,29 @@ pub(super) struct Socket {
     pub(super) link: Box<dyn Link>,
     /// Generation of the token it was opened with.
     pub(super) token: u64,
+    /// Its place in the session; `None` when a successor has taken it.
+    pub(super) place: Option<Place>,
     /// Topics that are not confirmed yet.
     unconfirmed: BTreeSet<String>,
+    /// Topics that the platform does not serve, and why.
+    pub(super) rejected: BTreeMap<String, String>,
+    /// When every topic was confirmed.
+    pub(super) confirmed: Option<At>,
+    /// Its last frame.
+    pub(super) life: WallTime,
+    /// Whether nothing was missed between the connections before it and its confirmation: one of
+    /// them has shown life since.
+    pub(super) joined: bool,
+    /// Whether it has brought everything that the others brought before it was joined.
+    pub(super) compared: bool,
+    /// Whether they have brought, in turn, what was taken meanwhile for something they had brought.
+    pub(super) settled: bool,
+    /// What it brought before it was joined.
+    pub(super) early: Early,
+    /// A successor is wanted for it.
+    pub(super) leaving: bool,
     pub(super) ping: Ping,
+    pub(super) errand: Errand,
 }
 
 #[derive(Debug)]
@@ -42,8 +66,18 @@ impl Socket {
             generation,
             link,
             token,
+            place: None,
             unconfirmed: topics.iter().cloned().collect(),
+            rejected: BTreeMap::new(),
+            confirmed: None,
+            life: at.wall,
+            joined: false,
+            compared: false,
+            settled: false,
+            early: Early::default(),
+            leaving: false,
             ping: Ping::Due(at.now + first_ping),
+            errand: Errand::default(),
         }
     }
 
@@ -74,6 +108,7 @@ impl Socket {
         ping: Duration,
         patience: Duration,
     ) -> Option<Duration> {
+        self.life = at.wall;
         let Ping::Awaited { sent, dead_at } = &mut self.ping else {
             return None;
         };
@@ -92,8 +127,8 @@ impl Socket {
             Ping::Due(at) => at,
             Ping::Awaited { dead_at, .. } => dead_at,
         };
-        self.link
-            .heartbeat_due()
-            .map_or(ping, |beat| beat.min(ping))
+        let beat = self.link.heartbeat_due();
+        let errand = self.errand_due();
+        beat.into_iter().chain(errand).fold(ping, MonoTime::min)
     }
 }

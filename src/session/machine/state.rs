@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use super::io::{CallId, Generation};
+use super::keeping::Place;
+use super::live::Live;
 use super::live_poll::Polling;
 use super::sift::Sift;
 use super::socket::Socket;
@@ -18,8 +20,8 @@ pub(super) enum State {
     Connecting(Attempt),
     /// Long polling, confirmed or not.
     Polling(Box<Polling>),
-    /// On a confirmed WebSocket.
-    Live(Box<Socket>),
+    /// On confirmed WebSockets.
+    Live(Live),
     /// Asking for single events past an answer that cannot be read (U13).
     Sifting(Sift),
     Waiting {
@@ -90,6 +92,7 @@ pub(super) enum Next {
 #[derive(Debug)]
 pub(super) struct Attempt {
     pub(super) role: Role,
+    pub(super) place: Place,
     pub(super) generation: Generation,
     pub(super) deadline: Option<MonoTime>,
     pub(super) phase: Phase,
@@ -102,8 +105,8 @@ pub(super) enum Role {
     Primary,
     /// A WebSocket beside the poll that works (U4).
     Failback,
-    /// A successor beside a WebSocket that is about to be closed (U5).
-    Planned,
+    /// Beside other WebSockets: a companion, or a successor of one that is about to end (U5).
+    Beside,
 }
 
 /// How far an attempt is.
@@ -183,6 +186,13 @@ pub(super) mod limits {
     pub(in super::super) const PROVEN_AFTER: Duration = Duration::from_secs(10);
     /// How often a platform without replay has its coverage committed (U18).
     pub(in super::super) const COVERAGE_MARK: Duration = Duration::from_secs(5);
+    /// What left the platform so long before the last frame reached us may have been behind it: a
+    /// loss window begins so much earlier.
+    pub(in super::super) const IN_FLIGHT: Duration = Duration::from_secs(1);
+    /// Between two errands of one connection, whatever it asks for.
+    pub(in super::super) const ERRAND_REST: Duration = Duration::from_secs(1);
+    /// Other ways that a link may try before a refusal is taken for one.
+    pub(in super::super) const OTHER_WAYS: u32 = 8;
     /// Between two questions to a history that had nothing new.
     pub(in super::super) const CATCH_UP_PAUSE: Duration = Duration::from_secs(1);
     /// The largest event, encoded, less room for its numbers (`journal.md`, "Size").

@@ -1,5 +1,6 @@
 //! What the session shows of itself (`v1::Session`).
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{Machine, StateName};
@@ -7,6 +8,10 @@ use crate::connectors::{Connector, Transport};
 use crate::domain::{Sequence, SessionName, WallTime};
 use crate::proto::v1;
 use crate::proto::v1::session::State as Shown;
+
+/// How much of a reason is shown, and how many rejected topics of it.
+const LONGEST: usize = 500;
+const NAMED: usize = 5;
 
 /// A receive time is posted at most this often.
 const COARSE: Duration = Duration::from_secs(1);
@@ -22,6 +27,10 @@ pub(super) struct Standing {
     changed: bool,
     reason: String,
     degraded: Option<String>,
+    /// Of two connections that are wanted, one stands; and why, where that is known.
+    alone: bool,
+    no_companion: Option<String>,
+    rejected: BTreeMap<String, String>,
     no_space: bool,
     closed: bool,
     suspended_for: Option<String>,
@@ -47,6 +56,9 @@ impl Standing {
             changed: true,
             reason: String::new(),
             degraded: None,
+            alone: false,
+            no_companion: None,
+            rejected: BTreeMap::new(),
             no_space: false,
             closed: false,
             suspended_for: None,
@@ -100,6 +112,72 @@ impl Standing {
         self.changed |= self.degraded.take().is_some();
     }
 
+    /// Whether one connection stands where two are wanted.
+    pub(super) fn one_of_two(&mut self, alone: bool) {
+        self.changed |= self.alone != alone;
+        self.alone = alone;
+        if !alone {
+            self.no_companion = None;
+        }
+    }
+
+    /// Why the second connection cannot be had.
+    pub(super) fn no_companion(&mut self, reason: &str) {
+        self.changed = true;
+        self.no_companion = Some(reason.to_owned());
+    }
+
+    /// Topics that the connection in use does not bring.
+    pub(super) fn rejects(&mut self, rejected: &BTreeMap<String, String>) {
+        self.changed |= !rejected.is_empty();
+        let more = rejected
+            .iter()
+            .map(|(topic, reason)| (topic.clone(), reason.clone()));
+        self.rejected.extend(more);
+    }
+
+    pub(super) fn rejections_gone(&mut self) {
+        self.changed |= !self.rejected.is_empty();
+        self.rejected.clear();
+    }
+
+    /// How many topics are subscribed to.
+    pub(super) fn serves(&mut self, topics: usize) {
+        self.topics = u32::try_from(topics).unwrap_or(u32::MAX);
+        self.changed = true;
+    }
+
+    /// What is not well, though it is connected; what matters most comes first.
+    fn troubles(&self) -> Option<String> {
+        let mut troubles: Vec<String> = self.degraded.iter().cloned().collect();
+        if self.alone {
+            troubles.push(match &self.no_companion {
+                Some(why) => format!("ONE_CONNECTION: {why}"),
+                None => "ONE_CONNECTION".to_owned(),
+            });
+        }
+        if !self.rejected.is_empty() {
+            troubles.push(self.rejections());
+        }
+        let mut text = troubles.join("; ");
+        text.truncate(text.floor_char_boundary(LONGEST));
+        Some(text).filter(|text| !text.is_empty())
+    }
+
+    fn rejections(&self) -> String {
+        let first = self.rejected.iter().take(NAMED);
+        let named: Vec<String> = first
+            .map(|(topic, why)| format!("{topic}: {why}"))
+            .collect();
+        let more = if self.rejected.len() > NAMED {
+            ", …"
+        } else {
+            ""
+        };
+        let count = self.rejected.len();
+        format!("TOPIC_REJECTED ({count}): {}{more}", named.join(", "))
+    }
+
     pub(super) fn has_space(&mut self, space: bool) {
         self.changed |= self.no_space == space;
         self.no_space = !space;
@@ -126,6 +204,9 @@ impl Standing {
         self.changed = true;
         self.transport = None;
         self.degraded = None;
+        self.alone = false;
+        self.no_companion = None;
+        self.rejected.clear();
     }
 
     /// True when it was not suspended for this already.
@@ -158,7 +239,7 @@ impl Standing {
             StateName::Draining | StateName::Ended => Shown::Closed,
             StateName::Suspended => Shown::Suspended,
             StateName::LiveWebSocket | StateName::LiveLongPoll => {
-                if self.no_space || self.degraded.is_some() {
+                if self.no_space || self.troubles().is_some() {
                     Shown::Degraded
                 } else {
                     Shown::Active
@@ -175,10 +256,10 @@ impl Machine {
     #[must_use]
     pub fn status(&self) -> v1::Session {
         let standing = &self.standing;
-        let reason = match (standing.no_space, &standing.degraded) {
-            (true, _) => "JOURNAL_NO_SPACE".to_owned(),
-            (false, Some(degraded)) => degraded.clone(),
-            (false, None) => standing.reason.clone(),
+        let reason = match standing.troubles() {
+            _ if standing.no_space => "JOURNAL_NO_SPACE".to_owned(),
+            Some(troubles) => troubles,
+            None => standing.reason.clone(),
         };
         v1::Session {
             name: standing.name.clone(),

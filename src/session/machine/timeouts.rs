@@ -4,6 +4,7 @@ use super::Machine;
 use super::catch_up::CatchUp;
 use super::io::{Action, Actions, At, CallId};
 use super::live_poll::PollPhase;
+use super::socket::Socket;
 use super::state::{Phase, Role, State, Successor};
 use crate::net::{HttpFailure, HttpResponse};
 use crate::runtime::MonoTime;
@@ -21,7 +22,7 @@ impl Machine {
                 | PollPhase::InFlight { .. }
                 | PollPhase::Committing => None,
             },
-            State::Live(socket) => Some(socket.due()),
+            State::Live(live) => live.iter().map(Socket::due).min(),
             State::Waiting { until, .. } if self.retiring.is_empty() => Some(*until),
             State::Draining { until } => Some(*until),
             State::Suspended { until, .. } => *until,
@@ -42,6 +43,7 @@ impl Machine {
             self.holes_at,
             self.catch_up_due().filter(|_| self.up.is_some()),
             self.coverage_timeout(),
+            self.recovery_timeout(),
         ];
         all.into_iter().flatten().min()
     }
@@ -149,6 +151,8 @@ impl Machine {
             self.renumbering_answered(at, &result, out);
         } else if self.recovery_call() == call {
             self.recovery_answered(at, result, out);
+        } else if let Some(generation) = call.and_then(|call| self.errand_of(call)) {
+            self.errand_answered(at, generation, &result, out);
         }
     }
 

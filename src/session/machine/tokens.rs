@@ -1,6 +1,6 @@
 //! Who waits for a token, and what a 401 means (U12, U21, U24).
 
-use super::io::{Action, Actions, At};
+use super::io::{Action, Actions, At, Generation};
 use super::state::{Awaits, Role, State};
 use super::{Machine, Next};
 use crate::auth::{AccessToken, TokenProblem};
@@ -14,6 +14,7 @@ pub(super) enum Purpose {
     CatchUp,
     Recovery,
     Renumbering,
+    Errand(Generation),
 }
 
 /// One question to the token source at a time, however many wait.
@@ -92,6 +93,7 @@ impl Machine {
             Purpose::Sift => self.sift_with(at, token, out),
             Purpose::CatchUp => self.catch_up_with(at, token, out),
             Purpose::Recovery => self.recovery_with(at, token, out),
+            Purpose::Errand(generation) => self.errand_with(at, generation, token, out),
             Purpose::Renumbering => self.renumbering_with(at, token, out),
         }
     }
@@ -106,11 +108,10 @@ impl Machine {
         match purpose {
             Purpose::CatchUp => self.catch_up_later(at),
             Purpose::Recovery => self.recovery_later(at),
+            Purpose::Errand(generation) => self.errand_later(at, generation),
             Purpose::Renumbering => self.renumbering_stop(out),
-            Purpose::Attempt(role @ (Role::Failback | Role::Planned)) => {
-                if self.take_attempt(role).is_some() {
-                    self.successor_failed(at, role);
-                }
+            Purpose::Attempt(role @ (Role::Failback | Role::Beside)) => {
+                self.successor_over(at, role, out);
             }
             Purpose::Attempt(Role::Primary) | Purpose::Poll | Purpose::Sift => {
                 if !matches!(

@@ -23,7 +23,7 @@ impl Machine {
         match verdict {
             Verdict::Unauthorized => self.token_refused(at, generation, token, out),
             Verdict::Forbidden => self.forbidden(at, generation, out),
-            Verdict::Ended => self.suspend(at, "ENDED", out),
+            Verdict::Ended => self.ended(at, "ENDED", out),
             Verdict::Gone => self.socket_lost(at, generation, "GONE", Next::Dial, out),
             Verdict::Throttled | Verdict::Interrupted | Verdict::Unavailable => {
                 self.socket_lost(at, generation, "REFUSED_IN_FRAME", Next::Dial, out);
@@ -38,11 +38,12 @@ impl Machine {
         token: u64,
         out: &mut Actions,
     ) {
-        if let Some(role @ (Role::Failback | Role::Planned)) = self.role_of(generation) {
+        if let Some(role @ (Role::Failback | Role::Beside)) = self.role_of(generation) {
             self.strike(token, out);
-            if self.take_attempt(role).is_some() {
-                self.successor_failed(at, role);
-            }
+            return self.successor_over(at, role, out);
+        }
+        if self.one_lost(at, generation, "TOKEN_REFUSED", out) {
+            self.strike(token, out);
             return;
         }
         // First leave: a connection that proved nothing gives back the strikes it had wiped out.
@@ -58,11 +59,8 @@ impl Machine {
 
     pub(super) fn forbidden(&mut self, at: At, generation: Generation, out: &mut Actions) {
         match self.role_of(generation) {
-            Some(role @ (Role::Failback | Role::Planned)) => {
-                if self.take_attempt(role).is_some() {
-                    self.successor_failed(at, role);
-                }
-            }
+            Some(role @ (Role::Failback | Role::Beside)) => self.successor_over(at, role, out),
+            None if self.one_lost(at, generation, "PERMISSION_DENIED", out) => {}
             Some(Role::Primary) | None => self.suspend(at, "PERMISSION_DENIED", out),
         }
     }
@@ -86,7 +84,7 @@ impl Machine {
             self.discard(at, generation, "FRAME_TOO_LARGE", out);
             return;
         }
-        let token = self.socket_mut(&owner).map_or(0, |s| s.token);
+        let token = self.socket_mut(generation).map_or(0, |s| s.token);
         let word = match (code, &failure) {
             (Some(code), _) => format!("CLOSED_{code}"),
             (None, Some(failure)) => failure_word(failure).to_owned(),
@@ -95,16 +93,17 @@ impl Machine {
         match (ending(code), owner) {
             (Ending::Token, _) => self.token_refused(at, generation, token, out),
             (Ending::Forbidden, _) => self.forbidden(at, generation, out),
-            (_, Owner::Attempt(role @ (Role::Failback | Role::Planned))) => {
-                if self.take_attempt(role).is_some() {
-                    self.successor_failed(at, role);
-                }
+            (_, Owner::Attempt(role @ (Role::Failback | Role::Beside))) => {
+                self.successor_over(at, role, out);
             }
             (_, Owner::Attempt(Role::Primary)) => self.closed_unconfirmed(at, &word, out),
             (Ending::Planned, Owner::Live) if self.connector.capabilities().stop_on_clean_close => {
                 self.stop_for_good(at, &word, out);
             }
             (Ending::Planned | Ending::BaseDelay, Owner::Live) => {
+                if self.one_lost(at, generation, &word, out) {
+                    return;
+                }
                 if !self.successor_inherits(at, &word, out) {
                     let delay = self.jittered(self.timing.backoff.base.0);
                     self.wait(at, delay, Next::Dial, &word, out);
@@ -138,14 +137,12 @@ impl Machine {
         out: &mut Actions,
     ) {
         match self.role_of(generation) {
-            Some(role @ (Role::Failback | Role::Planned)) => {
-                if self.take_attempt(role).is_some() {
-                    self.successor_failed(at, role);
-                }
-            }
+            Some(role @ (Role::Failback | Role::Beside)) => self.successor_over(at, role, out),
             Some(Role::Primary) => self.back_off(at, next, word, out),
             None => {
-                if !self.successor_inherits(at, word, out) {
+                if !self.one_lost(at, generation, word, out)
+                    && !self.successor_inherits(at, word, out)
+                {
                     self.back_off(at, next, word, out);
                 }
             }
@@ -179,7 +176,7 @@ impl Machine {
     ) {
         if matches!(
             self.role_of(generation),
-            Some(Role::Failback | Role::Planned)
+            Some(Role::Failback | Role::Beside)
         ) {
             self.socket_lost(at, generation, word, Next::Dial, out);
             return;

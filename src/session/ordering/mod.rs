@@ -15,7 +15,7 @@ use std::time::Duration;
 
 pub use ids::RecentIds;
 pub use missing::{Missing, MissingRun};
-pub use overlap::{Overlap, Seen, Side};
+pub use overlap::{Overlap, Seen};
 pub use unit::{Offered, Position, Released, Unit};
 
 use crate::connectors::{NumberRange, Numbering};

@@ -1,5 +1,6 @@
 //! Supervisor, driver and machine together, over a platform without sockets and paused time.
 
+mod planned;
 mod platform;
 
 use std::sync::Arc;
@@ -98,6 +99,7 @@ fn start(platform: &Arc<Platform>, journal: &MemoryJournal) -> Running {
             http: Arc::clone(platform),
             tokens: Arc::clone(&tokens) as Arc<dyn TokenSource>,
             journal: Arc::new(journal.clone()),
+            sealer: None,
         }],
         board: board.clone(),
         clock: Clock::anchored(wall),

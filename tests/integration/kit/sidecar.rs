@@ -10,7 +10,7 @@ use tieline::client::Address;
 use tieline::config::{Config, LimitsConfig, ListenConfig};
 use tieline::domain::{JournalName, SessionName};
 use tieline::journal::{Info, JournalConfig, RetentionConfig, StoreConfig};
-use tieline::net::TlsConfig;
+use tieline::net::{RateLimitConfig, TlsConfig};
 use tieline::proto::v1;
 use tieline::runtime::{ByteSize, Clock, HumanDuration, Rng};
 use tieline::sandbox::{DEFAULT_CHANNELS, Sandbox};
@@ -96,12 +96,26 @@ impl Sidecar {
         what: &str,
         test: impl Fn(&v1::Session) -> bool,
     ) -> v1::Session {
-        let name = SessionName::new(SESSION).unwrap();
+        self.until_of(SESSION, what, test).await
+    }
+
+    /// Waits until something is true of the session of that name.
+    pub(crate) async fn until_of(
+        &self,
+        name: &str,
+        what: &str,
+        test: impl Fn(&v1::Session) -> bool,
+    ) -> v1::Session {
+        let name = SessionName::new(name).unwrap();
         let mut posts = self.board().watch();
         let wait = posts.wait_for(|posts| posts.get(&name).is_some_and(|post| test(&post.state)));
         match timeout(PATIENCE, wait).await {
             Ok(Ok(posts)) => posts[&name].state.as_ref().clone(),
-            _ => panic!("waited in vain until {what}; it is {:?}", self.session()),
+            _ => {
+                let posts = self.board().posts();
+                let is = &posts[&name].state;
+                panic!("waited in vain until {name} is {what}; it is {is:?}");
+            }
         }
     }
 
@@ -177,6 +191,10 @@ fn config(sandbox: &Sandbox, files: &Path) -> Config {
         client_secret_env: None,
         refresh_token_file: None,
         refresh_token_env: None,
+        username_file: None,
+        username_env: None,
+        password_file: None,
+        password_env: None,
     };
     let timing = TimingConfig {
         probe_timeout: human(1_000),
@@ -196,6 +214,10 @@ fn config(sandbox: &Sandbox, files: &Path) -> Config {
         platform: "genesys-events".to_owned(),
         endpoint: sandbox.endpoint(),
         channels: DEFAULT_CHANNELS.map(str::to_owned).into(),
+        topics: Vec::new(),
+        redundancy: 1,
+        agent: None,
+        rate_limit: RateLimitConfig::default(),
         auth,
         transport: TransportChoice::Auto,
         allowed_domains: Vec::new(),

@@ -241,7 +241,7 @@ fn tokens_that_are_never_accepted_are_not_renewed_in_a_loop() {
         } else {
             rig.answer_to(id, 401, &[], "");
         }
-        rig.input(Input::TokenRenewed);
+        rig.input(Input::TokenRenewed { generation: 2 });
     });
     assert_eq!(rig.state(), StateName::Suspended);
     assert!(requests.iter().sum::<usize>() <= 12, "{requests:?}");

@@ -5,24 +5,42 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method};
+use http::{HeaderMap, Method, StatusCode};
 
 use crate::auth::AccessToken;
 use crate::connectors::{
-    Batch, Call, Capabilities, Confirms, Connector, Control, Handshake, Identity, Link, LossWindow,
-    NumberRange, Opaque, Opening, ProviderEvent, Recovery, Resume, Setup, Silent, Unreadable,
+    Batch, Call, Capabilities, Confirms, Connector, Control, Family, Found, Handshake, Identity,
+    Keep, Link, LossWindow, NumberRange, Opaque, Opening, ProviderEvent, Recovered, Recoverer,
+    Resume, Setup, Silent, Snapshot, Step, Tracked, Transport, Unreadable, Verdict,
 };
 use crate::domain::{Platform, WallTime};
 use crate::net::{Frame, HttpResponse, UrlPolicy};
 use crate::proto::v1;
 use crate::runtime::MonoTime;
 
+/// What REST can say about a loss window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rest {
+    Nothing,
+    History { calls: usize },
+    PresentState { calls: usize },
+}
+
 #[derive(Debug, Clone)]
 pub(super) struct Fake {
     pub(super) capabilities: Capabilities,
-    pub(super) recovery: Recovery,
+    /// What REST knows of each family, by its name.
+    pub(super) rest: Vec<(&'static str, Rest)>,
+    pub(super) families: Vec<Family>,
     pub(super) topics: Vec<String>,
+    /// Channels are made over REST.
     pub(super) setup: bool,
+    /// Channels outlive their connections.
+    pub(super) keeps: bool,
+    /// Calls are refused once with a way around it.
+    pub(super) another_way: bool,
+    pub(super) yields: bool,
+    pub(super) errand: Option<Duration>,
     pub(super) heartbeat: Option<Duration>,
     addresses: UrlPolicy,
 }
@@ -44,16 +62,127 @@ impl Fake {
                 rest_lag: Duration::ZERO,
                 connections: 1,
             },
-            recovery: Recovery::Nothing,
+            rest: Vec::new(),
+            families: Vec::new(),
             topics: vec!["a".to_owned(), "b".to_owned()],
             setup: false,
+            keeps: false,
+            another_way: false,
+            yields: false,
+            errand: None,
             heartbeat: None,
             addresses: UrlPolicy::new(&"https://fake.test".parse().unwrap(), &[], false).unwrap(),
         }
     }
 
+    /// One family of all topics, of which REST can say this.
+    pub(super) fn knowing(mut self, rest: Rest) -> Self {
+        self.rest = vec![("", rest)];
+        self
+    }
+
+    /// Each topic is a family of its own.
+    pub(super) fn by_topic(mut self, families: &[(&'static str, Rest)]) -> Self {
+        self.rest = families.to_vec();
+        self.topics = families
+            .iter()
+            .map(|(name, _)| (*name).to_owned())
+            .collect();
+        let family = |(name, _): &(&'static str, Rest)| Family {
+            name,
+            topics: vec![(*name).to_owned()],
+        };
+        self.families = families.iter().map(family).collect();
+        self
+    }
+
     pub(super) fn shared(self) -> Arc<dyn Connector> {
         Arc::new(self)
+    }
+
+    fn family_of(&self, topic: &str) -> &'static str {
+        let mut families = self.families.iter();
+        let own = families.find(|f| f.topics.iter().any(|t| t == topic));
+        own.map_or("", |family| family.name)
+    }
+
+    /// `;` between words; `ok`, `ok:topic`, `ev:topic:text`, `id:id:topic:text`, `cursor:text`,
+    /// `no:topic`, `dated:topic:text`, `set:topic:key:text`, `in:scope:key:text`, `out:scope:key:text`,
+    /// `state` or `state:scope` for a present state, `full:scope` for a scope that is listed.
+    fn read(&self, text: &Bytes, full: &mut Vec<String>) -> Result<Batch, Unreadable> {
+        let mut batch = Batch::default();
+        let text = std::str::from_utf8(text).unwrap();
+        for word in text.split(';').filter(|w| !w.is_empty()) {
+            let parts: Vec<_> = word.split(':').collect();
+            let event = |topic: &str, text: &str| ProviderEvent {
+                topic: topic.to_owned(),
+                raw: Bytes::copy_from_slice(text.as_bytes()),
+                family: self.family_of(topic),
+                ..ProviderEvent::default()
+            };
+            let tracked = |scope: &str, key: &str, text: &str, stands| ProviderEvent {
+                key: Some(key.to_owned()),
+                tracked: Some(Tracked {
+                    scope: scope.to_owned(),
+                    key: key.to_owned(),
+                    stands,
+                }),
+                ..event(scope, text)
+            };
+            match parts[..] {
+                ["ok"] => batch.confirms = Confirms::All,
+                ["ok", topic] => match &mut batch.confirms {
+                    Confirms::Topics(topics) => topics.push(topic.to_owned()),
+                    other => *other = Confirms::Topics(vec![topic.to_owned()]),
+                },
+                ["ev", topic, text] => batch.events.push(event(topic, text)),
+                ["dated", topic, text] => batch.events.push(ProviderEvent {
+                    dated: true,
+                    ..event(topic, text)
+                }),
+                ["set", topic, key, text] => batch.events.push(ProviderEvent {
+                    key: Some(key.to_owned()),
+                    ..event(topic, text)
+                }),
+                ["id", id, topic, text] => batch.events.push(ProviderEvent {
+                    id: Some(id.to_owned()),
+                    ..event(topic, text)
+                }),
+                ["in", scope, key, text] => batch.events.push(tracked(scope, key, text, true)),
+                ["out", scope, key, text] => batch.events.push(tracked(scope, key, text, false)),
+                ["state"] => batch.snapshot = Some(Snapshot::default()),
+                ["state", scope] => {
+                    batch.snapshot = Some(Snapshot {
+                        complete: vec![scope.to_owned()],
+                    });
+                }
+                ["full", scope] => full.push(scope.to_owned()),
+                ["cursor", text] => batch.opaque = Some(Opaque::new(text.to_owned())),
+                ["closing"] => batch.controls.push(Control::Closing),
+                ["lost"] => batch.controls.push(Control::SubscriptionLost {
+                    reason: "evicted".to_owned(),
+                }),
+                ["missed"] => batch.controls.push(Control::Missed {
+                    reason: "EVENT_MISSED".to_owned(),
+                }),
+                ["ended"] => batch.controls.push(Control::Ended {
+                    reason: "SIGNED_OUT".to_owned(),
+                }),
+                ["no", topic] => batch.controls.push(Control::TopicRejected {
+                    topic: topic.to_owned(),
+                    reason: "forbidden".to_owned(),
+                }),
+                ["beat"] => {}
+                _ => {
+                    let reason = "unknown word".to_owned();
+                    return Err(Unreadable {
+                        what: "frame",
+                        reason,
+                    });
+                }
+            }
+        }
+        Ok(batch)
     }
 }
 
@@ -63,51 +192,6 @@ fn call(method: Method, path: &str, body: String) -> Call {
         url: format!("https://fake.test{path}").parse().unwrap(),
         headers: HeaderMap::new(),
         body: body.into(),
-    }
-}
-
-/// `;` between words; `ok`, `ok:topic`, `ev:topic:text`, `id:id:topic:text`, `cursor:text`, `no:topic`.
-fn read(text: &Bytes) -> Result<Batch, Unreadable> {
-    let mut batch = Batch::default();
-    let text = std::str::from_utf8(text).unwrap();
-    for word in text.split(';').filter(|w| !w.is_empty()) {
-        let parts: Vec<_> = word.split(':').collect();
-        match parts[..] {
-            ["ok"] => batch.confirms = Confirms::All,
-            ["ok", topic] => batch.confirms = Confirms::Topics(vec![topic.to_owned()]),
-            ["ev", topic, text] => batch.events.push(event(None, topic, text)),
-            ["id", id, topic, text] => batch.events.push(event(Some(id), topic, text)),
-            ["cursor", text] => batch.opaque = Some(Opaque::new(text.to_owned())),
-            ["closing"] => batch.controls.push(Control::Closing),
-            ["lost"] => batch.controls.push(Control::SubscriptionLost {
-                reason: "evicted".to_owned(),
-            }),
-            ["missed"] => batch.controls.push(Control::Missed {
-                reason: "EVENT_MISSED".to_owned(),
-            }),
-            ["no", topic] => batch.controls.push(Control::TopicRejected {
-                topic: topic.to_owned(),
-                reason: "forbidden".to_owned(),
-            }),
-            ["beat"] => {}
-            _ => {
-                let reason = "unknown word".to_owned();
-                return Err(Unreadable {
-                    what: "frame",
-                    reason,
-                });
-            }
-        }
-    }
-    Ok(batch)
-}
-
-fn event(id: Option<&str>, topic: &str, text: &str) -> ProviderEvent {
-    ProviderEvent {
-        id: id.map(str::to_owned),
-        topic: topic.to_owned(),
-        raw: Bytes::copy_from_slice(text.as_bytes()),
-        ..ProviderEvent::default()
     }
 }
 
@@ -136,14 +220,34 @@ impl Connector for Fake {
         None
     }
 
-    fn link(&self, _opening: Opening<'_>) -> Box<dyn Link> {
+    fn families(&self) -> Vec<Family> {
+        if self.families.is_empty() {
+            return vec![Family {
+                name: "",
+                topics: self.topics.clone(),
+            }];
+        }
+        self.families.clone()
+    }
+
+    fn link(&self, opening: Opening<'_>) -> Box<dyn Link> {
+        let kept = opening
+            .resume
+            .opaque
+            .filter(|_| self.keeps && !opening.beside);
+        let channel = kept.map(|channel| channel.expose().clone());
+        let kept = channel.is_some();
+        let fixed = (!self.setup).then(|| "wss://fake.test/channel".to_owned());
         Box::new(FakeLink {
-            address: (!self.setup).then(|| "wss://fake.test/channel".to_owned()),
-            topics: self.topics.clone(),
-            subscribed: !self.setup,
-            every: self.heartbeat,
+            fake: self.clone(),
+            subscribed: !self.setup || kept,
+            address: channel.or(fixed),
+            transport: opening.transport,
+            gone: false,
+            refused: false,
             beat: None,
             heard: None,
+            errand: None,
         })
     }
 
@@ -152,32 +256,41 @@ impl Connector for Fake {
     }
 
     fn read_catch_up(&self, answer: &HttpResponse) -> Result<Batch, Unreadable> {
-        read(&answer.body)
+        self.read(&answer.body, &mut Vec::new())
     }
 
-    fn recovery(&self, _window: &LossWindow) -> Recovery {
-        self.recovery
+    fn recover(&self, family: &str, window: &LossWindow) -> Option<Box<dyn Recoverer>> {
+        assert!(window.start <= window.end);
+        let (name, rest) = *self.rest.iter().find(|(name, _)| *name == family)?;
+        let (calls, found) = match rest {
+            Rest::Nothing => return None,
+            Rest::History { calls } => (calls, Found::Everything),
+            Rest::PresentState { calls } => (calls, Found::PresentState),
+        };
+        Some(Box::new(FakeRecoverer {
+            fake: self.clone(),
+            name,
+            calls,
+            found,
+            step: 0,
+        }))
     }
 
-    fn recovery_call(
-        &self,
-        _window: &LossWindow,
-        index: usize,
-        _token: &AccessToken,
-    ) -> Option<Call> {
-        Some(call(
-            Method::GET,
-            &format!("/recovery/{index}"),
-            String::new(),
-        ))
+    fn departed(&self, scope: &str, key: &str) -> Option<ProviderEvent> {
+        Some(ProviderEvent {
+            topic: scope.to_owned(),
+            key: Some(key.to_owned()),
+            family: self.family_of(scope),
+            ..ProviderEvent::default()
+        })
     }
 
-    fn read_recovery(
-        &self,
-        _index: usize,
-        answer: &HttpResponse,
-    ) -> Result<Vec<ProviderEvent>, Unreadable> {
-        read(&answer.body).map(|batch| batch.events)
+    fn verdict(&self, status: StatusCode) -> Option<Verdict> {
+        match status.as_u16() {
+            404 => Some(Verdict::Gone),
+            409 => Some(Verdict::Ended),
+            _ => None,
+        }
     }
 
     fn health(&self, _token: &AccessToken) -> Option<Call> {
@@ -190,7 +303,7 @@ impl Connector for Fake {
             source: self.source().to_owned(),
             r#type: "ccaas.unmapped.v1".to_owned(),
             subject: event.topic.clone(),
-            ordering_key: event.topic.clone(),
+            ordering_key: event.key.clone().unwrap_or_else(|| event.topic.clone()),
             provider_type: event.topic.clone(),
             raw_data: event.raw.clone(),
             ..v1::Event::default()
@@ -199,21 +312,68 @@ impl Connector for Fake {
 }
 
 #[derive(Debug)]
+struct FakeRecoverer {
+    fake: Fake,
+    name: &'static str,
+    calls: usize,
+    found: Found,
+    step: usize,
+}
+
+impl Recoverer for FakeRecoverer {
+    fn holds(&self) -> bool {
+        self.found == Found::PresentState
+    }
+
+    fn next(&mut self, _token: &AccessToken) -> Step<Found> {
+        if self.step >= self.calls {
+            return Step::Done(self.found);
+        }
+        let path = format!("/recovery/{}{}", self.name, self.step);
+        Step::Call(Box::new(call(Method::GET, &path, String::new())))
+    }
+
+    fn answer(&mut self, answer: &HttpResponse, _wall: WallTime) -> Result<Recovered, Unreadable> {
+        let mut complete = Vec::new();
+        let batch = self.fake.read(&answer.body, &mut complete)?;
+        self.step += 1;
+        Ok(Recovered {
+            events: batch.events,
+            complete,
+        })
+    }
+
+    fn refused(&mut self, status: StatusCode) -> bool {
+        self.step += 1;
+        status.as_u16() == 404
+    }
+}
+
+#[derive(Debug)]
 struct FakeLink {
+    fake: Fake,
     address: Option<String>,
-    topics: Vec<String>,
+    transport: Transport,
     subscribed: bool,
-    every: Option<Duration>,
+    /// The platform does not know the channel any more.
+    gone: bool,
+    refused: bool,
     beat: Option<MonoTime>,
     heard: Option<MonoTime>,
+    errand: Option<MonoTime>,
 }
 
 impl Link for FakeLink {
     fn setup(&mut self, _token: &AccessToken) -> Setup {
+        if self.fake.yields {
+            return Setup::Yield {
+                reason: "NO_CHANNEL_LEFT".to_owned(),
+            };
+        }
         match (&self.address, self.subscribed) {
             (None, _) => Setup::Call(Box::new(call(Method::POST, "/channels", String::new()))),
             (Some(_), false) => {
-                let topics = self.topics.join(",");
+                let topics = self.fake.topics.join(",");
                 Setup::Call(Box::new(call(
                     Method::PUT,
                     "/channels/subscriptions",
@@ -231,6 +391,42 @@ impl Link for FakeLink {
             self.subscribed = true;
         }
         Ok(())
+    }
+
+    fn setup_refused(&mut self, _answer: &HttpResponse) -> bool {
+        self.fake.another_way && !std::mem::replace(&mut self.refused, true)
+    }
+
+    fn over(&mut self, status: Option<StatusCode>) {
+        self.gone = status.is_some_and(|status| status.as_u16() == 404);
+    }
+
+    fn keep(&self) -> Keep {
+        match (&self.address, self.fake.keeps, self.gone) {
+            (_, true, true) => Keep::Nothing,
+            (Some(address), true, false) => Keep::This(Opaque::new(address.clone())),
+            _ => Keep::Unchanged,
+        }
+    }
+
+    fn errand_due(&self) -> Option<MonoTime> {
+        self.errand
+    }
+
+    fn errand(&mut self, now: MonoTime, _token: &AccessToken) -> Option<Call> {
+        self.errand = self.fake.errand.map(|every| now + every);
+        Some(call(Method::PUT, "/errand", String::new()))
+    }
+
+    fn errand_answer(
+        &mut self,
+        _now: MonoTime,
+        answer: Option<&HttpResponse>,
+    ) -> Result<Batch, Unreadable> {
+        match answer.filter(|answer| answer.status.is_success()) {
+            Some(answer) => self.fake.read(&answer.body, &mut Vec::new()),
+            None => Ok(Batch::default()),
+        }
     }
 
     fn handshake(&self, _token: &AccessToken) -> Option<Handshake> {
@@ -253,14 +449,18 @@ impl Link for FakeLink {
 
     fn read_frame(&mut self, now: MonoTime, frame: &Bytes) -> Result<Batch, Unreadable> {
         self.heard = Some(now);
-        if let Some(every) = self.every {
+        if let Some(every) = self.fake.heartbeat {
             self.beat.get_or_insert(now + every);
         }
-        read(frame)
+        if let Some(every) = self.fake.errand {
+            self.errand.get_or_insert(now + every);
+        }
+        self.fake.read(frame, &mut Vec::new())
     }
 
     fn read_poll(&mut self, answer: &HttpResponse) -> Result<Batch, Unreadable> {
-        let mut batch = read(&answer.body)?;
+        assert_eq!(self.transport, Transport::LongPoll);
+        let mut batch = self.fake.read(&answer.body, &mut Vec::new())?;
         batch.confirms = Confirms::All;
         Ok(batch)
     }
@@ -270,7 +470,7 @@ impl Link for FakeLink {
     }
 
     fn heartbeat(&mut self, now: MonoTime, _wall: WallTime) -> Result<Vec<Frame>, Silent> {
-        let every = self.every.unwrap();
+        let every = self.fake.heartbeat.unwrap();
         let silent = self
             .heard
             .is_some_and(|at| now.saturating_duration_since(at) >= every * 2);

@@ -3,11 +3,16 @@
 mod adversaries;
 mod connecting;
 mod fake;
+mod families;
+mod lifecycle;
 mod liveness;
 mod order;
 mod polling;
+mod present_state;
 mod property;
+mod redundancy;
 mod rig;
+mod snapshots;
 mod tokens;
 mod unnumbered;
 mod writing;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
-use crate::auth::{AccessToken, TokenProblem};
+use crate::auth::{AccessToken, Sealer, TokenProblem};
 use crate::connectors::{Built, Connector, Settings, build};
 use crate::domain::{Sequence, SessionName, WallTime};
 use crate::journal::{AppendError, Commit, Committed, StateEntry};
@@ -117,6 +117,7 @@ pub(super) struct Rig {
     pub(super) choice: TransportChoice,
     pub(super) timing: TimingConfig,
     pub(super) seed: u64,
+    pub(super) sealer: Option<Arc<Sealer>>,
 }
 
 pub(super) fn genesys() -> Arc<dyn Connector> {
@@ -143,7 +144,8 @@ fn machine(rig: &Rig) -> Machine {
         timing: rig.timing.clone(),
         rng: Rng::from_seed(rig.seed),
         stats: Arc::clone(&rig.stats),
-        recovered: Recovered::read(PREFIX, &entries).unwrap(),
+        recovered: Recovered::read(PREFIX, &entries, rig.sealer.as_deref()).unwrap(),
+        sealer: rig.sealer.clone(),
         recent_ids: rig
             .journal
             .events
@@ -178,6 +180,7 @@ impl Rig {
             rng: Rng::from_seed(7),
             stats: Arc::clone(&stats),
             recovered: Recovered::default(),
+            sealer: None,
             recent_ids: Vec::new(),
         };
         let machine = Machine::new(parts, At { now, wall });
@@ -198,6 +201,7 @@ impl Rig {
             choice,
             timing,
             seed: 7,
+            sealer: None,
         }
     }
 
@@ -208,6 +212,12 @@ impl Rig {
         self.appends.clear();
         self.machine = machine(self);
         self.input(Input::Start);
+    }
+
+    /// What is subscribed to changed.
+    pub(super) fn replace(&mut self, fake: super::fake::Fake) {
+        self.connector = fake.shared();
+        self.input(Input::Replaced(Arc::clone(&self.connector)));
     }
 
     /// A machine with other timing, before it has begun.
@@ -433,6 +443,19 @@ impl Rig {
 
     pub(super) fn frame_of(&mut self, generation: u64, text: &str) {
         let frame = Frame::Text(Bytes::copy_from_slice(text.as_bytes()));
+        self.input(Input::Frame { generation, frame });
+    }
+
+    /// Answers the newest ping on a connection.
+    pub(super) fn pong_of(&mut self, generation: u64) {
+        let pings = self.history.iter().rev().find_map(|sent| match sent {
+            Sent::Frame {
+                generation: own,
+                frame: Frame::Ping(payload),
+            } if *own == generation => Some(payload.clone()),
+            _ => None,
+        });
+        let frame = Frame::Pong(pings.unwrap_or_default());
         self.input(Input::Frame { generation, frame });
     }
 

@@ -133,12 +133,12 @@ fn u24_a_new_token_wakes_a_session_that_waits_for_one() {
     rig.input(Input::Start);
     rig.dialled(Ok(()));
     rig.sent();
-    rig.input(Input::TokenRenewed);
+    rig.input(Input::TokenRenewed { generation: 2 });
     assert_eq!(rig.state(), StateName::Probing);
     // One that waits for a permission is not woken by it.
     let mut rig = Rig::on_websocket();
     rig.close(1008);
-    rig.input(Input::TokenRenewed);
+    rig.input(Input::TokenRenewed { generation: 2 });
     assert_eq!(rig.state(), StateName::Suspended);
 }
 

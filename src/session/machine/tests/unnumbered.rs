@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::fake::Fake;
+use super::fake::{Fake, Rest};
 use super::rig::{Rig, Sent};
-use crate::connectors::{Identity, Recovery};
+use crate::connectors::Identity;
 use crate::domain::WallTime;
 use crate::net::Frame;
 use crate::proto::v1::SessionEvent;
@@ -13,7 +13,10 @@ use crate::proto::v1::session_event::Kind;
 use crate::session::TransportChoice;
 use crate::session::machine::{Input, StateName};
 
-fn on(fake: Fake) -> Rig {
+/// What was on its way when the last frame came.
+pub(super) const IN_FLIGHT: Duration = Duration::from_secs(1);
+
+pub(super) fn on(fake: Fake) -> Rig {
     let mut rig = Rig::with(fake.shared(), TransportChoice::Auto);
     rig.input(Input::Start);
     rig.dialled(Ok(()));
@@ -28,20 +31,20 @@ fn on(fake: Fake) -> Rig {
     rig
 }
 
-fn back(rig: &mut Rig) {
+pub(super) fn back(rig: &mut Rig) {
     rig.until_request(31);
     rig.dialled(Ok(()));
     rig.frame("ok");
 }
 
-fn raw(rig: &Rig) -> Vec<String> {
+pub(super) fn raw(rig: &Rig) -> Vec<String> {
     let events = rig.platform_events();
     events
         .map(|e| String::from_utf8(e.raw_data.to_vec()).unwrap())
         .collect()
 }
 
-fn window(fact: &SessionEvent) -> (WallTime, WallTime) {
+pub(super) fn window(fact: &SessionEvent) -> (WallTime, WallTime) {
     let time = |t: &Option<prost_types::Timestamp>| WallTime::from_proto(&t.unwrap()).unwrap();
     (time(&fact.start_time), time(&fact.end_time))
 }
@@ -59,11 +62,15 @@ fn u18_the_window_runs_from_the_last_proof_of_life_to_the_confirmation() {
     rig.secs(7);
     rig.reset();
     back(&mut rig);
-    assert_eq!(window(&rig.last_fact(Kind::GapSuspected)), (life, rig.wall));
+    let began = life.minus(IN_FLIGHT);
+    assert_eq!(
+        window(&rig.last_fact(Kind::GapSuspected)),
+        (began, rig.wall)
+    );
     let confirmed = rig.last_fact(Kind::GapConfirmed);
     assert_eq!(
         (confirmed.reason.as_str(), window(&confirmed)),
-        ("NOT_RECOVERABLE", (life, rig.wall))
+        ("NOT_RECOVERABLE", (began, rig.wall))
     );
     assert_eq!(confirmed.topics, ["a", "b"]);
 }
@@ -89,14 +96,13 @@ fn u18_coverage_is_marked_every_five_seconds_so_that_a_crash_has_a_window() {
     rig.dialled(Ok(()));
     rig.frame("ok");
     let (start, end) = window(&rig.last_fact(Kind::GapSuspected));
-    assert_eq!((start, end), (alive, rig.wall));
+    assert_eq!((start, end), (alive.minus(IN_FLIGHT), rig.wall));
 }
 
 #[test]
 fn u18_history_that_gives_every_event_closes_the_window() {
-    let mut fake = Fake::new(Identity::Ids);
-    fake.recovery = Recovery::History { calls: 2 };
-    let mut rig = on(fake);
+    let rest = Rest::History { calls: 2 };
+    let mut rig = on(Fake::new(Identity::Ids).knowing(rest));
     rig.frame("id:1:a:one");
     rig.reset();
     back(&mut rig);
@@ -127,9 +133,8 @@ fn u18_history_that_gives_every_event_closes_the_window() {
 
 #[test]
 fn u18_a_snapshot_comes_before_the_live_events_that_were_held_for_it() {
-    let mut fake = Fake::new(Identity::Neither);
-    fake.recovery = Recovery::Snapshot { calls: 1 };
-    let mut rig = on(fake);
+    let rest = Rest::PresentState { calls: 1 };
+    let mut rig = on(Fake::new(Identity::Neither).knowing(rest));
     rig.frame("ev:a:1");
     rig.reset();
     back(&mut rig);
@@ -160,9 +165,8 @@ fn u18_a_snapshot_comes_before_the_live_events_that_were_held_for_it() {
 
 #[test]
 fn u18_at_the_bound_live_events_go_on_and_the_snapshot_yields() {
-    let mut fake = Fake::new(Identity::Neither);
-    fake.recovery = Recovery::Snapshot { calls: 1 };
-    let mut rig = on(fake);
+    let rest = Rest::PresentState { calls: 1 };
+    let mut rig = on(Fake::new(Identity::Neither).knowing(rest));
     rig.reset();
     back(&mut rig);
     for n in 0..=10_000 {
@@ -181,9 +185,8 @@ fn u18_at_the_bound_live_events_go_on_and_the_snapshot_yields() {
 
 #[test]
 fn u18_a_recovery_that_fails_is_tried_three_times_and_confirmed() {
-    let mut fake = Fake::new(Identity::Neither);
-    fake.recovery = Recovery::Snapshot { calls: 1 };
-    let mut rig = on(fake);
+    let rest = Rest::PresentState { calls: 1 };
+    let mut rig = on(Fake::new(Identity::Neither).knowing(rest));
     rig.reset();
     back(&mut rig);
     rig.frame("ev:a:live");
@@ -201,9 +204,8 @@ fn u18_a_recovery_that_fails_is_tried_three_times_and_confirmed() {
 
 #[test]
 fn u18_a_recovery_that_is_interrupted_loses_nothing_and_begins_again() {
-    let mut fake = Fake::new(Identity::Neither);
-    fake.recovery = Recovery::Snapshot { calls: 1 };
-    let mut rig = on(fake);
+    let rest = Rest::PresentState { calls: 1 };
+    let mut rig = on(Fake::new(Identity::Neither).knowing(rest));
     rig.reset();
     back(&mut rig);
     rig.frame("ev:a:held");
@@ -245,15 +247,23 @@ fn u5_a_planned_close_makes_before_it_breaks() {
     assert!(new > old);
     rig.dialled(Ok(()));
     // Both bring the same two equal events; each is a fact of its own.
-    rig.frame_of(old, "ev:a:2;ev:a:2");
-    rig.frame_of(new, "ok:a;ev:a:2");
-    rig.frame_of(new, "ok:b;ev:a:2;ev:a:3");
-    assert_eq!(raw(&rig), ["1", "2", "2", "3"]);
+    rig.frame_of(old, "dated:a:2;dated:a:2");
+    rig.frame_of(new, "ok:a;dated:a:2");
+    rig.frame_of(new, "ok:b;dated:a:2;ev:a:3");
+    assert_eq!(
+        raw(&rig),
+        ["1", "2", "2"],
+        "the old may still bring what came before"
+    );
+    let pinged = |s: &Sent| matches!(s, Sent::Frame { generation, frame: Frame::Ping(_) } if *generation == old);
+    assert!(rig.sent().iter().any(pinged), "has it brought everything?");
+    rig.pong_of(old);
     assert!(
         rig.sent()
             .iter()
             .any(|s| matches!(s, Sent::Close { generation, .. } if *generation == old))
     );
+    assert_eq!(raw(&rig), ["1", "2", "2", "3"]);
     rig.frame_of(old, "ev:a:3");
     rig.close_of(old, 1000);
     assert_eq!(rig.kinds(), facts, "no gap, no fact: nothing was missed");
@@ -319,9 +329,11 @@ fn u16_equal_frames_of_one_connection_are_different_facts() {
 fn u16_what_cannot_be_aligned_is_kept_and_marked() {
     let mut rig = on(Fake::new(Identity::Neither));
     rig.frame("ev:a:same");
+    let (old, ..) = rig.last_dial();
     rig.frame("closing");
     rig.dialled(Ok(()));
     rig.frame("ok;ev:a:same");
+    rig.pong_of(old);
     assert_eq!(raw(&rig), ["same", "same"]);
     let marked: Vec<_> = rig
         .platform_events()

@@ -204,7 +204,7 @@ fn state_that_cannot_be_read_is_refused() {
         ("coverage", "x"),
     ] {
         entries.push(bad(key, value));
-        let refused = super::super::Recovered::read("sessions/cc/", &entries).unwrap_err();
+        let refused = super::super::Recovered::read("sessions/cc/", &entries, None).unwrap_err();
         assert_eq!(refused.key, format!("sessions/cc/{key}"));
         entries.pop();
     }

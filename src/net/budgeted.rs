@@ -1,0 +1,113 @@
+//! [`Budgeted`]: an [`HttpClient`] whose requests wait until the platform's limit lets them leave.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use http::StatusCode;
+use parking_lot::Mutex;
+
+use super::budget::Budget;
+use super::contract::{
+    CallClass, HandshakeFailure, HttpClient, HttpFailure, HttpRequest, HttpResponse,
+    WebSocketRequest,
+};
+use crate::runtime::Clock;
+
+/// A request that is held back for this long fails, as if it had not been answered.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// No timer is finer.
+const SHORTEST_WAIT: Duration = Duration::from_millis(1);
+
+/// What the requests of one credential have to pass, whoever makes them (U40).
+pub struct RateGate {
+    clock: Clock,
+    budget: Mutex<Budget>,
+    /// One of each class waits for the budget, the others for their turn, in their order.
+    turns: [tokio::sync::Mutex<()>; 6],
+}
+
+impl RateGate {
+    /// Lets at most `per_minute` requests pass in any minute; long polls do not count.
+    #[must_use]
+    pub fn new(per_minute: u32, clock: Clock) -> Self {
+        Self {
+            budget: Mutex::new(Budget::new(per_minute, clock.now())),
+            clock,
+            turns: std::array::from_fn(|_| tokio::sync::Mutex::new(())),
+        }
+    }
+
+    /// Waits until a request of `class` may leave. Cancel-safe.
+    async fn pass(&self, class: CallClass) {
+        let [token, subscription, send, backfill, health, poll] = &self.turns;
+        let turn = match class {
+            CallClass::Token => token,
+            CallClass::Subscription => subscription,
+            CallClass::Send => send,
+            CallClass::Backfill => backfill,
+            CallClass::Health => health,
+            CallClass::Poll => poll,
+        };
+        let _turn = turn.lock().await;
+        loop {
+            let taken = self.budget.lock().take(self.clock.now(), class);
+            let Err(wait) = taken else { return };
+            tokio::time::sleep(wait.max(SHORTEST_WAIT)).await;
+        }
+    }
+
+    fn throttled(&self, class: CallClass) {
+        self.budget.lock().throttled(self.clock.now(), class);
+    }
+}
+
+impl fmt::Debug for RateGate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RateGate").finish_non_exhaustive()
+    }
+}
+
+/// A client behind a [`RateGate`]. A request's own deadline begins when it leaves; handshakes of
+/// WebSockets are not counted.
+#[derive(Debug, Clone)]
+pub struct Budgeted<C> {
+    client: C,
+    gate: Arc<RateGate>,
+}
+
+impl<C> Budgeted<C> {
+    /// Puts `client` behind `gate`.
+    #[must_use]
+    pub fn new(client: C, gate: Arc<RateGate>) -> Self {
+        Self { client, gate }
+    }
+}
+
+#[async_trait]
+impl<C: HttpClient> HttpClient for Budgeted<C> {
+    type Socket = C::Socket;
+
+    async fn request(&self, request: HttpRequest) -> Result<HttpResponse, HttpFailure> {
+        let class = request.class;
+        let passed = tokio::time::timeout(LONGEST_WAIT, self.gate.pass(class)).await;
+        if passed.is_err() {
+            tracing::warn!(?class, waited = ?LONGEST_WAIT, "Request held back by the rate limit");
+            return Err(HttpFailure::Timeout(LONGEST_WAIT));
+        }
+        let answer = self.client.request(request).await;
+        if matches!(&answer, Ok(answer) if answer.status == StatusCode::TOO_MANY_REQUESTS) {
+            self.gate.throttled(class);
+        }
+        answer
+    }
+
+    async fn websocket(&self, request: WebSocketRequest) -> Result<C::Socket, HandshakeFailure> {
+        self.client.websocket(request).await
+    }
+}
+
+#[cfg(test)]
+#[path = "tests/budgeted.rs"]
+mod tests;

@@ -1,0 +1,43 @@
+//! What is read of a request, whatever the platform.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+
+const BODY_READ: Duration = Duration::from_secs(10);
+
+/// A body that was not read to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::sandbox) enum Unread {
+    /// It is too large, or it broke off.
+    TooLarge,
+    TooSlow,
+}
+
+/// Reads a body of at most `largest` bytes.
+pub(in crate::sandbox) async fn read(body: Incoming, largest: usize) -> Result<Bytes, Unread> {
+    let body = Limited::new(body, largest).collect();
+    match tokio::time::timeout(BODY_READ, body).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(_)) => Err(Unread::TooLarge),
+        Err(_) => Err(Unread::TooSlow),
+    }
+}
+
+/// A header that is text.
+pub(in crate::sandbox) fn header(
+    headers: &http::HeaderMap,
+    name: http::HeaderName,
+) -> Option<String> {
+    let value = headers.get(name)?.to_str().ok()?;
+    Some(value.to_owned())
+}
+
+/// The token of an `Authorization` header.
+pub(in crate::sandbox) fn bearer(authorization: Option<&str>) -> Option<String> {
+    let (scheme, token) = authorization?.split_once(' ')?;
+    let is_bearer = scheme.eq_ignore_ascii_case("bearer");
+    is_bearer.then(|| token.trim().to_owned())
+}

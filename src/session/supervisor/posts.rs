@@ -1,0 +1,175 @@
+//! [`Posts`]: the states of a session's channels, shown as one.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use crate::proto::v1;
+use crate::proto::v1::session::State;
+use crate::session::BoardSlot;
+use crate::session::planner::Standing;
+
+/// Where the channels of a session post their states.
+#[derive(Debug)]
+pub(super) struct Posts {
+    slot: Arc<BoardSlot>,
+    /// What a channel shows before it has said anything.
+    first: v1::Session,
+    lanes: Mutex<BTreeMap<usize, v1::Session>>,
+}
+
+impl Posts {
+    pub(super) fn new(slot: Arc<BoardSlot>, first: v1::Session) -> Self {
+        Self {
+            slot,
+            first,
+            lanes: Mutex::default(),
+        }
+    }
+
+    /// There is one more channel.
+    pub(super) fn open(&self, lane: usize) {
+        self.lanes.lock().insert(lane, self.first.clone());
+    }
+
+    /// A channel is not wanted any more; what it posts from now on is not shown.
+    pub(super) fn close(&self, lane: usize) {
+        let mut lanes = self.lanes.lock();
+        lanes.remove(&lane);
+        self.show(&lanes);
+    }
+
+    /// A channel's new state.
+    pub(super) fn post(&self, lane: usize, state: v1::Session) {
+        let mut lanes = self.lanes.lock();
+        if let Some(own) = lanes.get_mut(&lane) {
+            *own = state;
+            self.show(&lanes);
+        }
+    }
+
+    /// A channel cannot run.
+    pub(super) fn refuse(&self, lane: usize, reason: &str) {
+        let mut lanes = self.lanes.lock();
+        if let Some(own) = lanes.get_mut(&lane) {
+            own.state = State::Suspended.into();
+            reason.clone_into(&mut own.reason);
+            self.show(&lanes);
+        }
+    }
+
+    /// What is to be subscribed to is not known yet: shown while there is no channel.
+    pub(super) fn stand(&self, standing: &Standing) {
+        if self.lanes.lock().is_empty() {
+            self.slot.post(v1::Session {
+                state: standing.state.into(),
+                reason: standing.reason.clone(),
+                ..self.first.clone()
+            });
+        }
+    }
+
+    fn show(&self, lanes: &BTreeMap<usize, v1::Session>) {
+        if let Some(whole) = merged(lanes) {
+            self.slot.post(whole);
+        }
+    }
+}
+
+fn badness(state: State) -> u8 {
+    match state {
+        State::Active => 0,
+        State::Degraded => 1,
+        State::Connecting => 2,
+        State::Reconnecting => 3,
+        State::Closed => 4,
+        State::Suspended | State::Unspecified => 5,
+    }
+}
+
+/// Channels side by side as one session: the worst state and how many are in it, the sums, the
+/// latest sign of life.
+pub(super) fn merged(lanes: &BTreeMap<usize, v1::Session>) -> Option<v1::Session> {
+    let all = || lanes.values();
+    // Of equals the first, so that the reason does not jump about.
+    let worst = all().rev().max_by_key(|s| badness(s.state()))?;
+    let mut whole = worst.clone();
+    let affected = all().filter(|s| s.state() == worst.state()).count();
+    if lanes.len() > 1 && worst.state() != State::Active {
+        let part = format!("{affected} of {} channels", lanes.len());
+        whole.reason = match worst.reason.as_str() {
+            "" => part,
+            reason => format!("{reason} ({part})"),
+        };
+    }
+    whole.topic_count = all().map(|s| s.topic_count).sum();
+    whole.reconnect_count = all().map(|s| s.reconnect_count).sum();
+    whole.generation = all().map(|s| s.generation).sum();
+    let lives = all().filter_map(|s| s.last_receive_time);
+    whole.last_receive_time = lives.max_by_key(|t| (t.seconds, t.nanos));
+    let ends = all().filter_map(|s| s.expire_time);
+    whole.expire_time = ends.min_by_key(|t| (t.seconds, t.nanos));
+    let trips = all().filter_map(|s| s.round_trip);
+    whole.round_trip = trips.max_by_key(|d| (d.seconds, d.nanos));
+    whole.loss_ratio = all().map(|s| s.loss_ratio).fold(0.0, f64::max);
+    let gaps = all().map(|s| s.open_gap_sequence).filter(|s| *s > 0);
+    whole.open_gap_sequence = gaps.min().unwrap_or(0);
+    whole.review_required = all().any(|s| s.review_required);
+    Some(whole)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lane(state: State, reason: &str, topics: u32) -> v1::Session {
+        v1::Session {
+            state: state.into(),
+            reason: reason.to_owned(),
+            topic_count: topics,
+            generation: 2,
+            open_gap_sequence: u64::from(topics),
+            ..v1::Session::default()
+        }
+    }
+
+    fn shown(lanes: Vec<v1::Session>) -> (State, String) {
+        let whole = merged(&lanes.into_iter().enumerate().collect()).unwrap();
+        (whole.state(), whole.reason)
+    }
+
+    #[test]
+    fn one_channel_is_shown_as_it_is() {
+        let one = lane(State::Degraded, "TOPIC_REJECTED: a: b", 3);
+        assert_eq!(merged(&[(0, one.clone())].into()), Some(one));
+        assert_eq!(merged(&BTreeMap::new()), None);
+    }
+
+    #[test]
+    fn several_are_the_worst_with_how_many_and_the_sums() {
+        let active = || lane(State::Active, "", 1_000);
+        let broken = lane(State::Reconnecting, "RESET", 500);
+        let rejected = |topic| lane(State::Degraded, topic, 7);
+        for (lanes, expected) in [
+            (vec![active(), active()], (State::Active, "")),
+            (
+                vec![active(), broken.clone(), rejected("x")],
+                (State::Reconnecting, "RESET (1 of 3 channels)"),
+            ),
+            (
+                vec![rejected("x"), active(), rejected("y")],
+                (State::Degraded, "x (2 of 3 channels)"),
+            ),
+            (
+                vec![active(), lane(State::Connecting, "", 0)],
+                (State::Connecting, "1 of 2 channels"),
+            ),
+        ] {
+            assert_eq!(shown(lanes), (expected.0, expected.1.to_owned()));
+        }
+        let whole = merged(&[(0, active()), (3, broken)].into()).unwrap();
+        assert_eq!((whole.topic_count, whole.generation), (1_500, 4));
+        assert_eq!(whole.open_gap_sequence, 500);
+    }
+}
