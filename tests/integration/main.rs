@@ -17,6 +17,8 @@ mod mix;
 #[cfg(test)]
 mod order;
 #[cfg(test)]
+mod platforms;
+#[cfg(test)]
 mod polling;
 #[cfg(test)]
 mod sessions;

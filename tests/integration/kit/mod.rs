@@ -3,12 +3,14 @@
 mod reader;
 mod sidecar;
 mod stage;
+mod witness;
 
 use std::time::Duration;
 
 pub(crate) use reader::Reader;
 pub(crate) use sidecar::{SESSION, Sidecar, get, write_secret};
 pub(crate) use stage::{Stage, quick};
+pub(crate) use witness::Witness;
 
 /// No single step of a test takes longer, unless it hangs.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);

@@ -1,0 +1,7 @@
+//! Platforms that number nothing and replay nothing: Genesys Cloud notifications and CXone agent
+//! sessions, each against its simulation.
+
+mod cxone;
+mod genesys;
+mod stage;
+mod together;
