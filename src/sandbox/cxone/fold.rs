@@ -23,6 +23,7 @@ struct Standing {
     status: String,
     /// Its other ids.
     aliases: Vec<String>,
+    digital: bool,
 }
 
 impl Fold {
@@ -66,7 +67,12 @@ impl Fold {
                 } else {
                     let aliases = ["MasterID", "InteractionID", "DFOContactId"];
                     let aliases = aliases.map(text).into();
-                    self.contacts.insert(id, Standing { status, aliases });
+                    let standing = Standing {
+                        status,
+                        aliases,
+                        digital,
+                    };
+                    self.contacts.insert(id, standing);
                 }
             }
             _ => {}
@@ -78,9 +84,11 @@ impl Fold {
             .retain(|own, standing| own != id && !standing.aliases.iter().any(|alias| alias == id));
     }
 
-    /// The contacts that have not ended.
+    /// The contacts that have not ended. Digital ones are left out: the platform's own client does not
+    /// take a snapshot's silence about one for its end, so nobody else has to.
     pub(super) fn contacts(&self) -> impl Iterator<Item = &str> {
-        self.contacts.keys().map(String::as_str)
+        let own = self.contacts.iter().filter(|(_, own)| !own.digital);
+        own.map(|(id, _)| id.as_str())
     }
 
     /// In what an agent differs from how it stands, if it does.
