@@ -194,16 +194,7 @@ impl GenesysCloud {
 
     /// Waits until something is true of the sandbox, for so long at most; whether it became true.
     pub async fn wait_until(&self, within: Duration, test: impl Fn(&Self) -> bool) -> bool {
-        let mut notices = self.core.notices();
-        let wait = async {
-            loop {
-                notices.borrow_and_update();
-                if test(self) || notices.changed().await.is_err() {
-                    return;
-                }
-            }
-        };
-        tokio::time::timeout(within, wait).await.is_ok()
+        self.core.until(within, || test(self)).await
     }
 
     /// Completes when a part of the sandbox failed. Cancel-safe.

@@ -14,10 +14,9 @@ use http::header::{
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{Either, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
-use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
@@ -27,7 +26,7 @@ use super::door::Dialect;
 use super::hub::Arrival;
 use super::link::Link;
 use super::request::{Unread, bearer, header, read};
-use super::{poll, websocket};
+use super::{poll, request, websocket};
 use crate::sandbox::platform::{
     Answer, Bearer, Cut, Delayed, Outcome, Reply, RequestKind, State, TokenRequest, Transport,
     UpgradeAnswer,
@@ -39,9 +38,6 @@ const HEALTH: &str = "/api/v2/system/health";
 const TOKEN: &str = "/oauth/token";
 
 const LARGEST_BODY: usize = 64 << 10;
-const LARGEST_HEAD: usize = 64 << 10;
-/// A request's head takes no longer, nor does a connection idle longer between requests.
-const IDLE: Duration = Duration::from_secs(75);
 /// A swallowed handshake ends at last.
 const SWALLOWED: Duration = Duration::from_secs(15 * 60);
 /// So that the first half of a body is on its way before the connection breaks.
@@ -80,15 +76,7 @@ where
         let agreed = Arc::clone(&agreed);
         async move { handle(core, link, &agreed, request).await }
     });
-    let mut server = http1::Builder::new();
-    server
-        .timer(TokioTimer::new())
-        .header_read_timeout(IDLE)
-        .max_buf_size(LARGEST_HEAD);
-    let connection = server.serve_connection(TokioIo::new(io), service);
-    if let Err(error) = connection.with_upgrades().await {
-        tracing::debug!(error = &error as &dyn std::error::Error, "Connection ended");
-    }
+    request::converse(io, service).await;
     let taken = agreed.lock().take();
     if let Some(Agreed { upgrade, bearer }) = taken
         && let Ok(upgraded) = upgrade.await

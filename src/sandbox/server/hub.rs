@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
@@ -137,8 +138,22 @@ impl<S: Simulated> Hub<S> {
         self.changed.subscribe()
     }
 
-    pub(in crate::sandbox) fn notices(&self) -> watch::Receiver<u64> {
-        self.noticed.subscribe()
+    /// Waits until something is true, for so long at most; whether it became true.
+    pub(in crate::sandbox) async fn until(
+        &self,
+        within: Duration,
+        test: impl Fn() -> bool,
+    ) -> bool {
+        let mut notices = self.noticed.subscribe();
+        let wait = async {
+            loop {
+                notices.borrow_and_update();
+                if test() || notices.changed().await.is_err() {
+                    return;
+                }
+            }
+        };
+        tokio::time::timeout(within, wait).await.is_ok()
     }
 
     pub(super) fn ups(&self) -> watch::Receiver<bool> {

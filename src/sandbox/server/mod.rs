@@ -24,5 +24,5 @@ pub(super) use http::{Broken, ResetOnPurpose, broken};
 pub(super) use hub::{Effect, FaultDesk, Hub, Simulated};
 pub(super) use link::Link;
 pub(super) use loopback::{Problem, bad, serve as serve_loopback};
-pub(super) use request::{Unread, bearer, header, read};
+pub(super) use request::{Unread, bearer, converse, header, read};
 pub(super) use websocket::{Side, run as run_websocket};

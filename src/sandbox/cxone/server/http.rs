@@ -1,16 +1,13 @@
 //! The platform's HTTP: reads requests, asks the state, writes answers, whole or broken.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, WWW_AUTHENTICATE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{Either, Full, StreamBody};
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::core::Core;
@@ -21,13 +18,10 @@ use crate::sandbox::cxone::platform::{
 };
 use crate::sandbox::platform::{Cut, TokenRequest};
 use crate::sandbox::server::{
-    Broken, Dialect, Link, ResetOnPurpose, Unread, bearer, broken, header, read,
+    Broken, Dialect, Link, ResetOnPurpose, Unread, bearer, broken, converse, header, read,
 };
 
 const LARGEST_BODY: usize = 64 << 10;
-const LARGEST_HEAD: usize = 64 << 10;
-/// A request's head takes no longer, nor does a connection idle longer between requests.
-const IDLE: Duration = Duration::from_secs(75);
 
 type Body = Either<Full<Bytes>, StreamBody<Broken>>;
 
@@ -36,23 +30,8 @@ impl Dialect for State {
     where
         IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        converse(core, link, io).await;
-    }
-}
-
-/// Speaks HTTP on a connection until it ends.
-async fn converse<IO>(core: &Arc<Core>, link: &Arc<Link>, io: IO)
-where
-    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let service = service_fn(|request| handle(core, link, request));
-    let mut server = http1::Builder::new();
-    server
-        .timer(TokioTimer::new())
-        .header_read_timeout(IDLE)
-        .max_buf_size(LARGEST_HEAD);
-    if let Err(error) = server.serve_connection(TokioIo::new(io), service).await {
-        tracing::debug!(error = &error as &dyn std::error::Error, "Connection ended");
+        let service = service_fn(|request| handle(core, link, request));
+        converse(io, service).await;
     }
 }
 

@@ -8,10 +8,9 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName, RETRY_AFTER, U
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
@@ -24,13 +23,12 @@ use crate::sandbox::genesys_cloud::rest::{
 use crate::sandbox::genesys_cloud::socket::Socket;
 use crate::sandbox::genesys_cloud::state::State;
 use crate::sandbox::platform::{Outcome, Turn};
-use crate::sandbox::server::{Dialect, Link, Side, Unread, bearer, header, read, run_websocket};
+use crate::sandbox::server::{
+    Dialect, Link, Side, Unread, bearer, converse, header, read, run_websocket,
+};
 
 /// `request.bytes.max` of the platform.
 const LARGEST_BODY: usize = 512_000;
-const LARGEST_HEAD: usize = 64 << 10;
-/// A request's head takes no longer, nor does a connection idle longer between requests.
-const IDLE: Duration = Duration::from_secs(75);
 /// A swallowed handshake ends at last.
 const SWALLOWED: Duration = Duration::from_secs(15 * 60);
 const CORRELATION: HeaderName = HeaderName::from_static("inin-correlation-id");
@@ -58,15 +56,7 @@ impl Dialect for State {
             let agreed = Arc::clone(&agreed);
             async move { handle(core, link, &agreed, request).await }
         });
-        let mut server = http1::Builder::new();
-        server
-            .timer(TokioTimer::new())
-            .header_read_timeout(IDLE)
-            .max_buf_size(LARGEST_HEAD);
-        let connection = server.serve_connection(TokioIo::new(io), service);
-        if let Err(error) = connection.with_upgrades().await {
-            tracing::debug!(error = &error as &dyn std::error::Error, "Connection ended");
-        }
+        converse(io, service).await;
         let taken = agreed.lock().take();
         if let Some(Agreed { upgrade, channel }) = taken
             && let Ok(upgraded) = upgrade.await
