@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use crate::domain::WallTime;
 use crate::proto::v1;
+use crate::runtime::MonoTime;
 use crate::runtime::Secret;
 
 /// The two ways of receiving.
@@ -146,6 +147,12 @@ pub enum Control {
     Missed {
         /// How it said so.
         reason: String,
+    },
+    /// It answered the application heartbeat that was sent at this time: a sample of round trip
+    /// (U28).
+    Answered {
+        /// When the heartbeat left.
+        sent: MonoTime,
     },
     /// What was subscribed to has ended, as an agent who signed out: nothing comes any more until
     /// it begins anew, which is tried slowly.

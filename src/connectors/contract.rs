@@ -423,6 +423,10 @@ pub trait Link: Send + fmt::Debug {
         Ok(Batch::default())
     }
 
+    /// The session fares so from now on, for platforms whose heartbeats depend on it (U28). Told
+    /// before the connection opens, and at each change.
+    fn condition(&mut self, _now: MonoTime, _condition: Condition) {}
+
     /// When [`Link::heartbeat`] wants to be called next (U26).
     fn heartbeat_due(&self) -> Option<MonoTime> {
         None
@@ -435,6 +439,18 @@ pub trait Link: Send + fmt::Debug {
     fn heartbeat(&mut self, _now: MonoTime, _wall: WallTime) -> Result<Vec<Frame>, Silent> {
         Ok(Vec::new())
     }
+}
+
+/// How a session fares (U28).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Condition {
+    /// Round trips and losses are as they should be.
+    #[default]
+    Stable,
+    /// Round trips are slow, or too many are lost.
+    Degraded,
+    /// A connection broke, and none was confirmed since.
+    Reconnecting,
 }
 
 /// The platform's own heartbeat did not come: the connection is dead.

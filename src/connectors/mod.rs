@@ -18,8 +18,8 @@ pub use batch::{
     Transport, Unreadable,
 };
 pub use contract::{
-    Call, Capabilities, Connector, Family, Found, Handshake, Identity, Keep, Link, LossWindow,
-    Numbering, Opening, Plan, Recovered, Recoverer, Setup, Silent, Step, Verdict,
+    Call, Capabilities, Condition, Connector, Family, Found, Handshake, Identity, Keep, Link,
+    LossWindow, Numbering, Opening, Plan, Recovered, Recoverer, Setup, Silent, Step, Verdict,
 };
 pub use settings::{AgentSettings, Redundancy, Selector, Settings, Station, TopicSetting};
 

@@ -60,6 +60,7 @@ impl Machine {
                 Control::Closing
                 | Control::Refused { .. }
                 | Control::SubscriptionLost { .. }
+                | Control::Answered { .. }
                 | Control::Ended { .. } => {}
             }
         }

@@ -21,6 +21,7 @@ impl PollEnd {
             Control::Closing
             | Control::Refused { .. }
             | Control::TopicRejected { .. }
+            | Control::Answered { .. }
             | Control::Missed { .. } => None,
         }
     }
