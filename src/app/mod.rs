@@ -5,6 +5,7 @@
 //! platform. The end is written in `ending`.
 
 mod ending;
+mod host;
 mod process;
 mod sessions;
 mod state_store;
@@ -15,12 +16,14 @@ use crate::admin::{self, HealthServer, ServeError};
 use crate::config::Config;
 use crate::domain::{JournalName, SessionName};
 use crate::feed::{Feed, FeedConfig, Registry, Surroundings};
-use crate::grpc::{self, BindError, Listener, Server, ServerError, ServerParts, SocketMode};
+use crate::grpc::{self, BindError, Listener, Server, ServerError, ServerParts};
 use crate::journal::{FileJournal, Journal, OpenError, Options};
 use crate::runtime::{Clock, DrainTrigger, Latch, Readiness, Rng, TaskKind, TaskSet, drain};
 use crate::session::{SessionBoard, StatsSnapshot};
 
 pub use self::ending::{Ended, Stop};
+pub use self::host::Host;
+use self::host::Machine;
 pub use self::process::Process;
 pub use self::sessions::SessionError;
 
@@ -95,6 +98,19 @@ impl App {
     /// # Errors
     /// [`StartError`].
     pub async fn start(config: Config, clock: Clock, rng: Rng) -> Result<Self, StartError> {
+        Self::start_on(&Machine, config, clock, rng).await
+    }
+
+    /// The same on another host than this machine.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start_on<H: Host>(
+        host: &H,
+        config: Config,
+        clock: Clock,
+        rng: Rng,
+    ) -> Result<Self, StartError> {
         let (startup, readiness) = (Readiness::new(), Readiness::new());
         let recovered = [startup.latch("journals"), readiness.latch("journals")];
         let bound = [startup.latch("listeners"), readiness.latch("listeners")];
@@ -110,7 +126,7 @@ impl App {
                 ))
             }
         };
-        let journals = open_journals(&config, &clock, &rng).await?;
+        let journals = open_journals(host, &config, &clock, &rng).await?;
         recovered.into_iter().for_each(Latch::open);
 
         let (announce, announced) = drain();
@@ -143,11 +159,12 @@ impl App {
             drain: readers_drain,
             limits: grpc::ServerLimits::default(),
         })?;
-        let listeners = bind(&config.listen.grpc).await?;
+        let listeners = bind(host, &config.listen.grpc).await?;
         let addresses = listeners.iter().map(Listener::address).collect();
 
         let (ingest, ingest_drain) = drain();
         let parts = sessions::Parts {
+            host,
             journals: &journals,
             board: &board,
             clock: &clock,
@@ -235,29 +252,25 @@ impl App {
     }
 }
 
-async fn bind(addresses: &[String]) -> Result<Vec<Listener>, BindError> {
+async fn bind<H: Host>(host: &H, addresses: &[String]) -> Result<Vec<Listener>, BindError> {
     let mut listeners = Vec::with_capacity(addresses.len());
     for address in addresses {
-        listeners.push(Listener::bind(address, SocketMode::default()).await?);
+        listeners.push(host.listen(address).await?);
     }
     Ok(listeners)
 }
 
-async fn open_journals(
+async fn open_journals<H: Host>(
+    host: &H,
     config: &Config,
     clock: &Clock,
     rng: &Rng,
 ) -> Result<Vec<FileJournal>, StartError> {
     let mut journals = Vec::with_capacity(config.journals.len());
     for settings in &config.journals {
-        let name = settings.name.clone();
-        let options = Options::new(settings, clock.clone(), rng.fork(&name.resource()));
-        let opening = tokio::task::spawn_blocking(|| FileJournal::open(options)).await;
-        journals.push(match opening {
-            Ok(Ok(journal)) => journal,
-            Ok(Err(source)) => return Err(StartError::Journal { name, source }),
-            Err(_) => return Err(StartError::Panicked { name }),
-        });
+        let rng = rng.fork(&settings.name.resource());
+        let options = Options::new(settings, clock.clone(), rng);
+        journals.push(host.open_journal(options).await?);
     }
     Ok(journals)
 }

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::Tasks;
 use super::state_store::JournalState;
+use super::{Host, Tasks};
 use crate::auth::{
     CredentialSettings, InvalidAuth, Refresher, Sealer, SealingKeyError, StateVault,
 };
@@ -14,14 +14,15 @@ use crate::config::Config;
 use crate::connectors::{self, SettingsError};
 use crate::domain::SessionName;
 use crate::journal::{FileJournal, Journal};
-use crate::net::{Budgeted, Client, RateGate, Refused, TlsConfigError, UrlPolicy};
+use crate::net::{Budgeted, RateGate, Refused, TlsConfigError, UrlPolicy};
 use crate::runtime::{Clock, Drain, Rng, TaskKind};
 use crate::session::{
     SessionBoard, SessionConfig, SessionParts, SessionStats, Supervisor, SupervisorParts,
 };
 
 /// What sessions are made with.
-pub(super) struct Parts<'a> {
+pub(super) struct Parts<'a, H> {
+    pub(super) host: &'a H,
     pub(super) journals: &'a [FileJournal],
     pub(super) board: &'a SessionBoard,
     pub(super) clock: &'a Clock,
@@ -59,9 +60,9 @@ enum Problem {
 pub(super) type Stats = Vec<(SessionName, Arc<SessionStats>)>;
 
 /// Starts every session of the configuration.
-pub(super) fn start(
+pub(super) fn start<H: Host>(
     config: &Config,
-    parts: &Parts<'_>,
+    parts: &Parts<'_, H>,
     drain: &Drain,
     tasks: &mut Tasks,
 ) -> Result<Stats, super::StartError> {
@@ -159,18 +160,18 @@ fn credential(session: &SessionConfig) -> Result<CredentialSettings, Problem> {
     )?)
 }
 
-fn session_parts(
+fn session_parts<H: Host>(
     session: &SessionConfig,
     credential: Credential,
-    parts: &Parts<'_>,
+    parts: &Parts<'_, H>,
     drain: &Drain,
     tasks: &mut Tasks,
-) -> Result<SessionParts<Budgeted<Client>>, Problem> {
+) -> Result<SessionParts<Budgeted<H::Http>>, Problem> {
     let journal = journal_of(session, parts.journals)?;
     let mut allowed = connectors::platform_domains(&session.platform, &session.endpoint)?;
     allowed.extend(session.allowed_domains.iter().cloned());
     let policy = UrlPolicy::new(&session.endpoint, &allowed, session.allow_plaintext)?;
-    let client = Client::new(policy, &session.tls)?;
+    let client = parts.host.client(policy, &session.tls)?;
     let client = Budgeted::new(client, Arc::clone(&credential.gate));
     let sealer = credential.sealer.clone();
     let tokens = start_tokens(session, credential, &journal, parts, drain, tasks)?;
@@ -183,11 +184,11 @@ fn session_parts(
     })
 }
 
-fn start_tokens(
+fn start_tokens<H: Host>(
     session: &SessionConfig,
     credential: Credential,
     journal: &Arc<dyn Journal>,
-    parts: &Parts<'_>,
+    parts: &Parts<'_, H>,
     drain: &Drain,
     tasks: &mut Tasks,
 ) -> Result<Tokens, Problem> {
@@ -201,7 +202,7 @@ fn start_tokens(
         &session.allowed_domains,
         session.allow_plaintext,
     )?;
-    let client = Budgeted::new(Client::new(policy, &session.tls)?, gate);
+    let client = Budgeted::new(parts.host.client(policy, &session.tls)?, gate);
     let vault = StateVault::new(JournalState(Arc::clone(journal)), sealer);
     let label = format!("tokens of {}", session.name.resource());
     let rng = parts.rng.fork(&label);

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
-use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval, sleep, sleep_until, timeout};
 
 use super::config::Grant;
@@ -20,7 +19,7 @@ use super::secrets::{Credentials, hash};
 use super::settings::CredentialSettings;
 use super::tokens::{Shared, State, Tokens};
 use crate::net::HttpClient;
-use crate::runtime::{Clock, Drain, MonoTime, Rng, Secret};
+use crate::runtime::{Clock, Drain, MonoTime, Rng, Secret, offload};
 
 /// Secrets, request and vault together: longer than the request's own deadline.
 const ATTEMPT_LIMIT: Duration = Duration::from_secs(20);
@@ -268,7 +267,7 @@ impl<C: HttpClient> Refresher<C> {
     async fn read_secrets(&mut self) -> Result<Credentials, Failure> {
         let sources = self.settings.sources.clone();
         // A volume that hangs must not hold a thread that others need.
-        let read = spawn_blocking(move || (sources.fingerprint(), sources.read())).await;
+        let read = offload(move || (sources.fingerprint(), sources.read())).await;
         let (fingerprint, credentials) =
             read.map_err(|_| unavailable("reading the secrets was cut short".to_owned()))?;
         self.fingerprint = fingerprint;
@@ -279,7 +278,7 @@ impl<C: HttpClient> Refresher<C> {
 
     async fn look_at_secrets(&mut self) {
         let sources = self.settings.sources.clone();
-        let look = spawn_blocking(move || sources.fingerprint());
+        let look = offload(move || sources.fingerprint());
         if let Ok(Ok(now)) = timeout(SECRETS_INTERVAL, look).await
             && now != self.fingerprint
         {

@@ -25,6 +25,9 @@ pub enum Address {
     Tcp(String),
     /// A Unix socket.
     Unix(PathBuf),
+    /// A simulated network.
+    #[cfg(any(test, feature = "testing"))]
+    Simulated(super::SimulatedAddress),
 }
 
 /// A text that is not an address.
@@ -78,6 +81,8 @@ impl fmt::Display for Address {
         match self {
             Self::Tcp(authority) => write!(f, "http://{authority}"),
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            #[cfg(any(test, feature = "testing"))]
+            Self::Simulated(address) => write!(f, "http://{}", address.name()),
         }
     }
 }
@@ -92,6 +97,8 @@ impl Address {
             Self::Tcp(authority) => format!("http://{authority}"),
             // Servers refuse the path of a socket as `:authority`.
             Self::Unix(_) => "http://localhost".to_owned(),
+            #[cfg(any(test, feature = "testing"))]
+            Self::Simulated(_) => "http://localhost".to_owned(),
         };
         let endpoint = Endpoint::from_shared(uri)?
             .user_agent(concat!("tieline/", env!("CARGO_PKG_VERSION")))?
@@ -104,6 +111,14 @@ impl Address {
             .keep_alive_while_idle(false);
         Ok(match self {
             Self::Tcp(_) => endpoint.connect_lazy(),
+            #[cfg(any(test, feature = "testing"))]
+            Self::Simulated(address) => {
+                let address = address.clone();
+                endpoint.connect_with_connector_lazy(tower::service_fn(move |_| {
+                    let dialling = address.dial();
+                    async move { dialling.await.map(TokioIo::new) }
+                }))
+            }
             Self::Unix(path) => {
                 let path = path.clone();
                 endpoint.connect_with_connector_lazy(tower::service_fn(move |_| {

@@ -31,6 +31,8 @@ mod error;
 mod failure;
 mod machine;
 mod resuming;
+#[cfg(any(test, feature = "testing"))]
+mod simulated;
 #[cfg(test)]
 mod tests;
 
@@ -39,3 +41,5 @@ pub use error::{ResumeError, Violation};
 pub use failure::{Failure, Refusal, Unavailable};
 pub use machine::{Decision, GapChoice, Machine};
 pub use resuming::{Interruption, Item, Resuming};
+#[cfg(any(test, feature = "testing"))]
+pub use simulated::SimulatedAddress;

@@ -31,13 +31,22 @@ pub struct Listener(Kind);
 enum Kind {
     Tcp(TcpListener),
     Unix(UnixListener, SocketFile),
+    /// Connections that come from elsewhere, in a simulation.
+    #[cfg(any(test, feature = "testing"))]
+    Simulated(String, Incoming),
 }
+
+#[cfg(any(test, feature = "testing"))]
+type Incoming =
+    parking_lot::Mutex<tokio::sync::mpsc::Receiver<Box<dyn crate::runtime::Connection>>>;
 
 /// An accepted connection.
 #[derive(Debug)]
 pub(super) enum Accepted {
     Tcp(TcpStream),
     Unix(UnixStream),
+    #[cfg(any(test, feature = "testing"))]
+    Simulated(Box<dyn crate::runtime::Connection>),
 }
 
 /// The file of a Unix socket that is ours.
@@ -96,6 +105,17 @@ impl Listener {
         }
     }
 
+    /// Takes connections that come from elsewhere, under a name.
+    #[cfg(any(test, feature = "testing"))]
+    #[must_use]
+    pub fn simulated(
+        address: &str,
+        incoming: tokio::sync::mpsc::Receiver<Box<dyn crate::runtime::Connection>>,
+    ) -> Self {
+        let incoming = parking_lot::Mutex::new(incoming);
+        Self(Kind::Simulated(address.to_owned(), incoming))
+    }
+
     /// Where it listens: `host:port` with the port that was given, or `unix:/path`.
     #[must_use]
     pub fn address(&self) -> String {
@@ -104,6 +124,8 @@ impl Listener {
                 .local_addr()
                 .map_or_else(|error| error.to_string(), |address| address.to_string()),
             Kind::Unix(_, file) => format!("{UNIX}{}", file.path.display()),
+            #[cfg(any(test, feature = "testing"))]
+            Kind::Simulated(address, _) => address.clone(),
         }
     }
 
@@ -113,6 +135,8 @@ impl Listener {
         match &self.0 {
             Kind::Tcp(listener) => listener.local_addr().ok(),
             Kind::Unix(..) => None,
+            #[cfg(any(test, feature = "testing"))]
+            Kind::Simulated(..) => None,
         }
     }
 
@@ -128,6 +152,11 @@ impl Listener {
             Kind::Unix(listener, _) => listener
                 .poll_accept(cx)
                 .map_ok(|(stream, _)| Accepted::Unix(stream)),
+            #[cfg(any(test, feature = "testing"))]
+            Kind::Simulated(_, incoming) => match incoming.lock().poll_recv(cx) {
+                Poll::Ready(Some(stream)) => Poll::Ready(Ok(Accepted::Simulated(stream))),
+                Poll::Ready(None) | Poll::Pending => Poll::Pending,
+            },
         }
     }
 }

@@ -249,10 +249,16 @@ async fn connection(
     let spoke = match &accepted {
         Accepted::Tcp(stream) => tokio::time::timeout(FIRST_WORD, stream.readable()).await,
         Accepted::Unix(stream) => tokio::time::timeout(FIRST_WORD, stream.readable()).await,
+        #[cfg(any(test, feature = "testing"))]
+        Accepted::Simulated(_) => Ok(Ok(())),
     };
     match (spoke, accepted) {
         (Ok(Ok(())), Accepted::Tcp(stream)) => serve_http2(stream, routes, limits, closing).await,
         (Ok(Ok(())), Accepted::Unix(stream)) => serve_http2(stream, routes, limits, closing).await,
+        #[cfg(any(test, feature = "testing"))]
+        (Ok(Ok(())), Accepted::Simulated(stream)) => {
+            serve_http2(stream, routes, limits, closing).await;
+        }
         (Ok(Err(_)) | Err(_), _) => {}
     }
     drop(permit);

@@ -1,6 +1,7 @@
 //! Commits as the bytes of one write. Pure.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -22,6 +23,8 @@ pub(crate) struct EncodedCommit {
     pub(crate) flags: u8,
     /// When it was handed in.
     pub(crate) at: WallTime,
+    /// How long the journal had been open then, whatever became of the wall clock meanwhile.
+    pub(crate) uptime: Duration,
 }
 
 /// Where a write goes, and what it follows.

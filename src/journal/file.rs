@@ -15,12 +15,13 @@ use super::options::Options;
 use super::shared::Shared;
 use super::shell::{self, Message, Request, SpareOrder};
 use super::storage::{DiskStorage, Storage};
+use super::writer::Writer;
 use super::{
     AppendError, Commit, CommitSink, Committed, DurableEnd, EncodedDraft, Info, Journal, OpenError,
     Page, ReadError, StateEntry, files, metrics, reader, recovery,
 };
 use crate::domain::{Sequence, WallTime};
-use crate::runtime::Drain;
+use crate::runtime::{Drain, MonoTime, offload};
 
 /// Reads that go on at once; each takes a thread while it lasts.
 const CONCURRENT_READS: usize = 4;
@@ -38,6 +39,7 @@ pub struct FileJournal(Arc<Inner>);
 
 struct Inner {
     options: Options,
+    opened: MonoTime,
     shared: Arc<Shared>,
     inbox: Mutex<Option<mpsc::Sender<Message>>>,
     /// Bytes that may wait for the writer, in units.
@@ -46,7 +48,8 @@ struct Inner {
     reads: Semaphore,
     order: Arc<SpareOrder>,
     ended: watch::Receiver<bool>,
-    thread_ended: Mutex<blocking::Receiver<()>>,
+    /// Of a writer with a thread of its own.
+    thread_ended: Option<Mutex<blocking::Receiver<()>>>,
 }
 
 impl fmt::Debug for Inner {
@@ -54,6 +57,48 @@ impl fmt::Debug for Inner {
         f.debug_struct("FileJournal")
             .field("path", &self.options.path)
             .finish_non_exhaustive()
+    }
+}
+
+/// What the writer of a journal runs with.
+struct Writing {
+    writer: Writer,
+    inbox: mpsc::Receiver<Message>,
+    order: Arc<SpareOrder>,
+    ended: watch::Sender<bool>,
+}
+
+impl Inner {
+    fn open(storage: Arc<dyn Storage>, options: Options) -> Result<(Self, Writing), OpenError> {
+        let (writer, _) = recovery::open(storage, &options)?;
+        let units = options.limits.queue_bytes / QUEUE_UNIT;
+        // Each waiting commit holds at least one unit, and one message more waits without.
+        let (sender, inbox) = mpsc::channel(units + 16);
+        let order = Arc::new(SpareOrder::default());
+        let (ended, has_ended) = watch::channel(false);
+        let inner = Self {
+            opened: options.clock.now(),
+            shared: writer.shared.clone(),
+            inbox: Mutex::new(Some(sender)),
+            room: Arc::new(Semaphore::new(units)),
+            units: u32::try_from(units).unwrap_or(u32::MAX),
+            reads: Semaphore::new(CONCURRENT_READS),
+            order: Arc::clone(&order),
+            ended: has_ended,
+            thread_ended: None,
+            options,
+        };
+        let writing = Writing {
+            writer,
+            inbox,
+            order,
+            ended,
+        };
+        Ok((inner, writing))
+    }
+
+    fn uptime(&self) -> Duration {
+        self.options.clock.now() - self.opened
     }
 }
 
@@ -71,37 +116,50 @@ impl FileJournal {
     }
 
     pub(crate) fn open_on(storage: Arc<dyn Storage>, options: Options) -> Result<Self, OpenError> {
-        let (writer, _) = recovery::open(storage, &options)?;
-        let shared = writer.shared.clone();
-        let units = options.limits.queue_bytes / QUEUE_UNIT;
-        // Each waiting commit holds at least one unit, and one message more waits without.
-        let (sender, inbox) = mpsc::channel(units + 16);
-        let order = Arc::new(SpareOrder::default());
-        let (ended, has_ended) = watch::channel(false);
+        let (mut inner, writing) = Inner::open(storage, options)?;
         let (thread_ends, thread_ended) = blocking::channel();
-        let run = {
-            let order = order.clone();
-            move || {
-                shell::run(writer, inbox, &order);
-                ended.send_replace(true);
-                thread_ends.send(()).ok();
-            }
+        let run = move || {
+            let Writing {
+                writer,
+                inbox,
+                order,
+                ended,
+            } = writing;
+            shell::run(writer, inbox, &order);
+            ended.send_replace(true);
+            thread_ends.send(()).ok();
         };
         std::thread::Builder::new()
-            .name(format!("journal {}", options.name))
+            .name(format!("journal {}", inner.options.name))
             .spawn(run)
-            .map_err(|error| OpenError::io(&options.path, "start the writer", error))?;
-        Ok(Self(Arc::new(Inner {
-            shared,
-            inbox: Mutex::new(Some(sender)),
-            room: Arc::new(Semaphore::new(units)),
-            units: u32::try_from(units).unwrap_or(u32::MAX),
-            reads: Semaphore::new(CONCURRENT_READS),
-            order,
-            ended: has_ended,
-            thread_ended: Mutex::new(thread_ended),
-            options,
-        })))
+            .map_err(|error| OpenError::io(&inner.options.path, "start the writer", error))?;
+        inner.thread_ended = Some(Mutex::new(thread_ended));
+        Ok(Self(Arc::new(inner)))
+    }
+
+    /// Opens the journal on a simulated disk, as a process that starts now. Its writer is the future
+    /// beside it, and waits before each turn for as long as the disk is said to take.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    #[cfg(any(test, feature = "testing"))]
+    pub fn open_simulated(
+        disk: &super::SimulatedDisk,
+        options: Options,
+        disk_takes: impl Fn() -> Duration + Send + 'static,
+    ) -> Result<(Self, impl Future<Output = ()> + Send + 'static), OpenError> {
+        let (inner, writing) = Inner::open(disk.process(), options)?;
+        let run = async move {
+            let Writing {
+                writer,
+                inbox,
+                order,
+                ended,
+            } = writing;
+            shell::run_as_task(writer, inbox, order, disk_takes).await;
+            ended.send_replace(true);
+        };
+        Ok((Self(Arc::new(inner)), run))
     }
 
     /// Keeps the journal in shape until `drain`: trims it, tries again after a full disk, prepares
@@ -116,7 +174,7 @@ impl FileJournal {
                 () = drain.draining() => return,
                 _ = ticks.tick() => {
                     let now = self.0.options.clock.wall();
-                    self.tell(Message::Tick(now)).await;
+                    self.tell(Message::Tick(now, self.0.uptime())).await;
                 }
                 bytes = self.0.order.placed() => {
                     let prepared = self.prepare_spare(bytes).await;
@@ -133,7 +191,7 @@ impl FileJournal {
                 .inspect_err(|error| metrics::spare_failed(&shared, error))
                 .is_ok()
         };
-        tokio::task::spawn_blocking(prepare).await.unwrap_or(false)
+        offload(prepare).await.unwrap_or(false)
     }
 
     /// Nothing up to and including this sequence is needed by any cursor any more; `None`: there is
@@ -177,6 +235,7 @@ impl FileJournal {
             drafts,
             state: commit.state,
             at: self.0.options.clock.wall(),
+            uptime: self.0.uptime(),
             ..EncodedCommit::default()
         })
     }
@@ -190,7 +249,7 @@ impl FileJournal {
         async move {
             // The semaphore is never closed; if it were, reading without it is what is left.
             let _turn = self.0.reads.acquire().await.ok();
-            let read = tokio::task::spawn_blocking(move || read(&shared)).await;
+            let read = offload(move || read(&shared)).await;
             read.unwrap_or_else(|error| {
                 Err(ReadError::Io {
                     after,
@@ -205,7 +264,9 @@ impl Drop for Inner {
     fn drop(&mut self) {
         // Without a sender the writer ends by itself. Who opens the directory next finds it free.
         self.inbox.lock().take();
-        self.thread_ended.lock().recv_timeout(CLOSE_PATIENCE).ok();
+        if let Some(ended) = &self.thread_ended {
+            ended.lock().recv_timeout(CLOSE_PATIENCE).ok();
+        }
     }
 }
 

@@ -164,3 +164,5 @@ pub use error::{AppendError, OpenError, ReadError};
 pub use file::FileJournal;
 pub use options::Options;
 pub use retention::Retention;
+#[cfg(any(test, feature = "testing"))]
+pub use storage::simulated::{Operation, SimulatedDisk};

@@ -4,6 +4,7 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::watch;
@@ -82,6 +83,7 @@ pub(crate) fn resume(
         spare: Spare::Absent,
         floor: history.floor,
         now: now.max(history.floor),
+        uptime: Duration::ZERO,
         is_closed,
         lock: Some(lock),
         shared: Arc::new(shared(

@@ -1,7 +1,9 @@
 //! The writer's thread: hands the [`Writer`] what waits, and answers. It decides nothing.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc, oneshot};
 
@@ -14,8 +16,8 @@ use crate::domain::WallTime;
 #[derive(Debug)]
 pub(crate) enum Message {
     Append(Request),
-    /// It is so late.
-    Tick(WallTime),
+    /// It is so late, and the journal has been open for so long.
+    Tick(WallTime, Duration),
     /// The file for the next segment is ready, or could not be made.
     SparePrepared(bool),
     /// End in order, once everything before this is done.
@@ -63,19 +65,53 @@ impl SpareOrder {
 pub(crate) fn run(mut writer: Writer, mut inbox: mpsc::Receiver<Message>, order: &Arc<SpareOrder>) {
     let mut next = inbox.blocking_recv();
     while let Some(message) = next.take() {
-        match message {
-            Message::Append(first) => next = append(&mut writer, first, &mut inbox),
-            Message::Tick(now) => writer.tick(now),
-            Message::SparePrepared(prepared) => writer.spare_prepared(prepared),
-            Message::Close => break,
-        }
-        order.place(writer.wanted_spare());
-        if next.is_none() {
-            next = inbox.blocking_recv();
+        match turn(&mut writer, message, &mut inbox, order) {
+            ControlFlow::Continue(other) => next = other.or_else(|| inbox.blocking_recv()),
+            ControlFlow::Break(()) => break,
         }
     }
     inbox.close();
     writer.close();
+}
+
+/// The same on the runtime's own time, for simulations. Before each turn it waits for as long as the
+/// disk is said to take.
+#[cfg(any(test, feature = "testing"))]
+pub(crate) async fn run_as_task(
+    mut writer: Writer,
+    mut inbox: mpsc::Receiver<Message>,
+    order: Arc<SpareOrder>,
+    disk_takes: impl Fn() -> Duration,
+) {
+    let mut next = inbox.recv().await;
+    while let Some(message) = next.take() {
+        tokio::time::sleep(disk_takes()).await;
+        match turn(&mut writer, message, &mut inbox, &order) {
+            ControlFlow::Continue(Some(other)) => next = Some(other),
+            ControlFlow::Continue(None) => next = inbox.recv().await,
+            ControlFlow::Break(()) => break,
+        }
+    }
+    inbox.close();
+    writer.close();
+}
+
+/// Does what one message asks for. Goes on with the message that did not belong to it.
+fn turn(
+    writer: &mut Writer,
+    message: Message,
+    inbox: &mut mpsc::Receiver<Message>,
+    order: &SpareOrder,
+) -> ControlFlow<(), Option<Message>> {
+    let mut other = None;
+    match message {
+        Message::Append(first) => other = append(writer, first, inbox),
+        Message::Tick(now, uptime) => writer.tick(now, uptime),
+        Message::SparePrepared(prepared) => writer.spare_prepared(prepared),
+        Message::Close => return ControlFlow::Break(()),
+    }
+    order.place(writer.wanted_spare());
+    ControlFlow::Continue(other)
 }
 
 /// Appends a commit and all that wait behind it, up to a bound, with one write. Returns the message

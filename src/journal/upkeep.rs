@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use super::Health;
 use super::encode::EncodedCommit;
@@ -18,8 +19,9 @@ const SPARE_WANTED_AT: u64 = 4;
 
 impl Writer {
     /// Time has passed: does whatever has become due.
-    pub(crate) fn tick(&mut self, now: WallTime) {
+    pub(crate) fn tick(&mut self, now: WallTime, uptime: Duration) {
         self.now = self.now.max(now);
+        self.uptime = self.uptime.max(uptime);
         self.regain();
         if let Err(failure) = self.upkeep() {
             self.fail(failure, self.limits.segment_bytes);
@@ -56,7 +58,7 @@ impl Writer {
         let Condition::Full { until, wanted } = self.condition else {
             return;
         };
-        if self.now < until {
+        if self.uptime < until {
             return;
         }
         let regained = (|| {

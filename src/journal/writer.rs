@@ -1,6 +1,7 @@
 //! [`Writer`]: the one who appends. Synchronous, without clock or chance: the shell hands in both.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::encode::{EncodedCommit, Target, encode};
 use super::failure::Failure;
@@ -32,6 +33,9 @@ pub(crate) struct Writer {
     pub(super) floor: WallTime,
     /// Likewise, of the clock; retention does not follow it back.
     pub(super) now: WallTime,
+    /// How long the journal has been open: what waits for time to pass goes by this, for a clock may
+    /// be set back.
+    pub(super) uptime: Duration,
     /// Nothing was appended since the journal was closed in order.
     pub(super) is_closed: bool,
     pub(super) lock: Option<Box<dyn Lock>>,
@@ -56,7 +60,7 @@ pub(crate) enum Condition {
     Writable,
     /// There was no room for `wanted` bytes.
     Full {
-        until: WallTime,
+        until: Duration,
         wanted: u64,
     },
     Poisoned(String),
@@ -101,6 +105,8 @@ impl Writer {
             .max()
             .unwrap_or_default();
         self.now = self.now.max(now);
+        let uptime = commits.iter().map(|commit| commit.uptime).max();
+        self.uptime = self.uptime.max(uptime.unwrap_or_default());
         self.regain();
         self.refusal()?;
         let bound = commits.iter().map(EncodedCommit::len_bound).sum::<usize>() as u64;
@@ -115,7 +121,7 @@ impl Writer {
         match &self.condition {
             Condition::Writable => Ok(()),
             Condition::Full { until, .. } => Err(AppendError::NoSpace {
-                retry_after: until.since(self.now),
+                retry_after: until.saturating_sub(self.uptime),
             }),
             Condition::Poisoned(reason) => Err(AppendError::ReadOnly {
                 reason: reason.clone(),
@@ -271,7 +277,7 @@ impl Writer {
                 metrics::no_space(&self.shared, &error);
                 self.shared.publish_health(Health::NoSpace);
                 self.condition = Condition::Full {
-                    until: self.now.plus(self.limits.retry_after),
+                    until: self.uptime + self.limits.retry_after,
                     wanted,
                 };
                 AppendError::NoSpace {

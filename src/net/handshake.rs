@@ -17,7 +17,7 @@ use super::websocket::Socket;
 use crate::runtime::MonoTime;
 
 /// How much of a refusal's body is kept: enough for an error in JSON, not for an error page.
-const REFUSAL_LIMIT: usize = 16 * 1024;
+pub(super) const REFUSAL_LIMIT: usize = 16 * 1024;
 
 /// Opens a WebSocket. The deadline covers everything from DNS to the 101, because a proxy that
 /// swallows the 101 causes no error of any kind (U2).
@@ -46,7 +46,10 @@ pub(super) async fn open(
     Ok(Socket::new(upgraded, request.max_message).await)
 }
 
-fn add_handshake_headers(headers: &mut HeaderMap, key: &str) -> Result<(), HandshakeFailure> {
+pub(super) fn add_handshake_headers(
+    headers: &mut HeaderMap,
+    key: &str,
+) -> Result<(), HandshakeFailure> {
     let key = HeaderValue::from_str(key)
         .map_err(|error| HandshakeFailure::Http(HttpFailure::Connect(error.to_string())))?;
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
@@ -76,7 +79,11 @@ async fn refusal(mut response: reqwest::Response, deadline: MonoTime) -> Handsha
 }
 
 /// Whether a 101 is a WebSocket's (RFC 6455 section 4.1); the error names what is wrong.
-fn verify(headers: &HeaderMap, key: &str, offered: Option<&HeaderValue>) -> Result<(), String> {
+pub(super) fn verify(
+    headers: &HeaderMap,
+    key: &str,
+    offered: Option<&HeaderValue>,
+) -> Result<(), String> {
     if !has_token(headers, &UPGRADE, "websocket") {
         return Err("Upgrade is not websocket".to_owned());
     }

@@ -10,6 +10,8 @@ mod failure;
 mod handshake;
 mod redirect;
 mod retry_after;
+#[cfg(any(test, feature = "testing"))]
+mod simulated;
 mod tls;
 mod url_policy;
 mod websocket;
@@ -25,6 +27,8 @@ pub use contract::{
     WebSocket, WebSocketRequest,
 };
 pub use retry_after::retry_after;
+#[cfg(any(test, feature = "testing"))]
+pub use simulated::SimulatedClient;
 pub use tls::TlsConfigError;
 pub use url_policy::{Refused, UrlPolicy};
 pub use websocket::Socket;

@@ -1,6 +1,8 @@
 //! [`Clock`]: the only source of time.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use crate::domain::WallTime;
 
@@ -14,7 +16,12 @@ pub struct Clock(Arc<Source>);
 #[derive(Debug)]
 enum Source {
     System,
-    Anchored { wall: WallTime, mono: MonoTime },
+    Anchored {
+        wall: WallTime,
+        mono: MonoTime,
+        /// By how many nanoseconds somebody has set it.
+        set: AtomicI64,
+    },
 }
 
 impl Clock {
@@ -30,7 +37,17 @@ impl Clock {
         Self(Arc::new(Source::Anchored {
             wall,
             mono: MonoTime::now(),
+            set: AtomicI64::new(0),
         }))
+    }
+
+    /// Sets an anchored clock forward, or back where `by_nanos` is negative, as an administrator or a
+    /// time server does.
+    #[cfg(any(test, feature = "testing"))]
+    pub fn set_by(&self, by_nanos: i64) {
+        if let Source::Anchored { set, .. } = &*self.0 {
+            set.fetch_add(by_nanos, Ordering::Relaxed);
+        }
     }
 
     /// Monotonic time.
@@ -43,7 +60,16 @@ impl Clock {
     #[must_use]
     pub fn wall(&self) -> WallTime {
         match &*self.0 {
-            Source::Anchored { wall, mono } => wall.plus(mono.elapsed()),
+            Source::Anchored { wall, mono, set } => {
+                let by = set.load(Ordering::Relaxed);
+                let moved = Duration::from_nanos(by.unsigned_abs());
+                let wall = wall.plus(mono.elapsed());
+                if by < 0 {
+                    wall.minus(moved)
+                } else {
+                    wall.plus(moved)
+                }
+            }
             Source::System => system_wall(),
         }
     }
@@ -63,7 +89,6 @@ fn system_wall() -> WallTime {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     #[tokio::test(start_paused = true)]
     async fn anchored_wall_time_moves_with_paused_time() {

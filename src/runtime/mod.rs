@@ -2,7 +2,9 @@
 
 mod backoff;
 mod clock;
+mod connection;
 mod drain;
+mod offload;
 mod readiness;
 mod rng;
 mod secret;
@@ -12,7 +14,9 @@ mod units;
 
 pub use backoff::Backoff;
 pub use clock::{Clock, MonoTime};
+pub use connection::Connection;
 pub use drain::{Drain, DrainTrigger, drain};
+pub use offload::offload;
 pub use readiness::{Latch, Readiness};
 pub use rng::Rng;
 pub use secret::Secret;

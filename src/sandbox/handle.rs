@@ -73,29 +73,61 @@ impl Sandbox {
             endpoint,
             control_url,
         } = Entrance::open(config.listen, config.control, config.tls_ca_out.as_deref()).await?;
+        let mut sandbox = Self::begin(config, clock, &rng, endpoint, control_url);
+        sandbox.ca_pem = ca_pem;
+        let share = || Arc::clone(&sandbox.core);
+        let (serving, controlling) = (
+            server::serve_platform(share(), platform, tls),
+            server::serve_control(share(), control),
+        );
+        let critical = TaskKind::Critical;
+        sandbox.tasks.spawn(critical, "platform", serving);
+        sandbox.tasks.spawn(critical, "control", controlling);
+        let (endpoint, control_url) = (&sandbox.endpoint, &sandbox.control);
+        tracing::info!(%endpoint, %control_url, seed = rng.seed(), "Sandbox started");
+        Ok(sandbox)
+    }
+
+    /// The same on connections that come from elsewhere, and without a control API: in a simulation.
+    /// `endpoint` is what its clients call it.
+    ///
+    /// # Errors
+    /// [`StartError::Invalid`].
+    #[cfg(any(test, feature = "testing"))]
+    pub fn start_simulated(
+        config: SandboxConfig,
+        clock: Clock,
+        rng: &Rng,
+        endpoint: Url,
+        incoming: server::Arriving,
+    ) -> Result<Self, StartError> {
+        let problems = config.problems();
+        if !problems.is_empty() {
+            return Err(StartError::Invalid { problems });
+        }
+        let mut sandbox = Self::begin(config, clock, rng, endpoint.clone(), endpoint);
+        let serving = server::serve_incoming(Arc::clone(&sandbox.core), incoming);
+        sandbox.tasks.spawn(TaskKind::Critical, "platform", serving);
+        Ok(sandbox)
+    }
+
+    fn begin(config: SandboxConfig, clock: Clock, rng: &Rng, endpoint: Url, control: Url) -> Self {
         let script = config.script.clone();
         let rate = config.rate;
-        let core = Core::new(State::new(config, &rng), clock, rate);
+        let core = Core::new(State::new(config, rng), clock, rate);
         let mut tasks = TaskSet::new();
         let share = || Arc::clone(&core);
         let critical = TaskKind::Critical;
-        tasks.spawn(
-            critical,
-            "platform",
-            server::serve_platform(share(), platform, tls),
-        );
-        tasks.spawn(critical, "control", server::serve_control(share(), control));
         tasks.spawn(critical, "generator", server::generate(share()));
         tasks.spawn(critical, "faults", server::keep_time(share()));
         tasks.spawn(critical, "script", server::play(share(), script));
-        tracing::info!(%endpoint, %control_url, seed = rng.seed(), "Sandbox started");
-        Ok(Self {
-            endpoint,
-            control: control_url,
-            ca_pem,
+        Self {
             core,
+            endpoint,
+            control,
+            ca_pem: None,
             tasks,
-        })
+        }
     }
 
     /// The platform's base address.

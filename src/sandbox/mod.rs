@@ -59,6 +59,8 @@ pub use platform::{
     LedgerEntry, LedgerPage, Outcome, OwnEvent, RequestCount, RequestEntry, RequestKind,
     StoryEvents, SubscriptionStatus, Transport, UnknownPosition,
 };
+#[cfg(any(test, feature = "testing"))]
+pub use server::Arriving;
 
 #[cfg(test)]
 mod tests;

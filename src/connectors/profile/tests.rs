@@ -182,6 +182,20 @@ fn u13_what_is_not_a_batch_is_refused_as_a_whole() {
 }
 
 #[test]
+fn u20_a_bare_event_without_a_type_is_an_event_and_no_empty_batch() {
+    for bad in [
+        r#"{"sequence":12,"timestamp":"2026-03-10T09:41:07Z","data":{}}"#,
+        r#"{"eventType":7,"sequence":12,"data":"x"}"#,
+    ] {
+        let batch = read(bad).unwrap();
+        assert_eq!(batch.number, None, "it covers nothing but itself");
+        let event = &batch.events[0];
+        assert_eq!((event.number, &event.raw[..]), (Some(12), bad.as_bytes()));
+        assert_eq!(event.malformed.as_deref(), Some("it has no type"));
+    }
+}
+
+#[test]
 fn u20_a_malformed_event_is_kept_raw_and_numbered_by_its_place() {
     let batch = read(
         r#"{"sequence":12,"events":[{"eventType":"a","sequence":10},{"eventType":7,"sequence":"x"},{"eventType":"c","sequence":12}, 5]}"#,

@@ -65,7 +65,12 @@ impl Wire {
             }),
             Slot::Absent => match status.number().and_then(|s| u16::try_from(s).ok()) {
                 Some(status @ 400..=599) => Ok(refusal(status, message)),
-                _ if number.is_present() => self.batch(number, &[], body).map_err(unreadable),
+                // An event whose type is missing: not a batch, or its number would cover it unread.
+                _ if number.is_present() => Ok(Batch {
+                    events: vec![self.event(text, body)],
+                    confirms: Confirms::All,
+                    ..Batch::default()
+                }),
                 _ => Err(unreadable(
                     "neither events, nor an event, nor an error".to_owned(),
                 )),

@@ -1,7 +1,7 @@
 //! [`Storage`]: what the journal asks of a disk, so that a simulated one can stand in.
 
 mod disk;
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 pub(crate) mod simulated;
 
 use std::fmt;

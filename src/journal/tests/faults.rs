@@ -157,6 +157,18 @@ fn a_disk_that_stays_full_serves_readers_and_takes_appends_when_there_is_room() 
 }
 
 #[test]
+fn a_clock_that_is_set_back_does_not_keep_a_journal_from_writing_again() {
+    let mut rig = rig(5);
+    rig.pass(3_600);
+    rig.append(&[events(&[500])]).unwrap();
+    rig.disk.set_capacity(rig.disk.used());
+    while rig.append(&[events(&[900])]).is_ok() {}
+    rig.disk.set_capacity(1 << 30);
+    rig.pass_with_clock_set_back(6);
+    assert!(rig.shared().durable_end().writable);
+}
+
+#[test]
 fn an_active_segment_that_disappears_poisons_instead_of_losing() {
     let mut rig = rig(4);
     rig.append(&[events(&[500])]).unwrap();

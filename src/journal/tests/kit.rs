@@ -204,7 +204,13 @@ impl Rig {
     pub(super) fn pass(&mut self, seconds: u64) {
         self.now = self.now.plus(Duration::from_secs(seconds));
         let now = self.now;
-        self.writer().tick(now);
+        self.writer().tick(now, now.since(START));
+    }
+
+    /// Somebody sets the clock back, and then time passes.
+    pub(super) fn pass_with_clock_set_back(&mut self, seconds: u64) {
+        let uptime = self.now.since(START) + Duration::from_secs(seconds);
+        self.writer().tick(START, uptime);
     }
 
     pub(super) fn prepare_spare(&mut self) {
@@ -271,6 +277,7 @@ impl Rig {
             drafts,
             state: state.clone(),
             at: self.now,
+            uptime: self.now.since(START),
             ..EncodedCommit::default()
         };
         (Planned { ids, state }, commit)

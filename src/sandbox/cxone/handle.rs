@@ -13,6 +13,8 @@ use super::platform::{
 };
 use super::server::{self, Core};
 use crate::runtime::{Clock, Rng, TaskFailure, TaskKind, TaskSet};
+#[cfg(any(test, feature = "testing"))]
+use crate::sandbox::server::{Arriving, serve_incoming};
 use crate::sandbox::server::{Entrance, generate, keep_time, play, serve_loopback, serve_platform};
 use crate::sandbox::{Faults, StartError};
 
@@ -44,28 +46,59 @@ impl CxoneAgent {
             endpoint,
             control_url,
         } = Entrance::open(config.listen, config.control, config.tls_ca_out.as_deref()).await?;
+        tracing::info!(%endpoint, %control_url, seed = rng.seed(), "Sandbox of CXone started");
+        let mut tenant = Self::begin(config, clock, &rng, endpoint, control_url);
+        tenant.ca_pem = ca_pem;
+        let serving = serve_platform(Arc::clone(&tenant.core), platform, tls);
+        let controlling = serve_loopback(Arc::clone(&tenant.core), server::routes(), control);
+        let critical = TaskKind::Critical;
+        tenant.tasks.spawn(critical, "platform", serving);
+        tenant.tasks.spawn(critical, "control", controlling);
+        Ok(tenant)
+    }
+
+    /// The same on connections that come from elsewhere, and without a control API: in a simulation.
+    /// `endpoint` is what its clients call it.
+    ///
+    /// # Errors
+    /// [`StartError::Invalid`].
+    #[cfg(any(test, feature = "testing"))]
+    pub fn start_simulated(
+        config: CxoneConfig,
+        clock: Clock,
+        rng: &Rng,
+        endpoint: Url,
+        incoming: Arriving,
+    ) -> Result<Self, StartError> {
+        let problems = config.problems();
+        if !problems.is_empty() {
+            return Err(StartError::Invalid { problems });
+        }
+        let mut tenant = Self::begin(config, clock, rng, endpoint.clone(), endpoint);
+        let serving = serve_incoming(Arc::clone(&tenant.core), incoming);
+        tenant.tasks.spawn(TaskKind::Critical, "platform", serving);
+        Ok(tenant)
+    }
+
+    fn begin(config: CxoneConfig, clock: Clock, rng: &Rng, endpoint: Url, control: Url) -> Self {
         let (rate, script) = (config.rate, config.script.clone());
         let base = endpoint.as_str().trim_end_matches('/');
-        let state = State::new(config, base, (clock.now(), clock.wall()), &rng);
+        let state = State::new(config, base, (clock.now(), clock.wall()), rng);
         let core = Core::new(state, clock, rate);
         let mut tasks = TaskSet::new();
         let share = || Arc::clone(&core);
         let critical = TaskKind::Critical;
-        tasks.spawn(critical, "platform", serve_platform(share(), platform, tls));
-        let control = serve_loopback(share(), server::routes(), control);
-        tasks.spawn(critical, "control", control);
         tasks.spawn(critical, "story", generate(share()));
         tasks.spawn(critical, "sessions", server::end_idle_sessions(share()));
         tasks.spawn(critical, "faults", keep_time(share()));
         tasks.spawn(critical, "script", play(share(), script));
-        tracing::info!(%endpoint, %control_url, seed = rng.seed(), "Sandbox of CXone started");
-        Ok(Self {
+        Self {
             core,
             endpoint,
-            control: control_url,
-            ca_pem,
+            control,
+            ca_pem: None,
             tasks,
-        })
+        }
     }
 
     /// The platform's base address: discovery, tokens and services.

@@ -15,6 +15,8 @@ use super::state::State;
 use super::tokens::GenesysCredentials;
 use super::world::{Change, Changed, InvalidChange, WorldState};
 use crate::runtime::{Clock, Rng, TaskFailure, TaskKind, TaskSet};
+#[cfg(any(test, feature = "testing"))]
+use crate::sandbox::server::{Arriving, serve_incoming};
 use crate::sandbox::server::{Entrance, generate, keep_time, play, serve_loopback, serve_platform};
 use crate::sandbox::{Faults, StartError};
 
@@ -53,27 +55,64 @@ impl GenesysCloud {
             endpoint,
             control_url,
         } = Entrance::open(config.listen, config.control, config.tls_ca_out.as_deref()).await?;
+        tracing::info!(%endpoint, %control_url, seed = rng.seed(), "Sandbox of Genesys Cloud started");
+        let mut cloud = Self::begin(config, clock, &rng, endpoint, control_url);
+        cloud.ca_pem = ca_pem;
+        let serving = serve_platform(Arc::clone(&cloud.core), platform, tls);
+        let controlling = serve_loopback(Arc::clone(&cloud.core), server::routes(), control);
+        let critical = TaskKind::Critical;
+        cloud.tasks.spawn(critical, "platform", serving);
+        cloud.tasks.spawn(critical, "control", controlling);
+        Ok(cloud)
+    }
+
+    /// The same on connections that come from elsewhere, and without a control API: in a simulation.
+    /// `endpoint` is what its clients call it.
+    ///
+    /// # Errors
+    /// [`StartError::Invalid`].
+    #[cfg(any(test, feature = "testing"))]
+    pub fn start_simulated(
+        config: GenesysCloudConfig,
+        clock: Clock,
+        rng: &Rng,
+        endpoint: Url,
+        incoming: Arriving,
+    ) -> Result<Self, StartError> {
+        let problems = config.problems();
+        if !problems.is_empty() {
+            return Err(StartError::Invalid { problems });
+        }
+        let mut cloud = Self::begin(config, clock, rng, endpoint.clone(), endpoint);
+        let serving = serve_incoming(Arc::clone(&cloud.core), incoming);
+        cloud.tasks.spawn(TaskKind::Critical, "platform", serving);
+        Ok(cloud)
+    }
+
+    fn begin(
+        config: GenesysCloudConfig,
+        clock: Clock,
+        rng: &Rng,
+        endpoint: Url,
+        control: Url,
+    ) -> Self {
         let (rate, script) = (config.rate, config.script.clone());
-        let state = State::new(config, &rng, clock.wall().minus(SHIFT));
+        let state = State::new(config, rng, clock.wall().minus(SHIFT));
         let core = Core::new(state, clock, rate);
         let mut tasks = TaskSet::new();
         let share = || Arc::clone(&core);
         let critical = TaskKind::Critical;
-        tasks.spawn(critical, "platform", serve_platform(share(), platform, tls));
-        let control = serve_loopback(share(), server::routes(), control);
-        tasks.spawn(critical, "control", control);
         tasks.spawn(critical, "story", generate(share()));
         tasks.spawn(critical, "clockwork", server::clockwork(share()));
         tasks.spawn(critical, "faults", keep_time(share()));
         tasks.spawn(critical, "script", play(share(), script));
-        tracing::info!(%endpoint, %control_url, seed = rng.seed(), "Sandbox of Genesys Cloud started");
-        Ok(Self {
+        Self {
             core,
             endpoint,
-            control: control_url,
-            ca_pem,
+            control,
+            ca_pem: None,
             tasks,
-        })
+        }
     }
 
     /// Where login, API and sockets are.

@@ -8,11 +8,14 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
+#[cfg(any(test, feature = "testing"))]
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use super::hub::{Hub, Simulated};
 use super::link::{Link, Wire};
+use crate::runtime::Connection;
 
 const BACKLOG: u32 = 1024;
 /// After an accept or a bind that failed.
@@ -79,6 +82,32 @@ pub(in crate::sandbox) async fn serve<S: Dialect>(
     }
 }
 
+/// Connections that come from elsewhere than a listener.
+#[cfg(any(test, feature = "testing"))]
+pub type Arriving = mpsc::Receiver<Box<dyn Connection>>;
+
+/// Serves connections that come from elsewhere, until no more can come. While the platform is down
+/// they are reset.
+#[cfg(any(test, feature = "testing"))]
+pub(in crate::sandbox) async fn serve_incoming<S: Dialect>(
+    hub: Arc<Hub<S>>,
+    mut incoming: Arriving,
+) -> anyhow::Result<()> {
+    let ups = hub.ups();
+    let mut connections = JoinSet::new();
+    while let Some(mut stream) = incoming.recv().await {
+        let up = *ups.borrow();
+        match up.then(|| hub.connect()).flatten() {
+            Some(link) => {
+                connections.spawn(connection(Arc::clone(&hub), link, stream, None));
+            }
+            None => stream.reset_on_drop(),
+        }
+        while connections.try_join_next().is_some() {}
+    }
+    Ok(())
+}
+
 /// Opens or shuts the door.
 fn turn(door: Door, up: bool, address: SocketAddr) -> Door {
     let turned = match (door, up) {
@@ -100,7 +129,12 @@ fn turn(door: Door, up: bool, address: SocketAddr) -> Door {
 async fn accept(door: &Door, up: bool) -> Option<TcpStream> {
     match door {
         Door::Open(listener) => match listener.accept().await {
-            Ok((stream, _)) => Some(stream),
+            Ok((stream, _)) => {
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!(error = &error as &dyn std::error::Error, "No-delay refused");
+                }
+                Some(stream)
+            }
             Err(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "Accept failed");
                 tokio::time::sleep(PAUSE).await;
@@ -124,16 +158,13 @@ impl<S: Simulated> Drop for Registered<'_, S> {
     }
 }
 
-async fn connection<S: Dialect>(
+async fn connection<S: Dialect, C: Connection>(
     hub: Arc<Hub<S>>,
     link: Arc<Link>,
-    stream: TcpStream,
+    stream: C,
     tls: Option<TlsAcceptor>,
 ) {
     let _registered = Registered(&*hub, link.id);
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(error = &error as &dyn std::error::Error, "No-delay refused");
-    }
     let wire = Wire::new(stream, Arc::clone(&link));
     tokio::select! {
         biased;
@@ -142,10 +173,10 @@ async fn connection<S: Dialect>(
     }
 }
 
-async fn converse<S: Dialect>(
+async fn converse<S: Dialect, C: Connection>(
     hub: &Arc<Hub<S>>,
     link: &Arc<Link>,
-    wire: Wire,
+    wire: Wire<C>,
     tls: Option<TlsAcceptor>,
 ) {
     let Some(tls) = tls else {

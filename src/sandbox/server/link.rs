@@ -8,8 +8,9 @@ use std::task::{Context, Poll, ready};
 
 use futures_util::task::AtomicWaker;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
+
+use crate::runtime::Connection;
 
 /// What can be done to a connection.
 #[derive(Debug)]
@@ -73,28 +74,26 @@ impl Link {
 
 /// The bytes of a connection.
 #[derive(Debug)]
-pub(super) struct Wire {
-    stream: TcpStream,
+pub(super) struct Wire<C: Connection> {
+    stream: C,
     link: Arc<Link>,
 }
 
-impl Wire {
-    pub(super) fn new(stream: TcpStream, link: Arc<Link>) -> Self {
+impl<C: Connection> Wire<C> {
+    pub(super) fn new(stream: C, link: Arc<Link>) -> Self {
         Self { stream, link }
     }
 }
 
-impl Drop for Wire {
+impl<C: Connection> Drop for Wire<C> {
     fn drop(&mut self) {
-        if self.link.reset.load(Ordering::Acquire)
-            && let Err(error) = self.stream.set_zero_linger()
-        {
-            tracing::debug!(error = &error as &dyn std::error::Error, "Reset failed");
+        if self.link.reset.load(Ordering::Acquire) {
+            self.stream.reset_on_drop();
         }
     }
 }
 
-impl AsyncRead for Wire {
+impl<C: Connection> AsyncRead for Wire<C> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -105,7 +104,7 @@ impl AsyncRead for Wire {
     }
 }
 
-impl AsyncWrite for Wire {
+impl<C: Connection> AsyncWrite for Wire<C> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

@@ -17,6 +17,10 @@ mod websocket;
 
 pub(super) use self::core::Core;
 pub(super) use control::serve as serve_control;
+#[cfg(any(test, feature = "testing"))]
+pub use door::Arriving;
+#[cfg(any(test, feature = "testing"))]
+pub(super) use door::serve_incoming;
 pub(super) use door::{Dialect, serve as serve_platform};
 pub(super) use drivers::{generate, issue, keep_time, play, until_then};
 pub(super) use entrance::Entrance;

@@ -1,5 +1,11 @@
 //! [`SimulatedDisk`]: a directory in memory that does to unsynced bytes whatever a disk may do.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a simulation for tests alone"
+)]
+
 mod inode;
 
 use std::collections::BTreeMap;
@@ -14,27 +20,35 @@ use crate::runtime::Rng;
 
 /// What can be counted and made to fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Operation {
+pub enum Operation {
+    /// A file is made.
     Create,
+    /// Bytes are written.
     Write,
+    /// Room is reserved.
     Allocate,
+    /// A file is cut.
     Truncate,
+    /// A file is synced.
     Sync,
+    /// A file is renamed.
     Rename,
+    /// A file is removed.
     Remove,
+    /// The directory is synced.
     SyncDir,
 }
 
 impl Operation {
     /// Whether it may meet a full disk.
-    pub(crate) fn takes_space(self) -> bool {
+    pub fn takes_space(self) -> bool {
         matches!(self, Self::Create | Self::Write | Self::Allocate)
     }
 }
 
 /// The disk. A process sees it through [`SimulatedDisk::process`].
 #[derive(Debug, Clone)]
-pub(crate) struct SimulatedDisk(Arc<Mutex<State>>);
+pub struct SimulatedDisk(Arc<Mutex<State>>);
 
 /// The disk as one process sees it: dead for ever once that process has died.
 #[derive(Debug, Clone)]
@@ -90,7 +104,8 @@ impl Drop for SimulatedLock {
 }
 
 impl SimulatedDisk {
-    pub(crate) fn new(seed: u64) -> Self {
+    /// An empty disk; the seed decides what a power cut leaves.
+    pub fn new(seed: u64) -> Self {
         Self(Arc::new(Mutex::new(State {
             inodes: BTreeMap::new(),
             names: BTreeMap::new(),
@@ -125,7 +140,7 @@ impl SimulatedDisk {
     }
 
     /// Cuts the power: of what was not synced any part survives, in blocks of 512 bytes.
-    pub(crate) fn cut_power(&self) {
+    pub fn cut_power(&self) {
         let mut state = self.0.lock();
         state.incarnation += 1;
         state.dead = true;
@@ -145,8 +160,22 @@ impl SimulatedDisk {
         state.durable_names = names;
     }
 
+    /// The machine is there again; a process may start.
+    pub fn revive(&self) {
+        let mut state = self.0.lock();
+        state.dead = false;
+        state.die_at = None;
+        state.fail_at = None;
+    }
+
+    /// Whether its process died in an operation, or the power is cut.
+    #[must_use]
+    pub fn is_dead(&self) -> bool {
+        self.0.lock().dead
+    }
+
     /// An independent copy with the same bytes, names and inodes, all of them durable.
-    pub(crate) fn copy(&self, seed: u64) -> Self {
+    pub fn copy(&self, seed: u64) -> Self {
         let other = Self::new(seed);
         {
             let from = self.0.lock();
@@ -164,42 +193,45 @@ impl SimulatedDisk {
     }
 
     /// The process dies in its `nth` operation from now, counted from zero.
-    pub(crate) fn die_at(&self, nth: usize) {
+    pub fn die_at(&self, nth: usize) {
         let mut state = self.0.lock();
         state.die_at = Some(state.operations.len() + nth);
     }
 
     /// The `nth` operation from now fails with `kind`, counted from zero.
-    pub(crate) fn fail_at(&self, nth: usize, kind: ErrorKind) {
+    pub fn fail_at(&self, nth: usize, kind: ErrorKind) {
         let mut state = self.0.lock();
         state.fail_at = Some((state.operations.len() + nth, kind));
     }
 
     /// How much may be stored.
-    pub(crate) fn set_capacity(&self, bytes: u64) {
+    pub fn set_capacity(&self, bytes: u64) {
         self.0.lock().capacity = bytes;
     }
 
-    pub(crate) fn used(&self) -> u64 {
+    /// Bytes stored.
+    pub fn used(&self) -> u64 {
         self.0.lock().used()
     }
 
     /// What the process has done so far.
-    pub(crate) fn operations(&self) -> Vec<Operation> {
+    pub fn operations(&self) -> Vec<Operation> {
         self.0.lock().operations.clone()
     }
 
-    pub(crate) fn names(&self) -> Vec<String> {
+    /// The files there are.
+    pub fn names(&self) -> Vec<String> {
         self.0.lock().names.keys().cloned().collect()
     }
 
-    pub(crate) fn contents(&self, name: &str) -> Vec<u8> {
+    /// A file's bytes as processes see them.
+    pub fn contents(&self, name: &str) -> Vec<u8> {
         let state = self.0.lock();
         state.inodes[&state.names[name]].current().to_vec()
     }
 
     /// Changes a file behind everybody's back, in place.
-    pub(crate) fn tamper(&self, name: &str, change: impl FnOnce(&mut Vec<u8>)) {
+    pub fn tamper(&self, name: &str, change: impl FnOnce(&mut Vec<u8>)) {
         let mut state = self.0.lock();
         let number = state.names[name];
         let mut bytes = state.inodes[&number].current().to_vec();
@@ -208,7 +240,7 @@ impl SimulatedDisk {
     }
 
     /// Puts a file there, or replaces it by a new one.
-    pub(crate) fn put(&self, name: &str, bytes: Vec<u8>) {
+    pub fn put(&self, name: &str, bytes: Vec<u8>) {
         let mut state = self.0.lock();
         let number = state.add_inode(Inode::with(bytes));
         state.names.insert(name.to_owned(), number);
@@ -216,14 +248,14 @@ impl SimulatedDisk {
     }
 
     /// Takes a file away.
-    pub(crate) fn forget(&self, name: &str) {
+    pub fn forget(&self, name: &str) {
         let mut state = self.0.lock();
         state.names.remove(name);
         state.durable_names.remove(name);
     }
 
     /// The directory becomes another one with the same contents.
-    pub(crate) fn move_to_another_directory(&self) {
+    pub fn move_to_another_directory(&self) {
         self.0.lock().directory_inode += 1;
     }
 }

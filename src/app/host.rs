@@ -1,0 +1,62 @@
+//! [`Host`]: what a sidecar stands on: network, disk and listeners. The machine, or a simulation of one.
+
+use std::fmt;
+
+use async_trait::async_trait;
+
+use super::StartError;
+use crate::grpc::{BindError, Listener, SocketMode};
+use crate::journal::{FileJournal, Options};
+use crate::net::{Client, HttpClient, TlsConfig, TlsConfigError, UrlPolicy};
+use crate::runtime::offload;
+
+/// What a sidecar stands on.
+#[async_trait]
+pub trait Host: Send + Sync + fmt::Debug {
+    /// Its outgoing side of the network.
+    type Http: HttpClient + 'static;
+
+    /// A client that goes where the policy allows.
+    ///
+    /// # Errors
+    /// [`TlsConfigError`].
+    fn client(&self, policy: UrlPolicy, tls: &TlsConfig) -> Result<Self::Http, TlsConfigError>;
+
+    /// Opens a journal, or makes one where there is none.
+    ///
+    /// # Errors
+    /// [`StartError::Journal`] or [`StartError::Panicked`].
+    async fn open_journal(&self, options: Options) -> Result<FileJournal, StartError>;
+
+    /// Listens on an address of the configuration.
+    ///
+    /// # Errors
+    /// [`BindError`].
+    async fn listen(&self, address: &str) -> Result<Listener, BindError>;
+}
+
+/// The machine this runs on.
+#[derive(Debug)]
+pub(super) struct Machine;
+
+#[async_trait]
+impl Host for Machine {
+    type Http = Client;
+
+    fn client(&self, policy: UrlPolicy, tls: &TlsConfig) -> Result<Client, TlsConfigError> {
+        Client::new(policy, tls)
+    }
+
+    async fn open_journal(&self, options: Options) -> Result<FileJournal, StartError> {
+        let name = options.name.clone();
+        match offload(|| FileJournal::open(options)).await {
+            Ok(Ok(journal)) => Ok(journal),
+            Ok(Err(source)) => Err(StartError::Journal { name, source }),
+            Err(_) => Err(StartError::Panicked { name }),
+        }
+    }
+
+    async fn listen(&self, address: &str) -> Result<Listener, BindError> {
+        Listener::bind(address, SocketMode::default()).await
+    }
+}
