@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::StartError;
 use crate::grpc::{BindError, Listener, SocketMode};
 use crate::journal::{FileJournal, Options};
-use crate::net::{Client, HttpClient, TlsConfig, TlsConfigError, UrlPolicy};
+use crate::net::{Client, ClientError, HttpClient, ProxyRoutes, TlsConfig, UrlPolicy};
 use crate::runtime::offload;
 
 /// What a sidecar stands on.
@@ -16,11 +16,16 @@ pub trait Host: Send + Sync + fmt::Debug {
     /// Its outgoing side of the network.
     type Http: HttpClient + 'static;
 
-    /// A client that goes where the policy allows.
+    /// A client that goes where the policy allows, by these ways.
     ///
     /// # Errors
-    /// [`TlsConfigError`].
-    fn client(&self, policy: UrlPolicy, tls: &TlsConfig) -> Result<Self::Http, TlsConfigError>;
+    /// [`ClientError`].
+    fn client(
+        &self,
+        policy: UrlPolicy,
+        tls: &TlsConfig,
+        routes: ProxyRoutes,
+    ) -> Result<Self::Http, ClientError>;
 
     /// Opens a journal, or makes one where there is none.
     ///
@@ -43,8 +48,13 @@ pub(super) struct Machine;
 impl Host for Machine {
     type Http = Client;
 
-    fn client(&self, policy: UrlPolicy, tls: &TlsConfig) -> Result<Client, TlsConfigError> {
-        Client::new(policy, tls)
+    fn client(
+        &self,
+        policy: UrlPolicy,
+        tls: &TlsConfig,
+        routes: ProxyRoutes,
+    ) -> Result<Client, ClientError> {
+        Client::new(policy, tls, routes)
     }
 
     async fn open_journal(&self, options: Options) -> Result<FileJournal, StartError> {

@@ -14,7 +14,9 @@ use crate::config::Config;
 use crate::connectors::{self, SettingsError};
 use crate::domain::SessionName;
 use crate::journal::{FileJournal, Journal};
-use crate::net::{Budgeted, RateGate, Refused, TlsConfigError, UrlPolicy};
+use crate::net::{
+    Budgeted, ClientError, InvalidProxy, ProxyConfig, ProxyRoutes, RateGate, Refused, UrlPolicy,
+};
 use crate::runtime::{Clock, Drain, Rng, TaskKind};
 use crate::session::{
     SessionBoard, SessionConfig, SessionParts, SessionStats, Supervisor, SupervisorParts,
@@ -45,8 +47,10 @@ enum Problem {
     Auth(#[from] InvalidAuth),
     #[error("address refused")]
     Address(#[from] Refused),
-    #[error("tls")]
-    Tls(#[from] TlsConfigError),
+    #[error("connections")]
+    Client(#[from] ClientError),
+    #[error("proxy")]
+    Proxy(#[from] InvalidProxy),
     #[error("state_key_file {}", path.display())]
     Key {
         path: PathBuf,
@@ -157,7 +161,8 @@ fn credential(session: &SessionConfig) -> Result<CredentialSettings, Problem> {
         &defaults.url,
         defaults.placement,
         refresh_before.unwrap_or(session.timing.token_refresh_before.0),
-    )?)
+    )?
+    .watching(session.proxy.as_ref().and_then(ProxyConfig::password)))
 }
 
 fn session_parts<H: Host>(
@@ -171,7 +176,7 @@ fn session_parts<H: Host>(
     let mut allowed = connectors::platform_domains(&session.platform, &session.endpoint)?;
     allowed.extend(session.allowed_domains.iter().cloned());
     let policy = UrlPolicy::new(&session.endpoint, &allowed, session.allow_plaintext)?;
-    let client = parts.host.client(policy, &session.tls)?;
+    let client = client(session, policy, parts.host)?;
     let client = Budgeted::new(client, Arc::clone(&credential.gate));
     let sealer = credential.sealer.clone();
     let tokens = start_tokens(session, credential, &journal, parts, drain, tasks)?;
@@ -182,6 +187,16 @@ fn session_parts<H: Host>(
         journal,
         sealer,
     })
+}
+
+/// Every connection of a session is made alike, its tokens' included.
+fn client<H: Host>(
+    session: &SessionConfig,
+    policy: UrlPolicy,
+    host: &H,
+) -> Result<H::Http, Problem> {
+    let routes = ProxyRoutes::of(session.proxy.as_ref())?;
+    Ok(host.client(policy, &session.tls, routes)?)
 }
 
 fn start_tokens<H: Host>(
@@ -202,7 +217,7 @@ fn start_tokens<H: Host>(
         &session.allowed_domains,
         session.allow_plaintext,
     )?;
-    let client = Budgeted::new(parts.host.client(policy, &session.tls)?, gate);
+    let client = Budgeted::new(client(session, policy, parts.host)?, gate);
     let vault = StateVault::new(JournalState(Arc::clone(journal)), sealer);
     let label = format!("tokens of {}", session.name.resource());
     let rng = parts.rng.fork(&label);

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::error::InvalidAuth;
-use super::secrets::SecretSource;
+use crate::runtime::SecretSource;
 
 /// How access tokens are obtained. Secrets are named by file or by environment variable, never
 /// given as values; files are read again at each attempt, so a rotated secret needs no restart.

@@ -30,6 +30,12 @@ pub enum TokenProblem {
         /// What the endpoint said, without any secret.
         reason: String,
     },
+    /// The proxy before the endpoint does not take our credentials; needs a person likewise.
+    #[error("{reason}")]
+    ProxyRefused {
+        /// What to mend.
+        reason: String,
+    },
     /// The endpoint is down, slow or throttling; tried again with back-off (U23).
     #[error("token endpoint unavailable: {reason}")]
     Unavailable {

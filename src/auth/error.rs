@@ -40,40 +40,6 @@ impl InvalidAuth {
     }
 }
 
-/// A secret could not be read. Names where it should have been, never what was there.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SecretError {
-    /// The file cannot be read.
-    #[error("read secret file '{}': {}", path.display(), source.kind())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The environment variable is not set.
-    #[error("environment variable {name} is not set, or is not UTF-8")]
-    NotSet {
-        /// The variable.
-        name: String,
-    },
-    /// Nothing but white space at the end.
-    #[error("{place} holds no secret")]
-    Empty {
-        /// The file or variable.
-        place: String,
-    },
-    /// Too long, or not UTF-8.
-    #[error("{place} holds no secret: it is binary or over {limit} bytes")]
-    Unusable {
-        /// The file or variable.
-        place: String,
-        /// The limit.
-        limit: usize,
-    },
-}
-
 /// `state_key_file` holds no key.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -12,7 +12,7 @@ pub(super) fn token_obtained(credential: &str, generation: u64, lifetime: Durati
 /// An attempt failed.
 pub(super) fn attempt_failed(credential: &str, problem: &TokenProblem) {
     match problem {
-        TokenProblem::Refused { .. } => {
+        TokenProblem::Refused { .. } | TokenProblem::ProxyRefused { .. } => {
             tracing::error!(credential, error = %problem, "Token refused");
         }
         TokenProblem::Unavailable { .. } => {

@@ -24,10 +24,9 @@ pub use config::{AuthConfig, CredentialPlacement, Grant};
 pub use contract::{
     AccessToken, StateStore, TokenProblem, TokenSource, TokenStatus, TokenVault, VaultError,
 };
-pub use error::{InvalidAuth, SealError, SealingKeyError, SecretError};
+pub use error::{InvalidAuth, SealError, SealingKeyError};
 pub use refresher::Refresher;
 pub use sealing::Sealer;
-pub use secrets::SecretSource;
 pub use settings::CredentialSettings;
 pub use tokens::Tokens;
 pub use vault::StateVault;

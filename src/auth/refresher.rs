@@ -18,7 +18,7 @@ use super::schedule::{Failure, PACE, Schedule};
 use super::secrets::{Credentials, hash};
 use super::settings::CredentialSettings;
 use super::tokens::{Shared, State, Tokens};
-use crate::net::HttpClient;
+use crate::net::{HttpClient, HttpFailure};
 use crate::runtime::{Clock, Drain, MonoTime, Rng, Secret, offload};
 
 /// Secrets, request and vault together: longer than the request's own deadline.
@@ -205,7 +205,7 @@ impl<C: HttpClient> Refresher<C> {
             .client
             .request(request)
             .await
-            .map_err(|failure| unavailable(failure.to_string()))?;
+            .map_err(|failure| unreached(&failure))?;
         Ok((read_answer(&response, self.clock.wall())?, asked))
     }
 
@@ -331,6 +331,15 @@ impl<C> fmt::Debug for Refresher<C> {
         f.debug_struct("Refresher")
             .field("credential", &self.settings.name)
             .finish_non_exhaustive()
+    }
+}
+
+/// The endpoint gave no answer.
+fn unreached(failure: &HttpFailure) -> Failure {
+    let reason = failure.to_string();
+    match failure {
+        HttpFailure::ProxyRefused => Failure::ProxyRefused { reason },
+        _ => unavailable(reason),
     }
 }
 

@@ -62,6 +62,8 @@ pub(super) enum Reply {
 pub(super) enum Failure {
     /// Needs a person.
     Refused { reason: String },
+    /// Needs a person, though the endpoint was not even reached.
+    ProxyRefused { reason: String },
     /// The endpoint asks to be left alone.
     Throttled {
         retry_after: Option<Duration>,
@@ -145,6 +147,10 @@ impl Schedule {
                 REFUSED.mul_f64(1.0 + unit / 5.0),
                 TokenProblem::Refused { reason },
             ),
+            Failure::ProxyRefused { reason } => (
+                REFUSED.mul_f64(1.0 + unit / 5.0),
+                TokenProblem::ProxyRefused { reason },
+            ),
             Failure::Throttled {
                 retry_after,
                 reason,
@@ -193,7 +199,10 @@ impl Schedule {
 
     /// Whether a person has to mend something.
     pub(super) fn is_refused(&self) -> bool {
-        matches!(self.problem, Some(TokenProblem::Refused { .. }))
+        matches!(
+            self.problem,
+            Some(TokenProblem::Refused { .. } | TokenProblem::ProxyRefused { .. })
+        )
     }
 
     /// Why the latest attempt failed, if it did.

@@ -6,7 +6,8 @@ use url::Url;
 
 use super::config::{AuthConfig, CredentialPlacement, Grant};
 use super::error::InvalidAuth;
-use super::secrets::{SecretSource, SecretSources};
+use super::secrets::SecretSources;
+use crate::runtime::SecretSource;
 
 /// Everything that a refresher needs to know of one credential. Holds no secret, only where they
 /// stand.
@@ -55,9 +56,18 @@ impl CredentialSettings {
                 refresh_token: config.refresh_token().into_iter().next(),
                 username: config.username().into_iter().next(),
                 password: config.password().into_iter().next(),
+                on_the_way: None,
             },
             refresh_before,
         })
+    }
+
+    /// Watches another secret beside its own, without which the endpoint cannot be reached: the
+    /// password of a proxy.
+    #[must_use]
+    pub fn watching(mut self, secret: Option<SecretSource>) -> Self {
+        self.sources.on_the_way = secret;
+        self
     }
 
     /// Whose credential it is: the token endpoint, and where the client's id stands. What platforms

@@ -10,12 +10,13 @@ pub(super) const NAME_PATTERN: &str = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$";
 
 /// What the model's types know and their generated schema does not say: definition, property, and
 /// the keyword with its value.
-const REFINEMENTS: [(&str, &str, &str, &str); 5] = [
+const REFINEMENTS: [(&str, &str, &str, &str); 6] = [
     ("JournalConfig", "name", "pattern", NAME_PATTERN),
     ("SessionConfig", "name", "pattern", NAME_PATTERN),
     ("SessionConfig", "journal", "pattern", NAME_PATTERN),
     ("SessionConfig", "endpoint", "format", "uri"),
     ("AuthConfig", "token_url", "format", "uri"),
+    ("ProxyConfig", "url", "format", "uri"),
 ];
 
 /// The JSON Schema (draft 2020-12) of the configuration.

@@ -1,11 +1,10 @@
 //! [`Client`]: the one real [`HttpClient`], on reqwest.
 
-use std::fmt;
-use std::sync::Arc;
-use std::time::Duration;
-
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
+use http::StatusCode;
+use std::fmt;
+use std::sync::Arc;
 use tokio::time::timeout;
 use url::Url;
 
@@ -15,68 +14,60 @@ use super::contract::{
 };
 use super::failure;
 use super::handshake;
+use super::proxy::ProxyRoutes;
 use super::redirect;
-use super::tls::{TlsConfigError, client_config};
+use super::stack::{CONNECT_LIMIT, ClientError, Plan, Stack, Stacks};
 use super::url_policy::{UrlPolicy, http_form};
 use super::websocket::Socket;
+use crate::runtime::MonoTime;
 
 /// Redirects followed for one request (U42).
 const MAX_REDIRECTS: usize = 5;
-/// Ends connection attempts that outlive their request; a request's own deadline is shorter.
-const CONNECT_LIMIT: Duration = Duration::from_secs(60);
-/// Idle connections are closed before a balancer's customary minute is over and loses our request.
-const IDLE_LIMIT: Duration = Duration::from_secs(45);
-/// Idle connections kept: one poll and one health request at a time, and one to spare.
-const IDLE_CONNECTIONS: usize = 3;
-/// A peer that acknowledges nothing for this long is gone.
-const UNACKNOWLEDGED_LIMIT: Duration = Duration::from_secs(30);
-
 /// The outgoing side of one session, or of one token endpoint: requests share kept-alive
 /// connections, a WebSocket has its own. TLS, DNS and proxies are the same for both. A clone shares
 /// the connections.
 #[derive(Clone)]
 pub struct Client {
     policy: Arc<UrlPolicy>,
-    pooled: reqwest::Client,
-    single: reqwest::Client,
+    stacks: Arc<Stacks>,
 }
 
 impl Client {
-    /// A client that goes where the policy allows. Proxies come from the environment
-    /// (`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`), except for an endpoint on loopback.
+    /// A client that goes where the policy allows, through a proxy where the routes say so. Files
+    /// that change are read again.
     ///
     /// # Errors
-    /// [`TlsConfigError`].
-    pub fn new(policy: UrlPolicy, tls: &TlsConfig) -> Result<Self, TlsConfigError> {
-        let tls = client_config(tls, policy.endpoint_is_plaintext())?;
-        let build = |idle_connections| {
-            let mut builder = reqwest::Client::builder()
-                .tls_backend_preconfigured(tls.clone())
-                .http1_only()
-                .redirect(reqwest::redirect::Policy::none())
-                .referer(false)
-                .user_agent(concat!("tieline/", env!("CARGO_PKG_VERSION")))
-                .connect_timeout(CONNECT_LIMIT)
-                .tcp_user_timeout(UNACKNOWLEDGED_LIMIT)
-                .pool_idle_timeout(IDLE_LIMIT)
-                .pool_max_idle_per_host(idle_connections);
-            if policy.endpoint_is_loopback() {
-                builder = builder.no_proxy();
-            }
-            builder
-                .build()
-                .map_err(|error| TlsConfigError::Client(error.without_url().into()))
+    /// [`ClientError`].
+    pub fn new(
+        policy: UrlPolicy,
+        tls: &TlsConfig,
+        routes: ProxyRoutes,
+    ) -> Result<Self, ClientError> {
+        let plan = Plan {
+            tls: tls.clone(),
+            routes,
+            connect_limit: CONNECT_LIMIT,
+            may_lack_roots: policy.endpoint_is_plaintext(),
+            #[cfg(test)]
+            names: Vec::new(),
         };
+        Self::of(policy, plan)
+    }
+
+    pub(super) fn of(policy: UrlPolicy, plan: Plan) -> Result<Self, ClientError> {
         Ok(Self {
-            pooled: build(IDLE_CONNECTIONS)?,
-            single: build(0)?,
+            stacks: Arc::new(Stacks::new(plan)?),
             policy: Arc::new(policy),
         })
     }
 
-    async fn exchange(&self, mut request: HttpRequest) -> Result<HttpResponse, HttpFailure> {
+    async fn exchange(
+        &self,
+        stack: &Stack,
+        mut request: HttpRequest,
+    ) -> Result<HttpResponse, HttpFailure> {
         for _ in 0..=MAX_REDIRECTS {
-            let response = self
+            let response = stack
                 .pooled
                 .request(request.method.clone(), request.url.clone())
                 .headers(request.headers.clone())
@@ -84,6 +75,7 @@ impl Client {
                 .send()
                 .await
                 .map_err(|error| failure::before_head(&error))?;
+            self.believe(&request.url, response.status())?;
             let next = redirect::next_request(
                 &self.policy,
                 &request,
@@ -98,6 +90,43 @@ impl Client {
         Err(HttpFailure::RedirectRefused(format!(
             "more than {MAX_REDIRECTS} in a row"
         )))
+    }
+
+    async fn request_or_again(&self, request: HttpRequest) -> Result<HttpResponse, HttpFailure> {
+        let stack = self.stacks.current().await;
+        let outcome = self.exchange(&stack, request.clone()).await;
+        if let Err(failure) = &outcome
+            && let Some(stack) = self.stacks.instead_of(&stack, failure).await
+        {
+            return self.exchange(&stack, request).await;
+        }
+        outcome
+    }
+
+    async fn open(
+        &self,
+        stack: &Stack,
+        request: WebSocketRequest,
+        deadline: MonoTime,
+    ) -> Result<Socket, HandshakeFailure> {
+        let url = request.url.clone();
+        let opened = handshake::open(&stack.single, request, deadline).await;
+        if let Err(HandshakeFailure::Status { status, .. }) = &opened {
+            self.believe(&url, *status)
+                .map_err(HandshakeFailure::Http)?;
+        }
+        opened
+    }
+
+    /// A 407 to a request that a proxy passes on by itself, without a tunnel, is the proxy's.
+    fn believe(&self, url: &Url, status: StatusCode) -> Result<(), HttpFailure> {
+        let from_proxy = status == StatusCode::PROXY_AUTHENTICATION_REQUIRED
+            && url.scheme() == "http"
+            && self.stacks.routes().crosses(url);
+        if from_proxy {
+            return Err(HttpFailure::ProxyRefused);
+        }
+        Ok(())
     }
 
     /// Checks an address and gives it the scheme that reqwest knows.
@@ -168,7 +197,7 @@ impl HttpClient for Client {
     async fn request(&self, mut request: HttpRequest) -> Result<HttpResponse, HttpFailure> {
         self.admit(&mut request.url)?;
         let limit = request.timeout;
-        timeout(limit, self.exchange(request))
+        timeout(limit, self.request_or_again(request))
             .await
             .unwrap_or(Err(HttpFailure::Timeout(limit)))
     }
@@ -176,6 +205,14 @@ impl HttpClient for Client {
     async fn websocket(&self, mut request: WebSocketRequest) -> Result<Socket, HandshakeFailure> {
         self.admit(&mut request.url)
             .map_err(HandshakeFailure::Http)?;
-        handshake::open(&self.single, request).await
+        let deadline = MonoTime::now() + request.timeout;
+        let stack = self.stacks.current().await;
+        let opened = self.open(&stack, request.clone(), deadline).await;
+        if let Err(HandshakeFailure::Http(failure)) = &opened
+            && let Some(stack) = self.stacks.instead_of(&stack, failure).await
+        {
+            return self.open(&stack, request, deadline).await;
+        }
+        opened
     }
 }

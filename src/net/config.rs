@@ -5,12 +5,17 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// TLS towards one platform.
+/// TLS towards one platform, and towards a proxy that is reached by `https://`. The files are read
+/// again when they change: what they hold then counts for every connection made from then on.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TlsConfig {
     /// PEM file of certificate authorities trusted besides the system's.
     pub ca_file: Option<PathBuf>,
+    /// PEM file of the certificate that we show where one is asked for, with its chain.
+    pub client_cert_file: Option<PathBuf>,
+    /// PEM file of its private key.
+    pub client_key_file: Option<PathBuf>,
 }
 
 /// The platform's limit on requests.

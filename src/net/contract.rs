@@ -83,9 +83,12 @@ pub enum HttpFailure {
     /// The deadline passed.
     #[error("no answer within {0:?}")]
     Timeout(Duration),
-    /// No connection: DNS, refused, unreachable, proxy.
+    /// No connection: DNS, refused, unreachable, or a proxy that makes none.
     #[error("connect: {0}")]
     Connect(String),
+    /// The proxy does not take our credentials, or wants some (407).
+    #[error("the proxy refused our credentials (407): mend proxy.username and its password")]
+    ProxyRefused,
     /// The TLS handshake failed or the certificate was refused.
     #[error("tls: {0}")]
     Tls(String),

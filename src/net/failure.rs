@@ -1,4 +1,5 @@
-//! Sorts the errors of reqwest, hyper and rustls into [`HttpFailure`], by type and never by text.
+//! Sorts the errors of reqwest, hyper and rustls into [`HttpFailure`], by type, and by text only
+//! where there is no type.
 
 use std::error::Error;
 use std::io;
@@ -7,8 +8,11 @@ use super::contract::HttpFailure;
 
 /// What broke before the head of an answer was complete.
 pub(super) fn before_head(error: &reqwest::Error) -> HttpFailure {
-    let connecting = error.is_connect() || error.is_builder();
     let cause = causes(error);
+    if let Some(tunnel) = cause.iter().find_map(|cause| tunnel_failure(*cause)) {
+        return tunnel;
+    }
+    let connecting = error.is_connect() || error.is_builder();
     if cause.iter().any(|cause| cause.is::<rustls::Error>()) {
         return HttpFailure::Tls(describe(&cause));
     }
@@ -23,6 +27,24 @@ pub(super) fn before_head(error: &reqwest::Error) -> HttpFailure {
         true if cause.iter().any(cut_short) => HttpFailure::Tls("handshake cut short".to_owned()),
         true => HttpFailure::Connect(describe(&cause)),
         false => HttpFailure::Reset(describe(&cause)),
+    }
+}
+
+/// What a proxy's answer to CONNECT means. hyper keeps the type of that error to itself, so that here
+/// alone its text counts; a test holds the two together.
+fn tunnel_failure(cause: &(dyn Error + 'static)) -> Option<HttpFailure> {
+    let text = cause.to_string();
+    match text.strip_prefix("tunnel error: ")? {
+        "proxy authorization required" => Some(HttpFailure::ProxyRefused),
+        "unsuccessful" => {
+            let why = "the proxy opens no tunnel to this address";
+            Some(HttpFailure::Connect(why.to_owned()))
+        }
+        "unexpected end of file" => {
+            let why = "the proxy hung up before it opened a tunnel";
+            Some(HttpFailure::Connect(why.to_owned()))
+        }
+        _ => None,
     }
 }
 

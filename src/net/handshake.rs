@@ -24,8 +24,8 @@ pub(super) const REFUSAL_LIMIT: usize = 16 * 1024;
 pub(super) async fn open(
     client: &reqwest::Client,
     mut request: WebSocketRequest,
+    deadline: MonoTime,
 ) -> Result<Socket, HandshakeFailure> {
-    let deadline = MonoTime::now() + request.timeout;
     let too_late = |_| HandshakeFailure::Timeout(request.timeout);
     let key = generate_key();
     let offered = request.headers.get(SEC_WEBSOCKET_PROTOCOL).cloned();

@@ -8,10 +8,12 @@ mod config;
 mod contract;
 mod failure;
 mod handshake;
+mod proxy;
 mod redirect;
 mod retry_after;
 #[cfg(any(test, feature = "testing"))]
 mod simulated;
+mod stack;
 mod tls;
 mod url_policy;
 mod websocket;
@@ -26,9 +28,11 @@ pub use contract::{
     CallClass, Frame, HandshakeFailure, HttpClient, HttpFailure, HttpRequest, HttpResponse,
     WebSocket, WebSocketRequest,
 };
+pub use proxy::{InvalidProxy, ProxyConfig, ProxyRoutes};
 pub use retry_after::retry_after;
 #[cfg(any(test, feature = "testing"))]
 pub use simulated::SimulatedClient;
+pub use stack::ClientError;
 pub use tls::TlsConfigError;
 pub use url_policy::{Refused, UrlPolicy};
 pub use websocket::Socket;

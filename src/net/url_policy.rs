@@ -125,11 +125,6 @@ impl UrlPolicy {
         Ok(())
     }
 
-    /// Whether the endpoint is on this machine; then no proxy stands between.
-    pub(super) fn endpoint_is_loopback(&self) -> bool {
-        is_loopback(&self.endpoint.host)
-    }
-
     /// Whether the endpoint is plaintext; then a machine without certificate authorities will do.
     pub(super) fn endpoint_is_plaintext(&self) -> bool {
         self.endpoint_is_plaintext
@@ -236,6 +231,11 @@ fn host_of(url: &Url) -> Result<Host<String>, Refused> {
         }),
         None => Err(Refused::NoHost),
     }
+}
+
+/// Whether an address stays on this machine.
+pub(super) fn is_loopback_url(url: &Url) -> bool {
+    host_of(url).is_ok_and(|host| is_loopback(&host))
 }
 
 fn is_loopback(host: &Host<String>) -> bool {

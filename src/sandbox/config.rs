@@ -23,6 +23,8 @@ pub struct SandboxConfig {
     pub control: SocketAddr,
     /// Serves TLS with a certificate of an authority of its own, written to this file as PEM.
     pub tls_ca_out: Option<PathBuf>,
+    /// With TLS, serves only clients with a certificate of an authority in this PEM file.
+    pub tls_client_ca: Option<PathBuf>,
     /// Channels that exist and may be read.
     pub channels: Vec<String>,
     /// Channels that exist and may not be read: 403.
@@ -106,6 +108,7 @@ impl Default for SandboxConfig {
             listen: anywhere,
             control: anywhere,
             tls_ca_out: None,
+            tls_client_ca: None,
             channels: DEFAULT_CHANNELS.map(str::to_owned).into(),
             forbidden_channels: Vec::new(),
             clients: 1,

@@ -72,7 +72,13 @@ impl Sandbox {
             ca_pem,
             endpoint,
             control_url,
-        } = Entrance::open(config.listen, config.control, config.tls_ca_out.as_deref()).await?;
+        } = Entrance::open(
+            config.listen,
+            config.control,
+            config.tls_ca_out.as_deref(),
+            config.tls_client_ca.as_deref(),
+        )
+        .await?;
         let mut sandbox = Self::begin(config, clock, &rng, endpoint, control_url);
         sandbox.ca_pem = ca_pem;
         let share = || Arc::clone(&sandbox.core);

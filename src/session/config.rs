@@ -10,7 +10,7 @@ use super::topics::{AgentConfig, TopicConfig};
 use crate::auth::AuthConfig;
 use crate::connectors::{Redundancy, Settings};
 use crate::domain::{JournalName, SessionName};
-use crate::net::{RateLimitConfig, TlsConfig};
+use crate::net::{ProxyConfig, RateLimitConfig, TlsConfig};
 use crate::runtime::HumanDuration;
 
 /// An answer that leaves at the end of its hold still arrives in time.
@@ -69,6 +69,10 @@ pub struct SessionConfig {
     /// TLS towards the platform.
     #[serde(default)]
     pub tls: TlsConfig,
+    /// The proxy that every connection of this session goes through, instead of the one that the
+    /// environment names (`HTTPS_PROXY`, `NO_PROXY`).
+    #[serde(default)]
+    pub proxy: Option<ProxyConfig>,
 }
 
 impl SessionConfig {

@@ -21,6 +21,8 @@ mod platforms;
 #[cfg(test)]
 mod polling;
 #[cfg(test)]
+mod proxies;
+#[cfg(test)]
 mod sessions;
 #[cfg(test)]
 mod tls;

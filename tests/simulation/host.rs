@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use tieline::app::{Host, StartError};
 use tieline::grpc::{BindError, Listener};
 use tieline::journal::{FileJournal, Options, SimulatedDisk};
-use tieline::net::{SimulatedClient, TlsConfig, TlsConfigError, UrlPolicy};
+use tieline::net::{ClientError, ProxyRoutes, SimulatedClient, TlsConfig, UrlPolicy};
 use tieline::runtime::Rng;
 use tokio::task::JoinSet;
 
@@ -40,7 +40,12 @@ impl fmt::Debug for SimulatedHost {
 impl Host for SimulatedHost {
     type Http = SimulatedClient;
 
-    fn client(&self, policy: UrlPolicy, _: &TlsConfig) -> Result<SimulatedClient, TlsConfigError> {
+    fn client(
+        &self,
+        policy: UrlPolicy,
+        _: &TlsConfig,
+        _: ProxyRoutes,
+    ) -> Result<SimulatedClient, ClientError> {
         let (network, process) = (self.network.clone(), Arc::clone(&self.process));
         Ok(SimulatedClient::new(policy, move |name| {
             let (network, process) = (network.clone(), Arc::clone(&process));

@@ -246,6 +246,7 @@ fn u24_failures_are_told_apart_and_echo_nothing() {
                 assert_eq!(retry_after, Some(Duration::from_secs(9)));
                 Throttled
             }
+            Failure::ProxyRefused { .. } => panic!("no answer is a proxy's"),
             Failure::Unavailable { retry_after, .. } => {
                 assert_eq!(retry_after, Some(Duration::from_secs(9)));
                 Unavailable

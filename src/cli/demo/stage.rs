@@ -156,6 +156,7 @@ async fn config(
         allow_plaintext: false,
         timing,
         tls: TlsConfig::default(),
+        proxy: None,
     };
     Ok(Config {
         listen: ListenConfig {

@@ -36,6 +36,7 @@ pub(super) async fn start(
         listen: args.listen,
         control: args.control,
         tls_ca_out: args.tls_ca_out.clone(),
+        tls_client_ca: args.tls_client_ca.clone(),
         agents: args.agents,
         rate: args.rate,
         token_lifetime: args

@@ -39,6 +39,7 @@ pub(super) async fn start(args: &SandboxArgs, clock: Clock, rng: Rng) -> Result<
         listen: args.listen,
         control: args.control,
         tls_ca_out: args.tls_ca_out.clone(),
+        tls_client_ca: args.tls_client_ca.clone(),
         channels: args.channels.clone(),
         rate: args.rate,
         payload: args.payload,

@@ -41,6 +41,9 @@ pub(super) struct SandboxArgs {
     /// Serve TLS, and write the certificate of the sandbox's own authority to this file
     #[arg(long, value_name = "FILE")]
     tls_ca_out: Option<PathBuf>,
+    /// Serve only clients with a certificate of an authority in this PEM file
+    #[arg(long, value_name = "FILE", requires = "tls_ca_out")]
+    tls_client_ca: Option<PathBuf>,
     /// Events, or changes that are told by several events, per second
     #[arg(long, default_value_t = 10.0)]
     rate: f64,

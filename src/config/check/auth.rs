@@ -98,7 +98,7 @@ impl Checks<'_> {
         }
     }
 
-    fn variable(&mut self, at: &KeyPath, name: &str) {
+    pub(super) fn variable(&mut self, at: &KeyPath, name: &str) {
         if !redact::is_variable_name(name) {
             let hint =
                 "write the variable's name, such as GENESYS_CLIENT_SECRET, and not its value";

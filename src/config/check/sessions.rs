@@ -105,9 +105,8 @@ impl Checks<'_> {
                 self.error(Code::WrongForm, &at, "must be the name of a host", hint);
             }
         }
-        if let Some(file) = &session.tls.ca_file {
-            self.expect_file(&at.key("tls").key("ca_file"), file);
-        }
+        self.tls(&at.key("tls"), session);
+        self.proxy(&at.key("proxy"), session);
         self.timing(&at.key("timing"), &session.timing);
         self.auth(&at.key("auth"), session);
         self.subscription(at, session);
@@ -264,7 +263,7 @@ impl Checks<'_> {
     }
 }
 
-fn is_loopback(url: &Url) -> bool {
+pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
         Some(Host::Ipv4(ip)) => ip.is_loopback(),

@@ -465,3 +465,99 @@ fn credentials() {
         );
     assert_eq!(brief(&findings_of(&sealed, &sources())), "");
 }
+
+#[test]
+fn u7_proxies_and_certificates() {
+    let at = |code: &str, key: &str| format!("24 error {code} sessions[0].{key}");
+    let endpoint = "    endpoint: https://api.example.com\n";
+    let given =
+        |keys: &str| format!("{endpoint}    transport: auto\n    #\n    #\n    #\n    {keys}\n");
+    let tls = "tls: { client_cert_file: /dev/null }";
+    with(
+        endpoint,
+        &given(tls),
+        &at("missing_key", "tls.client_cert_file"),
+    );
+    let tls = "tls: { client_key_file: /dev/null }";
+    with(
+        endpoint,
+        &given(tls),
+        &at("missing_key", "tls.client_key_file"),
+    );
+    let tls = "tls: { client_cert_file: /nowhere/c, client_key_file: /dev/null }";
+    with(
+        endpoint,
+        &given(tls),
+        "24 warning not_found sessions[0].tls.client_cert_file",
+    );
+    for (proxy, code, key) in [
+        ("{ url: socks5://p:1080 }", "wrong_form", "url"),
+        ("{ url: \"http://p:1/x\" }", "wrong_form", "url"),
+        ("{ url: \"http://me:c4nary@p:1\" }", "inline_secret", "url"),
+        ("{ username: x }", "missing_key", "url"),
+        (
+            "{ url: http://p:1, username: \"a:b\" }",
+            "wrong_form",
+            "username",
+        ),
+        (
+            "{ url: http://p:1, password_env: CLIENT_ID }",
+            "missing_key",
+            "username",
+        ),
+        (
+            "{ url: http://p:1, username: a, password_file: /dev/null, password_env: CLIENT_ID }",
+            "conflict",
+            "password_env",
+        ),
+        (
+            "{ url: http://p:1, username: a, password: c4nary }",
+            "inline_secret",
+            "password",
+        ),
+        (
+            "{ url: http://p:1, no_proxy: [10.0.0.0/8, \"a*b\"] }",
+            "wrong_form",
+            "no_proxy[1]",
+        ),
+        ("{ url: http://p:1, user: a }", "unknown_key", "user"),
+    ] {
+        let key = format!("proxy.{key}");
+        with(
+            endpoint,
+            &given(&format!("proxy: {proxy}")),
+            &at(code, &key),
+        );
+    }
+    with(
+        endpoint,
+        &given("proxy: { url: http://p:1, username: a, password_env: NOWHERE }"),
+        "24 warning not_found sessions[0].proxy.password_env",
+    );
+    with(
+        endpoint,
+        &given(
+            "proxy: { url: https://p:1, username: a, password_file: /dev/null, no_proxy: [x.y, \"*\"] }",
+        ),
+        "",
+    );
+}
+
+#[test]
+fn u7_a_proxy_of_the_environment_is_checked_where_it_is_used() {
+    let mut sources = sources();
+    let wrong = "socks5://me:c4nary@proxy.test".to_owned();
+    sources.variables.insert("HTTPS_PROXY".to_owned(), wrong);
+    let findings = findings_of(GOOD, &sources);
+    assert_eq!(
+        brief(&findings).trim_end(),
+        "16 error wrong_form sessions[0].proxy"
+    );
+    let said = findings.to_string();
+    assert!(
+        said.contains("HTTPS_PROXY") && !said.contains("c4nary"),
+        "{said}"
+    );
+    let here = GOOD.replacen("https://api.example.com", "http://localhost:8080", 1);
+    assert_eq!(brief(&findings_of(&here, &sources)), "");
+}

@@ -1,6 +1,7 @@
 //! The client against real sockets: tiny servers on port 0 that do exactly what a test says.
 
 mod http;
+mod proxy;
 mod server;
 mod tls;
 mod websocket;
@@ -11,7 +12,7 @@ use ::http::{HeaderMap, Method};
 use bytes::Bytes;
 use url::Url;
 
-use super::{CallClass, Client, HttpRequest, TlsConfig, UrlPolicy, WebSocketRequest};
+use super::{CallClass, Client, HttpRequest, ProxyRoutes, TlsConfig, UrlPolicy, WebSocketRequest};
 
 /// Nothing in these tests takes this long unless it is stuck.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -22,7 +23,7 @@ fn client(endpoint: &Url) -> Client {
 
 fn client_with(endpoint: &Url, allowed: &[String], tls: &TlsConfig) -> Client {
     let policy = UrlPolicy::new(endpoint, allowed, false).unwrap();
-    Client::new(policy, tls).unwrap()
+    Client::new(policy, tls, ProxyRoutes::default()).unwrap()
 }
 
 fn get(url: &Url) -> HttpRequest {

@@ -14,8 +14,8 @@ use url::Url;
 use super::server::{FIN, Server, TEXT, accept_websocket, answer, frame, read_request};
 use super::{client_with, get, websocket};
 use crate::net::{
-    Client, Frame, HandshakeFailure, HttpClient, HttpFailure, TlsConfig, TlsConfigError, UrlPolicy,
-    WebSocket,
+    Client, ClientError, Frame, HandshakeFailure, HttpClient, HttpFailure, ProxyRoutes, TlsConfig,
+    TlsConfigError, UrlPolicy, WebSocket,
 };
 
 /// A certificate authority of our own.
@@ -94,6 +94,7 @@ fn file(directory: &TempDir, text: &str) -> TlsConfig {
     std::fs::write(&path, text).unwrap();
     TlsConfig {
         ca_file: Some(path),
+        ..TlsConfig::default()
     }
 }
 
@@ -140,7 +141,7 @@ async fn nobody_else_is_trusted() {
     let outcome = request(&server, &stranger).await;
     assert!(matches!(outcome, Err(HttpFailure::Tls(_))), "{outcome:?}");
     let policy = UrlPolicy::new(&https(&server), &[], false).unwrap();
-    match Client::new(policy, &TlsConfig::default()) {
+    match Client::new(policy, &TlsConfig::default(), ProxyRoutes::default()) {
         Ok(client) => {
             let outcome = client.websocket(websocket(&https(&server))).await;
             let failure = outcome.unwrap_err();
@@ -150,7 +151,10 @@ async fn nobody_else_is_trusted() {
             );
         }
         // A machine without any certificate authority.
-        Err(error) => assert!(matches!(error, TlsConfigError::Roots(_)), "{error:?}"),
+        Err(error) => assert!(
+            matches!(error, ClientError::Tls(TlsConfigError::Roots(_))),
+            "{error:?}"
+        ),
     }
 }
 
@@ -197,10 +201,14 @@ fn a_ca_file_that_will_not_do_is_named() {
     let endpoint: Url = "https://api.test".parse().unwrap();
     let build = |tls: &TlsConfig| {
         let policy = UrlPolicy::new(&endpoint, &[], false).unwrap();
-        Client::new(policy, tls).unwrap_err()
+        match Client::new(policy, tls, ProxyRoutes::default()).unwrap_err() {
+            ClientError::Tls(error) => error,
+            error => panic!("{error:?}"),
+        }
     };
     let missing = TlsConfig {
         ca_file: Some(PathBuf::from("/nonexistent/ca.pem")),
+        ..TlsConfig::default()
     };
     let error = build(&missing);
     assert_eq!(error.to_string(), "read tls.ca_file '/nonexistent/ca.pem'");

@@ -143,7 +143,8 @@ fn u42_plaintext_is_for_loopback_unless_allowed() {
     ] {
         let policy = UrlPolicy::new(&url(loopback), &[], false);
         let policy = policy.unwrap_or_else(|why| panic!("{loopback}: {why}"));
-        assert!(policy.endpoint_is_loopback(), "{loopback}");
+        assert_eq!(policy.check(&url(loopback)), Ok(()), "{loopback}");
+        assert!(is_loopback_url(&url(loopback)), "{loopback}");
     }
     for beyond in [
         "http://128.0.0.1/",
@@ -156,8 +157,8 @@ fn u42_plaintext_is_for_loopback_unless_allowed() {
             matches!(refused, Refused::Plaintext { .. }),
             "{beyond}: {refused}"
         );
-        let policy = UrlPolicy::new(&url(beyond), &[], true).unwrap();
-        assert!(!policy.endpoint_is_loopback(), "{beyond}");
+        assert!(UrlPolicy::new(&url(beyond), &[], true).is_ok());
+        assert!(!is_loopback_url(&url(beyond)), "{beyond}");
     }
 }
 

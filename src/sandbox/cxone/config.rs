@@ -20,6 +20,8 @@ pub struct CxoneConfig {
     pub control: SocketAddr,
     /// Serves TLS with a certificate of an authority of its own, written to this file as PEM.
     pub tls_ca_out: Option<PathBuf>,
+    /// With TLS, serves only clients with a certificate of an authority in this PEM file.
+    pub tls_client_ca: Option<PathBuf>,
     /// How many agents there are; each has an access key.
     pub agents: usize,
     /// Whether every agent has signed in at a desktop, so that their sessions can be joined.
@@ -62,6 +64,7 @@ impl Default for CxoneConfig {
             listen: any_port,
             control: any_port,
             tls_ca_out: None,
+            tls_client_ca: None,
             agents: 3,
             signed_in: true,
             rate: 0.0,

@@ -45,7 +45,13 @@ impl CxoneAgent {
             ca_pem,
             endpoint,
             control_url,
-        } = Entrance::open(config.listen, config.control, config.tls_ca_out.as_deref()).await?;
+        } = Entrance::open(
+            config.listen,
+            config.control,
+            config.tls_ca_out.as_deref(),
+            config.tls_client_ca.as_deref(),
+        )
+        .await?;
         tracing::info!(%endpoint, %control_url, seed = rng.seed(), "Sandbox of CXone started");
         let mut tenant = Self::begin(config, clock, &rng, endpoint, control_url);
         tenant.ca_pem = ca_pem;

@@ -16,6 +16,8 @@ pub struct GenesysCloudConfig {
     pub control: SocketAddr,
     /// Serves TLS with a certificate of an authority of its own, written to this file as PEM.
     pub tls_ca_out: Option<PathBuf>,
+    /// With TLS, serves only clients with a certificate of an authority in this PEM file.
+    pub tls_client_ca: Option<PathBuf>,
     /// OAuth clients; at least one.
     pub clients: Vec<OauthClient>,
     /// Agents.
@@ -125,6 +127,7 @@ impl Default for GenesysCloudConfig {
             listen: anywhere,
             control: anywhere,
             tls_ca_out: None,
+            tls_client_ca: None,
             clients: vec![OauthClient::all("sandbox-client")],
             users: 24,
             queues: 4,

@@ -54,7 +54,13 @@ impl GenesysCloud {
             ca_pem,
             endpoint,
             control_url,
-        } = Entrance::open(config.listen, config.control, config.tls_ca_out.as_deref()).await?;
+        } = Entrance::open(
+            config.listen,
+            config.control,
+            config.tls_ca_out.as_deref(),
+            config.tls_client_ca.as_deref(),
+        )
+        .await?;
         tracing::info!(%endpoint, %control_url, seed = rng.seed(), "Sandbox of Genesys Cloud started");
         let mut cloud = Self::begin(config, clock, &rng, endpoint, control_url);
         cloud.ca_pem = ca_pem;

@@ -27,6 +27,7 @@ impl Entrance {
         platform: SocketAddr,
         control: SocketAddr,
         ca_out: Option<&Path>,
+        client_ca: Option<&Path>,
     ) -> Result<Self, StartError> {
         let listen = |address| {
             let bound = door::bind(address).and_then(|bound| Ok((bound.local_addr()?, bound)));
@@ -37,7 +38,9 @@ impl Entrance {
         let authority = match ca_out {
             None => None,
             Some(path) => {
-                let authority = tls::authority(address.ip()).map_err(StartError::Certificate)?;
+                let clients = client_ca.map(tls::clients_of).transpose();
+                let authority = clients.and_then(|clients| tls::authority(address.ip(), clients));
+                let authority = authority.map_err(StartError::Certificate)?;
                 tokio::fs::write(path, &authority.certificate_pem)
                     .await
                     .map_err(|source| StartError::Write {

@@ -54,6 +54,8 @@ pub(super) fn verdict(status: StatusCode) -> Verdict {
 
 pub(super) fn path_of(failure: &HandshakeFailure) -> Path {
     match failure {
+        // The token source meets the same refusal, and watches for other credentials.
+        HandshakeFailure::Http(HttpFailure::ProxyRefused) => Path::Unproven,
         HandshakeFailure::Status { status, .. } => match status.as_u16() {
             401 | 403 | 404 => Path::Unproven,
             429 => Path::Throttled,
@@ -91,11 +93,15 @@ fn date(text: &str) -> Option<WallTime> {
     u64::try_from(millis).ok().map(WallTime::from_millis)
 }
 
+/// The proxy wants other credentials than ours: a person has to mend them.
+pub(super) const PROXY_REFUSED: &str = "PROXY_REFUSED";
+
 /// One word for a state's `reason` and a fact's.
 pub(super) fn failure_word(failure: &HttpFailure) -> &'static str {
     match failure {
         HttpFailure::Timeout(_) => "TIMEOUT",
         HttpFailure::Connect(_) => "UNREACHABLE",
+        HttpFailure::ProxyRefused => PROXY_REFUSED,
         HttpFailure::Tls(_) => "TLS_FAILED",
         HttpFailure::Reset(_) => "RESET",
         HttpFailure::Truncated { .. } => "BODY_TRUNCATED",

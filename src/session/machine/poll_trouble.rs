@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::io::{Actions, At};
 use super::live_poll::PollPhase;
-use super::outcome::retry_after;
+use super::outcome::{PROXY_REFUSED, retry_after};
 use super::state::limits;
 use super::tokens::{REFUSED_TWICE, Strike};
 use super::{Machine, Next};
@@ -142,8 +142,11 @@ impl Machine {
         }
     }
 
-    /// The chain is broken: from the beginning after a back-off.
+    /// The chain is broken: from the beginning after a back-off, unless only a person can mend it.
     pub(super) fn lose_poll(&mut self, at: At, word: &str, out: &mut Actions) {
+        if word == PROXY_REFUSED {
+            return self.proxy_refused(at, out);
+        }
         self.back_off(at, Next::Negotiate, word, out);
     }
 }

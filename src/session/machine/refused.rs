@@ -1,8 +1,8 @@
 //! What a failed probe, handshake or set-up leads to (U1, U3, U12).
 
 use super::io::{Actions, At};
-use super::outcome::{Path, handshake_word, path_of, retry_after};
-use super::state::Role;
+use super::outcome::{PROXY_REFUSED, Path, handshake_word, path_of, retry_after};
+use super::state::{Awaits, Role};
 use super::tokens::{REFUSED_TWICE, Strike};
 use super::{Machine, Next};
 use crate::connectors::Verdict;
@@ -109,6 +109,7 @@ impl Machine {
     pub(super) fn no_websocket(&mut self, at: At, role: Role, reason: &str, out: &mut Actions) {
         match role {
             Role::Failback | Role::Beside => self.successor_failed(at, role),
+            Role::Primary if reason == PROXY_REFUSED => self.proxy_refused(at, out),
             Role::Primary if self.transports().1 => {
                 self.standing.set_reason(reason);
                 self.begin_polling(at, out);
@@ -121,8 +122,15 @@ impl Machine {
     pub(super) fn attempt_failed(&mut self, at: At, role: Role, reason: &str, out: &mut Actions) {
         match role {
             Role::Failback | Role::Beside => self.successor_failed(at, role),
+            Role::Primary if reason == PROXY_REFUSED => self.proxy_refused(at, out),
             Role::Primary => self.back_off(at, Next::Negotiate, reason, out),
         }
+    }
+
+    /// No transport gets past the proxy (U7): tried again slowly, and with the next token, which the
+    /// same credentials have to fetch.
+    pub(super) fn proxy_refused(&mut self, at: At, out: &mut Actions) {
+        self.suspend_for(at, Awaits::Credentials, PROXY_REFUSED, out);
     }
 
     pub(super) fn address_refused(&mut self, at: At, role: Role, out: &mut Actions) {

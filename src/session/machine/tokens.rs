@@ -1,6 +1,7 @@
 //! Who waits for a token, and what a 401 means (U12, U21, U24).
 
 use super::io::{Action, Actions, At, Generation};
+use super::outcome::PROXY_REFUSED;
 use super::state::{Awaits, Role, State};
 use super::{Machine, Next};
 use crate::auth::{AccessToken, TokenProblem};
@@ -123,6 +124,10 @@ impl Machine {
                 match problem {
                     TokenProblem::Refused { reason } => {
                         let reason = format!("CREDENTIALS_REFUSED: {reason}");
+                        self.suspend_for(at, Awaits::Credentials, &reason, out);
+                    }
+                    TokenProblem::ProxyRefused { reason } => {
+                        let reason = format!("{PROXY_REFUSED}: {reason}");
                         self.suspend_for(at, Awaits::Credentials, &reason, out);
                     }
                     TokenProblem::Unavailable { reason } => {

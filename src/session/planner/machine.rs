@@ -102,6 +102,14 @@ impl Resolving {
                     or_token: true,
                 };
             }
+            Err(TokenProblem::ProxyRefused { reason }) => {
+                let delay = spread(SUSPENDED, unit);
+                self.suspended(format!("PROXY_REFUSED: {reason}"));
+                return Do::Wait {
+                    delay,
+                    or_token: true,
+                };
+            }
             Err(TokenProblem::Unavailable { reason }) => {
                 self.troubled(&format!("TOKEN_UNAVAILABLE: {reason}"));
                 let delay = self.backoff.next_delay(unit);

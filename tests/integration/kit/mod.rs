@@ -1,5 +1,7 @@
 //! What every test here stands on: a stage with a platform and a sidecar, and readers with oracles.
 
+mod authority;
+mod proxy;
 mod reader;
 mod sidecar;
 mod stage;
@@ -7,6 +9,8 @@ mod witness;
 
 use std::time::Duration;
 
+pub(crate) use authority::Authority;
+pub(crate) use proxy::{Conduct, Proxy};
 pub(crate) use reader::Reader;
 pub(crate) use sidecar::{SESSION, Sidecar, get, write_secret};
 pub(crate) use stage::{Stage, quick};

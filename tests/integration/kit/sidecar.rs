@@ -224,6 +224,7 @@ fn config(sandbox: &Sandbox, files: &Path) -> Config {
         allow_plaintext: false,
         timing,
         tls: TlsConfig::default(),
+        proxy: None,
     };
     let retention = RetentionConfig {
         max_bytes: ByteSize::from_mib(128),

@@ -3,5 +3,5 @@
 
 mod cxone;
 mod genesys;
-mod stage;
+pub(crate) mod stage;
 mod together;

@@ -12,7 +12,7 @@ use tieline::sandbox::genesys_cloud::{GenesysCloud, GenesysCloudConfig};
 use crate::kit::{Sidecar, write_secret};
 
 /// A contact centre that moves only when it is told to, and makes known what it did at once.
-pub(super) fn quiet() -> GenesysCloudConfig {
+pub(crate) fn quiet() -> GenesysCloudConfig {
     GenesysCloudConfig {
         requests_per_minute: None,
         token_requests_per_minute: None,
@@ -20,18 +20,18 @@ pub(super) fn quiet() -> GenesysCloudConfig {
     }
 }
 
-pub(super) async fn cloud(config: GenesysCloudConfig) -> GenesysCloud {
+pub(crate) async fn cloud(config: GenesysCloudConfig) -> GenesysCloud {
     let started = GenesysCloud::start(config, Clock::system(), Rng::from_seed(11));
     started.await.unwrap()
 }
 
-pub(super) async fn tenant(config: CxoneConfig) -> CxoneAgent {
+pub(crate) async fn tenant(config: CxoneConfig) -> CxoneAgent {
     let started = CxoneAgent::start(config, Clock::system(), Rng::from_seed(11));
     started.await.unwrap()
 }
 
 /// A session of Genesys Cloud; `more` overrides its keys.
-pub(super) fn of_genesys(files: &Path, cloud: &GenesysCloud, name: &str, more: Value) -> Value {
+pub(crate) fn of_genesys(files: &Path, cloud: &GenesysCloud, name: &str, more: Value) -> Value {
     let client = cloud.client_credentials();
     let secret = |key: &str, text: &str| write_secret(files, &format!("{name}-{key}"), text);
     let session = json!({
@@ -50,7 +50,7 @@ pub(super) fn of_genesys(files: &Path, cloud: &GenesysCloud, name: &str, more: V
 }
 
 /// A session of the tenant's first agent; `more` overrides its keys.
-pub(super) fn of_cxone(files: &Path, tenant: &CxoneAgent, name: &str, more: Value) -> Value {
+pub(crate) fn of_cxone(files: &Path, tenant: &CxoneAgent, name: &str, more: Value) -> Value {
     let key = tenant.credentials();
     let secret = |key: &str, text: &str| write_secret(files, &format!("{name}-{key}"), text);
     let session = json!({
@@ -78,7 +78,7 @@ fn merged(mut session: Value, more: Value) -> Value {
 }
 
 /// A sidecar with these sessions; `make` is given the folder for their secrets.
-pub(super) async fn sidecar(make: impl FnOnce(&Path) -> Vec<Value>) -> Sidecar {
+pub(crate) async fn sidecar(make: impl FnOnce(&Path) -> Vec<Value>) -> Sidecar {
     let files = Arc::new(TempDir::new().unwrap());
     let sessions = make(files.path());
     let key = write_secret(files.path(), "state-key", &"5e".repeat(32));

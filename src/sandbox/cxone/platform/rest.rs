@@ -20,20 +20,16 @@ type Now = (MonoTime, WallTime);
 
 impl State {
     /// `GET /.well-known/openid-configuration`.
-    pub(crate) fn answer_openid(&mut self) -> Answer {
+    pub(crate) fn answer_openid(&mut self, host: Option<&str>) -> Answer {
         if let Some(down) = self.discovery_down() {
             return down;
         }
-        let services = self.services();
-        let base = match services == self.base {
-            true => self.base.clone(),
-            false => services,
-        };
-        Answer::json(200, discovery::openid(&base))
+        let base = self.reached(host);
+        Answer::json(200, discovery::openid(&self.services(&base)))
     }
 
     /// `GET /.well-known/cxone-configuration?tenantId=`.
-    pub(crate) fn answer_configuration(&mut self, query: &str) -> Answer {
+    pub(crate) fn answer_configuration(&mut self, query: &str, host: Option<&str>) -> Answer {
         if let Some(down) = self.discovery_down() {
             return down;
         }
@@ -41,8 +37,9 @@ impl State {
             None => Answer::refused(400, "tenantId is missing"),
             Some(tenant) if tenant != self.tenant.id => Answer::refused(404, "Tenant not found"),
             Some(_) => {
-                let services = self.services();
-                Answer::json(200, discovery::cxone(&self.tenant, &self.base, &services))
+                let base = self.reached(host);
+                let services = self.services(&base);
+                Answer::json(200, discovery::cxone(&self.tenant, &base, &services))
             }
         }
     }
@@ -56,11 +53,19 @@ impl State {
         }
     }
 
+    /// The platform by the name that the client used, so that it is one it can reach.
+    fn reached(&self, host: Option<&str>) -> String {
+        match (host, self.base.split_once("://")) {
+            (Some(host), Some((scheme, _))) => format!("{scheme}://{host}"),
+            _ => self.base.clone(),
+        }
+    }
+
     /// The base of the services, as discovery tells it.
-    fn services(&mut self) -> String {
+    fn services(&mut self, base: &str) -> String {
         match self.strike(CxoneFaultName::DiscoveryForeignHost) {
             Some(CxoneFault::DiscoveryForeignHost { host }) => host,
-            _ => self.base.clone(),
+            _ => base.to_owned(),
         }
     }
 

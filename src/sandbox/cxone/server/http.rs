@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, WWW_AUTHENTICATE};
+use http::header::{
+    AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, WWW_AUTHENTICATE,
+};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{Either, Full, StreamBody};
 use hyper::body::Incoming;
@@ -165,6 +167,8 @@ async fn respond(
     let bearer = bearer(authorization.as_deref());
     let bearer = bearer.as_deref();
     let query = head.uri.query().unwrap_or_default();
+    let host = header(&head.headers, HOST);
+    let host = host.as_deref();
     let now = core.times();
     let answer = match target {
         Target::Poll(id) => {
@@ -176,8 +180,8 @@ async fn respond(
             };
             return poll::hold(core, link, request).await;
         }
-        Target::OpenId => core.with(|state| state.answer_openid()),
-        Target::Configuration => core.with(|state| state.answer_configuration(query)),
+        Target::OpenId => core.with(|state| state.answer_openid(host)),
+        Target::Configuration => core.with(|state| state.answer_configuration(query, host)),
         Target::Keys => core.with(|state| state.answer_keys()),
         Target::Token => {
             let request = TokenRequest {

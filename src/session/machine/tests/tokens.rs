@@ -2,6 +2,7 @@
 
 use super::rig::{EMPTY, Rig, Sent, batch};
 use crate::auth::TokenProblem;
+use crate::net::{HandshakeFailure, HttpFailure};
 use crate::proto::v1::session::State;
 use crate::proto::v1::session_event::Kind;
 use crate::session::machine::{Input, StateName};
@@ -197,4 +198,54 @@ fn u24_no_secret_is_in_what_the_machine_shows() {
     rig.close(1006);
     let shown = format!("{:?} {:?}", rig.machine, rig.machine.status());
     assert!(!shown.contains("t1"), "{shown}");
+}
+
+fn proxy_refused() -> HandshakeFailure {
+    HandshakeFailure::Http(HttpFailure::ProxyRefused)
+}
+
+#[test]
+fn u7_a_probe_that_the_proxy_refuses_lets_the_token_source_meet_the_refusal() {
+    let mut rig = Rig::new();
+    let reason = "407".to_owned();
+    rig.tokens
+        .push_back(Err(TokenProblem::ProxyRefused { reason }));
+    rig.input(Input::Start);
+    rig.dialled(Err(proxy_refused()));
+    assert_eq!((rig.state(), rig.token_asks), (StateName::Suspended, 1));
+    let status = rig.machine.status();
+    assert_eq!(status.state(), State::Suspended);
+    assert_eq!(status.reason, "PROXY_REFUSED: 407");
+    rig.secs(200);
+    assert_eq!(rig.token_asks, 1, "tried again slowly");
+    // The source has a token: the credentials were mended.
+    rig.input(Input::TokenRenewed { generation: 1 });
+    rig.dialled(Ok(()));
+    rig.dialled(Ok(()));
+    rig.frame(EMPTY);
+    assert_eq!(rig.state(), StateName::LiveWebSocket);
+}
+
+#[test]
+fn u7_a_proxy_that_refuses_later_is_no_platform_that_does() {
+    let mut rig = Rig::new();
+    rig.input(Input::Start);
+    rig.dialled(Ok(()));
+    rig.dialled(Err(proxy_refused()));
+    assert_eq!(rig.state(), StateName::Suspended);
+    assert_eq!(rig.machine.status().reason, "PROXY_REFUSED");
+    assert!(
+        rejections(&rig).is_empty(),
+        "the token is as good as before"
+    );
+
+    let mut rig = Rig::on_long_poll();
+    rig.poll_fails(HttpFailure::ProxyRefused);
+    assert_eq!(rig.state(), StateName::Suspended);
+    assert_eq!(rig.machine.status().reason, "PROXY_REFUSED");
+    let dials = rig.requests();
+    rig.secs(290);
+    assert_eq!(rig.requests(), dials, "tried again slowly");
+    rig.secs(80);
+    assert!(rig.requests() > dials);
 }

@@ -1,0 +1,65 @@
+//! [`Process`]: a child of ours, ended by its own id, whatever happens.
+
+use std::fs::File;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::process::{Child, Command};
+use tokio::time::{Instant, sleep};
+
+/// No program takes longer to listen, however busy the machine is.
+const START: Duration = Duration::from_secs(20);
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Killed when dropped.
+#[derive(Debug)]
+pub(crate) struct Process(Child);
+
+impl Process {
+    /// Starts a program; what it says goes to a file.
+    pub(crate) fn start(command: &mut Command, log: &Path) -> Result<Self> {
+        let out = File::create(log)?;
+        let err = out.try_clone()?;
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(out)
+            .stderr(err)
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| format!("start {:?}", command.as_std().get_program()))?;
+        Ok(Self(child))
+    }
+
+    /// Waits until somebody listens there.
+    pub(crate) async fn listens(&mut self, address: SocketAddr) -> Result<()> {
+        let until = Instant::now() + START;
+        while TcpStream::connect(address).await.is_err() {
+            if let Some(status) = self.0.try_wait()? {
+                bail!("it ended with {status}");
+            }
+            if Instant::now() > until {
+                bail!("nobody listens on {address}");
+            }
+            sleep(LOOK).await;
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn end(mut self) -> Result<()> {
+        Ok(self.0.kill().await?)
+    }
+}
+
+/// A port that nobody has.
+pub(crate) async fn free_port() -> Result<u16> {
+    let probe = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    Ok(probe.local_addr()?.port())
+}
+
+pub(crate) fn local(port: u16) -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, port).into()
+}
