@@ -1,6 +1,8 @@
-//! Generates messages, clients, servers and the descriptor set from `proto/`. Nothing else.
+//! Generates messages, clients, servers and the descriptor set from `proto/`, and the list of the
+//! profiles that are built in. Nothing else.
 
-use std::path::PathBuf;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 
 const PROTOS: [&str; 6] = [
     "tieline/v1/event.proto",
@@ -10,6 +12,9 @@ const PROTOS: [&str; 6] = [
     "tieline/v1/messaging_service.proto",
     "tieline/v1/admin_service.proto",
 ];
+
+/// Each file in it is a profile, called as its platform is.
+const PROFILES: &str = "src/connectors/profile/built_in";
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=proto");
@@ -26,7 +31,31 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     tonic_prost_build::configure()
         .bytes(".tieline.v1.Event.raw_data")
         .compile_fds(compiler.file_descriptor_set())?;
-    event_service_with_stored_bytes()
+    event_service_with_stored_bytes()?;
+    built_in_profiles(&out)
+}
+
+/// `BUILT_IN`: name and text of each profile, in the order of their names.
+fn built_in_profiles(out: &Path) -> Result<(), Box<dyn std::error::Error>> {
+    println!("cargo:rerun-if-changed={PROFILES}");
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(PROFILES)? {
+        let path = entry?.path();
+        let name = path.file_stem().and_then(|name| name.to_str());
+        match (name, path.extension().is_some_and(|end| end == "json")) {
+            (Some(name), true) => names.push(name.to_owned()),
+            _ => return Err(format!("{} is no profile", path.display()).into()),
+        }
+    }
+    names.sort();
+    let mut list = String::from("const BUILT_IN: &[(&str, &str)] = &[\n");
+    for name in names {
+        let path = format!("/{PROFILES}/{name}.json");
+        let text = format!("include_str!(concat!(env!(\"CARGO_MANIFEST_DIR\"), {path:?}))");
+        writeln!(list, "    ({name:?}, {text}),")?;
+    }
+    list.push_str("];\n");
+    Ok(std::fs::write(out.join("profiles.rs"), list)?)
 }
 
 /// `EventService` once more, by hand: its `Subscribe` sends stored bytes through a codec of our own

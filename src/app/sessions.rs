@@ -153,7 +153,7 @@ fn sealer(config: &Config) -> Result<Option<Arc<Sealer>>, Problem> {
 }
 
 fn credential(session: &SessionConfig) -> Result<CredentialSettings, Problem> {
-    let defaults = connectors::token_defaults(&session.platform, &session.endpoint)?;
+    let defaults = connectors::token_defaults(&session.settings())?;
     let refresh_before = defaults.refresh_before;
     Ok(CredentialSettings::new(
         session.name.as_str(),
@@ -173,7 +173,7 @@ fn session_parts<H: Host>(
     tasks: &mut Tasks,
 ) -> Result<SessionParts<Budgeted<H::Http>>, Problem> {
     let journal = journal_of(session, parts.journals)?;
-    let mut allowed = connectors::platform_domains(&session.platform, &session.endpoint)?;
+    let mut allowed = connectors::platform_domains(&session.settings())?;
     allowed.extend(session.allowed_domains.iter().cloned());
     let policy = UrlPolicy::new(&session.endpoint, &allowed, session.allow_plaintext)?;
     let client = client(session, policy, parts.host)?;

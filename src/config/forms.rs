@@ -88,7 +88,10 @@ mod tests {
             let form = of_pattern(pattern).unwrap_or_else(|| panic!("unchecked: {pattern}"));
             assert!((form.holds)(form.sample));
         }
-        for format in formats.into_iter().filter(|format| *format != "uint32") {
+        for format in formats
+            .into_iter()
+            .filter(|format| !format.starts_with("uint"))
+        {
             let form = of_format(format).unwrap_or_else(|| panic!("unchecked: {format}"));
             assert!((form.holds)(form.sample));
         }

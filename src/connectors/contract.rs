@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use url::Url;
 
-use super::{Batch, NumberRange, Opaque, ProviderEvent, Resume, Transport, Unreadable};
+use super::{Batch, Confirms, NumberRange, Opaque, ProviderEvent, Resume, Transport, Unreadable};
 use crate::auth::AccessToken;
 use crate::domain::{Platform, WallTime};
 use crate::net::{Frame, HttpResponse, UrlPolicy};
@@ -392,6 +392,12 @@ pub trait Link: Send + fmt::Debug {
     /// # Errors
     /// When it is not what the platform sends.
     fn read_frame(&mut self, now: MonoTime, frame: &Bytes) -> Result<Batch, Unreadable>;
+
+    /// The answer to a ping came: everything that was sent before that ping was read. For platforms
+    /// that confirm a subscription by nothing else, and whose link pings behind its first frames.
+    fn ponged(&mut self, _named: &Bytes) -> Confirms {
+        Confirms::Nothing
+    }
 
     /// Reads the answer (a status of success, or 304) to a poll.
     ///

@@ -1,5 +1,5 @@
 //! Platform dialects as data and pure functions. Adding a platform touches one folder and its name
-//! in `registry!`; adding a profile touches one file.
+//! in `registry!`; adding a profile touches one file, which the build finds in `profile/built_in`.
 
 mod batch;
 mod contract;
@@ -21,7 +21,16 @@ pub use contract::{
     Call, Capabilities, Condition, Connector, Family, Found, Handshake, Identity, Keep, Link,
     LossWindow, Numbering, Opening, Plan, Recovered, Recoverer, Setup, Silent, Step, Verdict,
 };
-pub use settings::{AgentSettings, Redundancy, Selector, Settings, Station, TopicSetting};
+pub use profile::{
+    AdherenceForm, AdherenceState, AgentStateForm, Availability, BatchShape, BoundedInterval,
+    CatchUpShape, Confirmation, ConversationForm, CredentialPlace, CredentialShape, Direction,
+    ErrorShape, EventShape, FormRule, FrameMeaning, FrameRule, HeartbeatShape, Intervals, JsonType,
+    LongPollShape, Media, NumberedTime, NumberingShape, Phase, Profile, ProfileMistake,
+    QueueStatisticsForm, Step as ProfileStep, Target, Template, TokenShape, WebSocketShape,
+};
+pub use settings::{
+    AgentSettings, HeartbeatSettings, Redundancy, Selector, Settings, Station, TopicSetting,
+};
 
 use crate::auth::CredentialPlacement;
 
@@ -47,6 +56,10 @@ pub struct Keys {
     pub agent: bool,
     /// `redundancy: 2`.
     pub redundancy: bool,
+    /// `profile`.
+    pub profile: bool,
+    /// `timing.heartbeat`.
+    pub heartbeat: bool,
     /// `transport: websocket`.
     pub websocket: bool,
     /// `transport: long_poll`.
@@ -117,10 +130,9 @@ pub enum Built {
 struct Entry {
     platforms: fn() -> Vec<&'static str>,
     build: fn(&Settings) -> Result<Built, SettingsError>,
-    token: fn(&str, &Url) -> Result<TokenDefaults, SettingsError>,
-    domains: fn(&str, &Url) -> Result<Vec<String>, SettingsError>,
-    /// By platform, as a module may hold several.
-    keys: fn(&str) -> Result<Keys, SettingsError>,
+    token: fn(&Settings) -> Result<TokenDefaults, SettingsError>,
+    domains: fn(&Settings) -> Result<Vec<String>, SettingsError>,
+    keys: fn(&Settings) -> Result<Keys, SettingsError>,
 }
 
 macro_rules! registry {
@@ -145,29 +157,41 @@ pub fn build(settings: &Settings) -> Result<Built, SettingsError> {
     (entry(&settings.platform)?.build)(settings)
 }
 
-/// How `platform` gives tokens at `endpoint`.
+/// How the platform gives tokens at the endpoint.
 ///
 /// # Errors
 /// When there is no such platform, or the endpoint cannot be used.
-pub fn token_defaults(platform: &str, endpoint: &Url) -> Result<TokenDefaults, SettingsError> {
-    (entry(platform)?.token)(platform, endpoint)
+pub fn token_defaults(settings: &Settings) -> Result<TokenDefaults, SettingsError> {
+    (entry(&settings.platform)?.token)(settings)
 }
 
-/// The platform's own domains, which server-given addresses may point to (U42) where `endpoint` is
-/// what it is reached at.
+/// The platform's own domains, which server-given addresses may point to (U42) where it is reached at
+/// the endpoint.
 ///
 /// # Errors
 /// When there is no such platform, or the endpoint cannot be used.
-pub fn platform_domains(platform: &str, endpoint: &Url) -> Result<Vec<String>, SettingsError> {
-    (entry(platform)?.domains)(platform, endpoint)
+pub fn platform_domains(settings: &Settings) -> Result<Vec<String>, SettingsError> {
+    (entry(&settings.platform)?.domains)(settings)
 }
 
 /// Which keys of a session mean something to the platform.
 ///
 /// # Errors
-/// When there is no such platform.
-pub fn keys(platform: &str) -> Result<Keys, SettingsError> {
-    (entry(platform)?.keys)(platform)
+/// When there is no such platform, or what describes it is missing.
+pub fn keys(settings: &Settings) -> Result<Keys, SettingsError> {
+    (entry(&settings.platform)?.keys)(settings)
+}
+
+/// The heartbeat that the session keeps, where the platform wants one.
+#[must_use]
+pub fn heartbeat(settings: &Settings) -> Option<HeartbeatShape> {
+    profile::heartbeat(settings)
+}
+
+/// The profile of a platform that is built in.
+#[must_use]
+pub fn built_in_profile(platform: &str) -> Option<Profile> {
+    profile::built_in(platform)
 }
 
 fn entry(platform: &str) -> Result<&'static Entry, SettingsError> {

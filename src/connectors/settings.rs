@@ -1,9 +1,11 @@
 //! [`Settings`]: what a connector is made of.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use url::Url;
 
+use super::Profile;
 use crate::domain::SessionName;
 
 /// Below what proxies cut and below the client's own deadline (U9).
@@ -28,6 +30,10 @@ pub struct Settings {
     pub agent: Option<AgentSettings>,
     /// How long the platform may hold a poll, where it lets the client choose.
     pub hold: Duration,
+    /// The dialect, where the platform is one that the configuration describes.
+    pub profile: Option<Arc<Profile>>,
+    /// How often heartbeats are sent, where the platform wants any.
+    pub heartbeat: HeartbeatSettings,
     /// Hosts allowed besides the endpoint's own and the platform's.
     pub allowed_domains: Vec<String>,
     /// Allows `http` and `ws` beyond loopback.
@@ -47,10 +53,23 @@ impl Settings {
             redundancy: Redundancy::Single,
             agent: None,
             hold: HOLD,
+            profile: None,
+            heartbeat: HeartbeatSettings::default(),
             allowed_domains: Vec::new(),
             allow_plaintext: false,
         }
     }
+}
+
+/// How often heartbeats are sent, by how the session fares; what is not given is the platform's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct HeartbeatSettings {
+    /// While all is well.
+    pub stable: Option<Duration>,
+    /// While round trips are slow or too many are lost.
+    pub degraded: Option<Duration>,
+    /// After a connection broke, until one is confirmed.
+    pub reconnecting: Option<Duration>,
 }
 
 /// A topic, or a family of topics with what to put in the place of `{id}`.

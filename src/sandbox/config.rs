@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::platform::UnknownPosition;
+use super::platform::{EventsDialect, UnknownPosition};
 use super::script::Step;
 
 /// The channels of a sandbox whose configuration names none.
@@ -17,6 +17,8 @@ pub const DEFAULT_CHANNELS: [&str; 3] = [
 /// How the simulated platform behaves. Each default is what the platform's description says.
 #[derive(Debug, Clone)]
 pub struct SandboxConfig {
+    /// In which words the platform speaks.
+    pub dialect: EventsDialect,
     /// Address of the platform.
     pub listen: SocketAddr,
     /// Address of the control API; loopback only.
@@ -105,6 +107,7 @@ impl Default for SandboxConfig {
     fn default() -> Self {
         let anywhere = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
         Self {
+            dialect: EventsDialect::default(),
             listen: anywhere,
             control: anywhere,
             tls_ca_out: None,

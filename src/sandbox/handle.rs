@@ -9,8 +9,8 @@ use url::Url;
 use super::SandboxConfig;
 use super::fault::{Fault, FaultKind, FaultRule, FaultStatus};
 use super::platform::{
-    ClientCredentials, ConnectionStatus, Counters, Delivery, Emission, InvalidEvent, LedgerEntry,
-    LedgerPage, RequestEntry, State, SubscriptionStatus,
+    ClientCredentials, ConnectionStatus, Counters, Delivery, Emission, EventsDialect, InvalidEvent,
+    LedgerEntry, LedgerPage, RequestEntry, State, SubscriptionStatus,
 };
 use super::server::{self, Core, Entrance, FaultDesk};
 use crate::runtime::{Clock, Rng, TaskFailure, TaskKind, TaskSet};
@@ -146,6 +146,12 @@ impl Sandbox {
     #[must_use]
     pub fn control_url(&self) -> Url {
         self.control.clone()
+    }
+
+    /// In which words it speaks.
+    #[must_use]
+    pub fn dialect(&self) -> EventsDialect {
+        self.core.with(|state| state.config.dialect)
     }
 
     /// The authority's certificate, where TLS is served.

@@ -47,6 +47,7 @@ pub mod genesys_cloud;
 mod handle;
 mod oracle;
 mod platform;
+pub mod push;
 pub mod script;
 mod server;
 
@@ -55,9 +56,9 @@ pub use cxone::CxoneAgent;
 pub use handle::{Faults, LedgerReader, Sandbox, StartError};
 pub use oracle::{Oracle, Verdict};
 pub use platform::{
-    ClientCredentials, ConnectionStatus, Counters, Delivery, Digest, Emission, Fate, InvalidEvent,
-    LedgerEntry, LedgerPage, Outcome, OwnEvent, RequestCount, RequestEntry, RequestKind,
-    StoryEvents, SubscriptionStatus, Transport, UnknownPosition,
+    ClientCredentials, ConnectionStatus, Counters, Delivery, Digest, Emission, EventsDialect, Fate,
+    InvalidEvent, LedgerEntry, LedgerPage, Outcome, OwnEvent, RequestCount, RequestEntry,
+    RequestKind, StoryEvents, SubscriptionStatus, Transport, UnknownPosition,
 };
 #[cfg(any(test, feature = "testing"))]
 pub use server::Arriving;

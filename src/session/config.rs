@@ -1,5 +1,6 @@
 //! Settings of a session.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -8,7 +9,7 @@ use url::Url;
 
 use super::topics::{AgentConfig, TopicConfig};
 use crate::auth::AuthConfig;
-use crate::connectors::{Redundancy, Settings};
+use crate::connectors::{HeartbeatSettings, Profile, Redundancy, Settings};
 use crate::domain::{JournalName, SessionName};
 use crate::net::{ProxyConfig, RateLimitConfig, TlsConfig};
 use crate::runtime::HumanDuration;
@@ -29,8 +30,11 @@ pub struct SessionConfig {
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     pub journal: Option<JournalName>,
-    /// Which connector or profile: `genesys-events`.
+    /// Which connector or profile: `genesys-events`; `custom` is described by `profile`.
     pub platform: String,
+    /// The dialect of platform `custom`.
+    #[serde(default)]
+    pub profile: Option<Arc<Profile>>,
     /// Base address of the platform.
     #[schemars(with = "String")]
     pub endpoint: Url,
@@ -88,6 +92,8 @@ impl SessionConfig {
             topics: self.topics.iter().flat_map(TopicConfig::settings).collect(),
             redundancy,
             agent: self.agent.as_ref().and_then(AgentConfig::settings),
+            profile: self.profile.clone(),
+            heartbeat: self.timing.heartbeat.settings(),
             hold: hold(self.timing.poll_timeout.0),
             allowed_domains: self.allowed_domains.clone(),
             allow_plaintext: self.allow_plaintext,
@@ -139,8 +145,34 @@ pub struct TimingConfig {
     pub reorder_window: HumanDuration,
     /// How long before its expiry a token is refreshed (U21).
     pub token_refresh_before: HumanDuration,
+    /// How often heartbeats are sent, where the platform wants them beside pings (U26).
+    pub heartbeat: HeartbeatConfig,
     /// Reconnecting (U30).
     pub backoff: BackoffConfig,
+}
+
+/// How often heartbeats are sent; the platform's own intervals where not given. The platform's bounds
+/// win over what lies outside of them.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct HeartbeatConfig {
+    /// While all is well.
+    pub stable: Option<HumanDuration>,
+    /// While round trips are slow or too many are lost.
+    pub degraded: Option<HumanDuration>,
+    /// After a connection broke, until one is confirmed.
+    pub reconnecting: Option<HumanDuration>,
+}
+
+impl HeartbeatConfig {
+    fn settings(&self) -> HeartbeatSettings {
+        let own = |given: Option<HumanDuration>| given.map(|given| given.0);
+        HeartbeatSettings {
+            stable: own(self.stable),
+            degraded: own(self.degraded),
+            reconnecting: own(self.reconnecting),
+        }
+    }
 }
 
 impl Default for TimingConfig {
@@ -154,6 +186,7 @@ impl Default for TimingConfig {
             review_latency: HumanDuration::from_secs(8),
             reorder_window: HumanDuration::from_secs(10),
             token_refresh_before: HumanDuration::from_secs(60),
+            heartbeat: HeartbeatConfig::default(),
             backoff: BackoffConfig::default(),
         }
     }

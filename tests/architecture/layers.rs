@@ -47,7 +47,7 @@ pub(crate) const MODULES: [Module; 20] = [
     module(
         "sandbox",
         3,
-        Only(&["domain", "runtime", "proto", "net", "auth"]),
+        Only(&["domain", "runtime", "proto", "net", "auth", "connectors"]),
     ),
     module(
         "grpc",
@@ -102,8 +102,25 @@ pub(crate) const MODULES: [Module; 20] = [
     module("testing", 6, All),
 ];
 
+/// The parts of a profile.
+const PROFILE: &[&str] = &[
+    "Availability",
+    "CredentialPlace",
+    "FormRule",
+    "FrameMeaning",
+    "NumberedTime",
+    "Phase",
+    "Profile",
+];
+
 /// Of some modules only a part may be used: user, used, names, why.
-pub(crate) const NARROW: [(&str, &str, &[&str], &str); 2] = [
+pub(crate) const NARROW: [(&str, &str, &[&str], &str); 3] = [
+    (
+        "sandbox",
+        "connectors",
+        PROFILE,
+        "a simulated platform shares no reading of the wire with the client; only a profile describes both",
+    ),
     (
         "connectors",
         "runtime",

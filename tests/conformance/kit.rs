@@ -10,9 +10,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use tieline::auth::AccessToken;
+use tieline::config::{Sources, load_text};
 use tieline::connectors::{
-    AgentSettings, Batch, Built, Connector, Link, Opaque, Opening, Plan, ProviderEvent, Resume,
-    Settings, Step, TopicSetting, Transport, Unreadable, build, platforms,
+    AgentSettings, Batch, Built, Connector, Link, Opaque, Opening, Plan, Profile, ProviderEvent,
+    Resume, Settings, Step, TopicSetting, Transport, Unreadable, build, platforms,
 };
 use tieline::domain::{SessionName, WallTime};
 use tieline::net::HttpResponse;
@@ -53,15 +54,19 @@ pub(crate) fn bare_settings(platform: &str, endpoint: &str) -> Settings {
     Settings::new(platform, session, endpoint.parse().unwrap())
 }
 
-/// Each way of saying what to subscribe to, one at a time: a platform has one of them.
+/// Each way of saying what to subscribe to, one at a time: a platform has one of them, or needs none.
 pub(crate) fn settings_for(platform: &str, endpoint: &str) -> Settings {
-    let bare = bare_settings(platform, endpoint);
+    let bare = Settings {
+        profile: (platform == "custom").then(acme),
+        ..bare_settings(platform, endpoint)
+    };
     let topic = TopicSetting {
         template: "v2.users.5f0c9a52-7d1e-4f1c-9f2b-1a6c2d3e4f50.presence".to_owned(),
         ids: None,
     };
     let agent_id = "4711".to_owned();
     let ways = [
+        bare.clone(),
         Settings {
             channels: vec!["channel".to_owned()],
             ..bare.clone()
@@ -77,6 +82,24 @@ pub(crate) fn settings_for(platform: &str, endpoint: &str) -> Settings {
     ];
     let found = ways.into_iter().find(|way| build(way).is_ok());
     found.unwrap_or_else(|| panic!("{platform}: no way of subscribing is accepted"))
+}
+
+/// The vendor of the README's example.
+fn acme() -> Arc<Profile> {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let readme = fs::read_to_string(readme).unwrap();
+    let (_, rest) = readme
+        .split_once("```yaml\n# acme.yaml\n")
+        .expect("an example");
+    let (example, _) = rest.split_once("```").unwrap();
+    let sources = Sources {
+        file: "acme.yaml".into(),
+        variables: std::env::vars().collect(),
+        flags: Vec::new(),
+        platforms: platforms(),
+    };
+    let loaded = load_text(example, &sources).unwrap_or_else(|findings| panic!("{findings}"));
+    loaded.config.sessions[0].profile.clone().unwrap()
 }
 
 fn first_connector(platform: &str) -> Arc<dyn Connector> {

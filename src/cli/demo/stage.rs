@@ -144,6 +144,7 @@ async fn config(
         name: SessionName::new("contact-centre")?,
         journal: None,
         platform: "genesys-events".to_owned(),
+        profile: None,
         endpoint: sandbox.endpoint(),
         channels: crate::sandbox::DEFAULT_CHANNELS.map(str::to_owned).into(),
         topics: Vec::new(),

@@ -1,16 +1,16 @@
-//! `tieline sandbox --platform genesys-events`.
+//! `tieline sandbox --platform genesys-events` and `cxone-realtime`: one machine, two dialects.
 
-use super::{Refused, Running, SandboxArgs};
+use super::{Platform, Refused, Running, SandboxArgs};
 use crate::runtime::{Clock, HumanDuration, Rng, TaskFailure};
 use crate::sandbox::fault::FaultName;
-use crate::sandbox::{Sandbox, SandboxConfig};
+use crate::sandbox::{EventsDialect, Sandbox, SandboxConfig};
 
 /// A token lives for so long where nothing else is said.
 const TOKEN_LIFETIME: HumanDuration = HumanDuration::from_secs(300);
 
 pub(super) const HELP: &str = "\
 genesys-events serves POST /oauth/token, /api/v2/events/subscribe (WebSocket and long poll), history and
-health.
+health; cxone-realtime the same as POST /auth/token and below /realtime/v1.
 Faults:
   handshake   strip_upgrade {status}  swallow_101  frame_error {status}
   connection  websocket_reset {after, mid_frame}  websocket_close {code, reason, after}
@@ -36,6 +36,7 @@ Control API:
 pub(super) async fn start(args: &SandboxArgs, clock: Clock, rng: Rng) -> Result<Sandbox, Refused> {
     let hold = args.hold.0;
     let config = SandboxConfig {
+        dialect: dialect(args),
         listen: args.listen,
         control: args.control,
         tls_ca_out: args.tls_ca_out.clone(),
@@ -50,6 +51,13 @@ pub(super) async fn start(args: &SandboxArgs, clock: Clock, rng: Rng) -> Result<
         ..SandboxConfig::default()
     };
     Ok(Sandbox::start(config, clock, rng).await?)
+}
+
+fn dialect(args: &SandboxArgs) -> EventsDialect {
+    match args.platform {
+        Platform::CxoneRealtime => EventsDialect::CxoneRealtime,
+        _ => EventsDialect::GenesysEvents,
+    }
 }
 
 impl Running for Sandbox {
@@ -76,6 +84,7 @@ impl Running for Sandbox {
 
 fn greeting(sandbox: &Sandbox, args: &SandboxArgs, seed: u64) -> String {
     let client = sandbox.client_credentials();
+    let dialect = dialect(args);
     let endpoint = sandbox.endpoint();
     let endpoint = endpoint.as_str().trim_end_matches('/');
     let control = format!("{}control/v1", sandbox.control_url());
@@ -83,6 +92,9 @@ fn greeting(sandbox: &Sandbox, args: &SandboxArgs, seed: u64) -> String {
         .tls_ca_out
         .as_ref()
         .map_or_else(String::new, |path| format!(" --cacert {}", path.display()));
+    let tls = args.tls_ca_out.as_ref().map_or_else(String::new, |path| {
+        format!("\n    tls: {{ ca_file: {} }}", path.display())
+    });
     let channels: Vec<_> = args
         .channels
         .iter()
@@ -90,21 +102,38 @@ fn greeting(sandbox: &Sandbox, args: &SandboxArgs, seed: u64) -> String {
         .collect();
     let channels = channels.join(",");
     format!(
-        "platform   genesys-events at {endpoint}
+        "platform   {platform} at {endpoint}
 control    {control}
 client id  {id}
 secret     {secret}
 refresh    {refresh}
 seed       {seed}
 
+A configuration for `tieline run`:
+  export CLIENT_ID={id} CLIENT_SECRET={secret}
+  cat > tieline.yaml <<'END'
+journals: [{{ name: default, path: ./journal }}]
+sessions:
+  - name: contact-centre
+    platform: {platform}
+    endpoint: {endpoint}{tls}
+    auth: {{ grant: client_credentials, client_id_env: CLIENT_ID, client_secret_env: CLIENT_SECRET }}
+    channels: [{names}]
+END
+  tieline run --config tieline.yaml
+
 A token, and what happened since the start:
-  TOKEN=$(curl -s{ca} -u {id}:{secret} -d grant_type=client_credentials {endpoint}/oauth/token | sed 's/.*\"access_token\":\"\\([^\"]*\\)\".*/\\1/')
-  curl{ca} -H \"Authorization: Bearer $TOKEN\" -d '{{\"channels\":[{channels}],\"polling\":true,\"sequence\":0}}' {endpoint}/api/v2/events/subscribe
+  TOKEN=$(curl -s{ca} -u {id}:{secret} -d grant_type=client_credentials {endpoint}{token} | sed 's/.*\"access_token\":\"\\([^\"]*\\)\".*/\\1/')
+  curl{ca} -H \"Authorization: Bearer $TOKEN\" -d '{{\"channels\":[{channels}],\"polling\":true,\"sequence\":0}}' {endpoint}{subscribe}
 What was issued, and something that goes wrong:
   curl '{control}/ledger?after=0&limit=5'
   curl -X PUT -d '{{\"status\":426,\"for\":\"10s\"}}' {control}/faults/strip_upgrade
 
 ",
+        platform = dialect.platform(),
+        token = dialect.token_path(),
+        subscribe = dialect.subscribe_path(),
+        names = args.channels.join(", "),
         id = client.id,
         secret = client.secret,
         refresh = client.refresh_token,

@@ -3,6 +3,7 @@
 mod cxone;
 mod events;
 mod genesys;
+mod push;
 
 use std::future::Future;
 use std::io::Write as _;
@@ -53,7 +54,7 @@ pub(super) struct SandboxArgs {
     /// Play faults and bursts from this file (YAML or JSON)
     #[arg(long, value_name = "FILE")]
     script: Option<PathBuf>,
-    /// Lifetime of access tokens [default: 300s, of genesys-notifications a day, of cxone-agent an hour]
+    /// Lifetime of access tokens [default: 300s, of genesys-notifications a day, of others than genesys-events and cxone-realtime an hour]
     #[arg(long)]
     token_lifetime: Option<HumanDuration>,
     /// End after this long
@@ -67,15 +68,26 @@ pub(super) struct SandboxArgs {
         long,
         value_delimiter = ',',
         default_values_t = DEFAULT_CHANNELS.map(str::to_owned),
-        help_heading = "genesys-events"
+        help_heading = "genesys-events, cxone-realtime"
     )]
     channels: Vec<String>,
     /// Bytes of an event's data, at least
-    #[arg(long, default_value_t = 0, help_heading = "genesys-events")]
+    #[arg(
+        long,
+        default_value_t = 0,
+        help_heading = "genesys-events, cxone-realtime and platforms that push"
+    )]
     payload: usize,
     /// Longest hold of a poll; the shortest is five sixths of it
-    #[arg(long, default_value = "30s", help_heading = "genesys-events")]
+    #[arg(
+        long,
+        default_value = "30s",
+        help_heading = "genesys-events, cxone-realtime"
+    )]
     hold: HumanDuration,
+    /// A configuration: the profile of its first session that has one is spoken
+    #[arg(long, value_name = "FILE", help_heading = "custom")]
+    profile: Option<PathBuf>,
     /// Agents
     #[arg(long, default_value_t = 24, help_heading = "genesys-notifications")]
     users: usize,
@@ -105,6 +117,16 @@ enum Platform {
     /// The documented dialect of numbered events: tokens, WebSocket, long poll, history, health
     #[default]
     GenesysEvents,
+    /// The same machine in the words of CXone's realtime API
+    CxoneRealtime,
+    /// Pushes data, and wants heartbeats
+    GenesysStreaming,
+    /// Pushes adherence, with the token in the address
+    GenesysAdherence,
+    /// Pushes analytics: a first batch, then events, then long silences
+    GenesysAnalytics,
+    /// Pushes in the words of a profile
+    Custom,
     /// Genesys Cloud: tokens, API and notification sockets
     GenesysNotifications,
     /// NICE CXone: tokens, discovery and the polled sessions of agents
@@ -183,7 +205,13 @@ async fn run(args: SandboxArgs) -> anyhow::Result<ExitCode> {
     let seed = rng.seed();
     let clock = Clock::system();
     match args.platform {
-        Platform::GenesysEvents => serve(events::start(&args, clock, rng).await, &args, seed).await,
+        Platform::GenesysEvents | Platform::CxoneRealtime => {
+            serve(events::start(&args, clock, rng).await, &args, seed).await
+        }
+        Platform::GenesysStreaming
+        | Platform::GenesysAdherence
+        | Platform::GenesysAnalytics
+        | Platform::Custom => serve(push::start(&args, clock, rng).await, &args, seed).await,
         Platform::GenesysNotifications => {
             serve(genesys::start(&args, clock, rng).await, &args, seed).await
         }
@@ -242,8 +270,9 @@ async fn end(duration: Option<HumanDuration>, signals: &mut EndSignals) {
 
 fn after_help() -> String {
     format!(
-        "{COMMON_HELP}\n{}\n{}\n{}",
+        "{COMMON_HELP}\n{}\n{}\n{}\n{}",
         events::HELP,
+        push::HELP,
         genesys::HELP,
         cxone::HELP
     )

@@ -5,6 +5,7 @@ use crate::sandbox::cxone::fault::CxoneFaultName;
 use crate::sandbox::fault::FaultName;
 use crate::sandbox::genesys_cloud::fault::GenesysFaultName;
 use crate::sandbox::genesys_cloud::{GenesysCloud, GenesysCloudConfig};
+use crate::sandbox::push::fault::PushFaultName;
 use crate::sandbox::{Sandbox, SandboxConfig};
 use clap::{CommandFactory, FromArgMatches, Parser};
 
@@ -32,7 +33,11 @@ fn the_help_names_every_fault_and_path() {
     for name in GenesysFaultName::ALL {
         assert!(help.contains(name.as_str()), "{name}");
     }
+    for name in PushFaultName::ALL {
+        assert!(help.contains(name.as_str()), "{name}");
+    }
     for path in [
+        "/heartbeats",
         "/state",
         "/ledger",
         "/deliveries",
@@ -50,7 +55,15 @@ fn the_help_names_every_fault_and_path() {
 
 #[tokio::test]
 async fn it_ends_by_itself_with_status_zero() {
-    for platform in ["genesys-events", "genesys-notifications", "cxone-agent"] {
+    for platform in [
+        "genesys-events",
+        "cxone-realtime",
+        "genesys-streaming",
+        "genesys-adherence",
+        "genesys-analytics",
+        "genesys-notifications",
+        "cxone-agent",
+    ] {
         let line = format!(
             "--platform {platform} --listen 127.0.0.1:0 --control 127.0.0.1:0 --rate 500 --for 50ms"
         );
@@ -69,6 +82,8 @@ async fn a_wrong_script_or_setting_is_a_wrong_configuration() {
     );
     let expected = ExitCode::from(BAD_CONFIGURATION);
     assert_eq!(run(args(&line)).await.unwrap(), expected);
+    let line = "--platform custom --listen 127.0.0.1:0 --control 127.0.0.1:0";
+    assert_eq!(run(args(line)).await.unwrap(), expected);
     let line = "--listen 127.0.0.1:0 --control 0.0.0.0:0";
     assert_eq!(run(args(line)).await.unwrap(), expected);
     assert!(run(args("--script no-such-file")).await.is_err());

@@ -4,6 +4,7 @@
 mod auth;
 mod journals;
 mod listen;
+mod profile;
 mod proxy;
 mod sessions;
 mod subscription;

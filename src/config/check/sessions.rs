@@ -119,7 +119,7 @@ impl Checks<'_> {
         for (index, session) in config.sessions.iter().enumerate() {
             let at = all.index(index);
             let auth = &session.auth;
-            let own = connectors::token_defaults(&session.platform, &session.endpoint);
+            let own = connectors::token_defaults(&session.settings());
             let url = auth.token_url.clone().or(own.ok().map(|own| own.url));
             let client = (&auth.client_id_file, &auth.client_id_env);
             if !self.is_sound(&at.key("auth")) || client == (&None, &None) {

@@ -16,14 +16,16 @@ impl Checks<'_> {
         self.channels(&at.key("channels"), session);
         self.topics(&at.key("topics"), session);
         self.agent(&at.key("agent"), session);
+        self.profile(at, session);
         if !self.is_sound(&at.key("platform")) {
             return;
         }
-        // That there is no such platform is said elsewhere.
-        let Ok(keys) = connectors::keys(&session.platform) else {
+        // That there is no such platform, or no profile, is said elsewhere.
+        let Ok(keys) = connectors::keys(&session.settings()) else {
             return;
         };
         self.used(at, session, keys);
+        self.heartbeat(&at.key("timing").key("heartbeat"), session, keys);
         self.transport(&at.key("transport"), session, keys);
         self.sealing(&at.key("platform"), keys);
         // What is wrong already would only be said twice.
@@ -52,7 +54,7 @@ impl Checks<'_> {
         ] {
             if given && !taken {
                 let hint = instead.map_or_else(
-                    || "remove it".to_owned(),
+                    || "remove it: the platform sends all it has".to_owned(),
                     |key| format!("remove it; what to subscribe to is named by '{key}'"),
                 );
                 let message = format!("is not used by platform {platform}");

@@ -10,7 +10,7 @@ use super::findings::{Code, Finding, Place, Severity};
 use super::key::KeyPath;
 use super::redact;
 use super::suggest::nearest;
-use super::tree::{Node, Value};
+use super::tree::{Node, Reading, Value, read};
 use mistake::{Mistake, missing_key, scalar, wrong_count, wrong_form, wrong_type};
 use shape::{branches, kind, resolve, sample};
 
@@ -34,6 +34,26 @@ pub(super) fn check(root: &Node, schema: &Json, findings: &mut Vec<Finding>) -> 
     Checked {
         value,
         doubtful: checker.doubtful,
+    }
+}
+
+/// What is written, as it reads.
+fn anything(node: &Node) -> Json {
+    match &node.value {
+        Value::Null | Value::Reported => Json::Null,
+        Value::Scalar { text, style } => match read(text, *style) {
+            Reading::Bool(value) => value.into(),
+            Reading::Integer(_) | Reading::Float => {
+                serde_json::from_str(text).unwrap_or_else(|_| text.as_str().into())
+            }
+            Reading::Text => text.as_str().into(),
+        },
+        Value::List(items) => items.iter().map(anything).collect(),
+        Value::Map(entries) => {
+            let pairs = entries.iter();
+            let pairs = pairs.map(|entry| (entry.key.clone(), anything(&entry.value)));
+            Json::Object(pairs.collect())
+        }
     }
 }
 
@@ -73,6 +93,8 @@ impl<'a> Checker<'a> {
                     Err(mistake) => self.refuse(node, schema, path, mistake),
                 }
             }
+            // No type is asked for: whatever is written is taken.
+            (_, "") => anything(node),
             (_, wanted) => {
                 let mistake = wrong_type(node, wanted, schema);
                 self.refuse(node, schema, path, mistake)

@@ -151,7 +151,7 @@ fn hints_lead_to_the_mend() {
         (
             "platform: genesys-events",
             "platform: five9",
-            "there are: genesys-events",
+            "there are: cxone-realtime, genesys-adherence",
         ),
     ] {
         let findings = findings_of(&GOOD.replacen(from, to, 1), &sources());

@@ -2,6 +2,7 @@
 
 mod checks;
 mod overrides;
+mod profile;
 mod subscription;
 mod yaml;
 

@@ -82,7 +82,7 @@ pub(super) const ENTRY: Entry = Entry {
     platforms: || vec![NAME],
     build,
     token,
-    domains: |_, endpoint| Ok(domains(endpoint)),
+    domains: |settings| Ok(domains(&settings.endpoint)),
     keys: |_| {
         Ok(Keys {
             agent: true,
@@ -125,9 +125,9 @@ fn build(settings: &Settings) -> Result<Built, SettingsError> {
 }
 
 /// The engine's own 60 s before expiry suit a lifetime of an hour.
-fn token(_: &str, endpoint: &Url) -> Result<TokenDefaults, SettingsError> {
+fn token(settings: &Settings) -> Result<TokenDefaults, SettingsError> {
     Ok(TokenDefaults {
-        url: below(&base(endpoint)?, ["auth", "token"]),
+        url: below(&base(&settings.endpoint)?, ["auth", "token"]),
         placement: CredentialPlacement::Basic,
         refresh_before: None,
     })

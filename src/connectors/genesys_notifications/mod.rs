@@ -119,7 +119,7 @@ pub(super) const ENTRY: Entry = Entry {
     platforms: || vec![NAME],
     build,
     token,
-    domains: |_, endpoint| Ok(domain(&base(endpoint)?).into_iter().collect()),
+    domains: |settings| Ok(domain(&base(&settings.endpoint)?).into_iter().collect()),
     keys: |_| {
         Ok(Keys {
             topics: true,
@@ -194,13 +194,13 @@ fn check(setting: &TopicSetting) -> Result<(), SettingsError> {
     }
 }
 
-fn token(_name: &str, endpoint: &Url) -> Result<TokenDefaults, SettingsError> {
-    let mut url = base(endpoint)?;
+fn token(settings: &Settings) -> Result<TokenDefaults, SettingsError> {
+    let mut url = base(&settings.endpoint)?;
     let host = url.host_str().unwrap_or_default();
     if let Some(domain) = host.strip_prefix("api.") {
         let login = format!("login.{domain}");
         let changed = url.set_host(Some(&login));
-        changed.map_err(|error| endpoint_refused(endpoint, &error.to_string()))?;
+        changed.map_err(|error| endpoint_refused(&settings.endpoint, &error.to_string()))?;
     }
     if let Ok(mut path) = url.path_segments_mut() {
         path.pop_if_empty().extend(["oauth", "token"]);

@@ -1,8 +1,11 @@
 //! Normal forms of a profile's events, by pointers and value tables.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
-use super::model::{Availability, Form, FormRule, Media};
+use super::model::{
+    AdherenceForm, AdherenceState, AgentStateForm, Availability, ConversationForm, Direction,
+    FormRule, Media, NumberedTime, Phase, QueueStatisticsForm,
+};
 use super::pointers::{Pointers, Slot};
 use super::wire::read_time;
 use crate::connectors::ProviderEvent;
@@ -11,11 +14,30 @@ use crate::proto::v1::event::Data;
 
 const AGENT_STATE: &str = "ccaas.agent.state_changed.v1";
 const QUEUE_STATISTICS: &str = "ccaas.queue.statistics.v1";
+const ADHERENCE: &str = "ccaas.adherence.changed.v1";
+const CONVERSATION: &str = "ccaas.conversation.updated.v1";
 const UNMAPPED: &str = "ccaas.unmapped.v1";
+/// No key is called so, so that nothing stands there.
+const NOWHERE: &str = "/\u{0}";
 
-/// A profile's rules, compiled, by the platform's name of the event.
+/// A profile's rules, compiled.
 #[derive(Debug)]
-pub(super) struct Forms(HashMap<String, (Pointers, Form)>);
+pub(super) struct Forms(Vec<Rule>);
+
+#[derive(Debug)]
+struct Rule {
+    event: String,
+    pointers: Pointers,
+    form: Form,
+}
+
+#[derive(Debug)]
+enum Form {
+    AgentState(AgentStateForm),
+    QueueStatistics(QueueStatisticsForm),
+    Adherence(AdherenceForm),
+    Conversation(ConversationForm),
+}
 
 /// What a rule makes of an event.
 struct Normal {
@@ -26,35 +48,28 @@ struct Normal {
 
 impl Forms {
     pub(super) fn new(rules: &[FormRule]) -> Self {
-        let compiled = rules.iter().map(|rule| {
-            let pointers = match &rule.form {
-                Form::AgentState {
-                    agent_id,
-                    state,
-                    reason,
-                    since,
-                    ..
-                } => Pointers::compile(
-                    &[agent_id, state, reason, since].map(|p| (p.as_str(), false)),
-                ),
-                Form::QueueStatistics {
-                    queue_id,
-                    media,
-                    metrics,
-                    ..
-                } => Pointers::compile(&[queue_id, media, metrics].map(|p| (p.as_str(), false))),
-            };
-            (rule.event.clone(), (pointers, rule.form.clone()))
-        });
-        Self(compiled.collect())
+        let mut rules: Vec<_> = rules
+            .iter()
+            .flat_map(|rule| forms_of(rule).into_iter().map(|form| (&rule.event, form)))
+            .map(|(event, form)| Rule {
+                event: event.clone(),
+                pointers: form.pointers(),
+                form,
+            })
+            .collect();
+        // A name in full goes before one that stands for many.
+        rules.sort_by_key(|rule| rule.event.contains('*'));
+        Self(rules)
     }
 
     /// The event in its normal form; unmapped, with the reason as attribute, where it has none.
     pub(super) fn apply(&self, source: &str, event: &ProviderEvent) -> v1::Event {
-        let normal = match (&event.malformed, self.0.get(&event.topic)) {
+        let mut rules = self.0.iter();
+        let rule = rules.find(|rule| stands_for(&rule.event, &event.topic));
+        let normal = match (&event.malformed, rule) {
             (Some(problem), _) => Err(Some(problem.clone())),
             (None, None) => Err(None),
-            (None, Some((pointers, form))) => read(pointers, form, event).map_err(Some),
+            (None, Some(rule)) => rule.read(event).map_err(Some),
         };
         let mut draft = v1::Event {
             id: event.id.clone().unwrap_or_default(),
@@ -85,30 +100,115 @@ impl Forms {
     }
 }
 
-fn read(pointers: &Pointers, form: &Form, event: &ProviderEvent) -> Result<Normal, String> {
-    let text = std::str::from_utf8(&event.raw).map_err(|e| e.to_string())?;
-    let found = pointers
-        .find(text)
-        .map_err(|_| "not an object".to_owned())?;
-    match (form, found.as_slice()) {
-        (Form::AgentState { availability, .. }, [agent, state, reason, since]) => {
-            agent_state(event, availability, [agent, state, reason, since])
+fn forms_of(rule: &FormRule) -> Vec<Form> {
+    let FormRule {
+        event: _,
+        agent_state,
+        queue_statistics,
+        adherence,
+        conversation,
+    } = rule.clone();
+    let all = [
+        agent_state.map(Form::AgentState),
+        queue_statistics.map(Form::QueueStatistics),
+        adherence.map(Form::Adherence),
+        conversation.map(Form::Conversation),
+    ];
+    all.into_iter().flatten().collect()
+}
+
+/// Whether a name, in which `*` stands for any text, is that of an event. Each part is looked for once,
+/// behind the one before it.
+fn stands_for(pattern: &str, name: &str) -> bool {
+    let Some((head, rest)) = pattern.split_once('*') else {
+        return pattern == name;
+    };
+    let (middle, tail) = rest.rsplit_once('*').unwrap_or(("", rest));
+    let inner = name.strip_prefix(head).and_then(|n| n.strip_suffix(tail));
+    let Some(mut left) = inner else {
+        return false;
+    };
+    middle.split('*').all(|part| match left.split_once(part) {
+        _ if part.is_empty() => true,
+        Some((_, behind)) => {
+            left = behind;
+            true
         }
-        (Form::QueueStatistics { media_names, .. }, [queue, media, metrics]) => {
-            queue_statistics(event, media_names, [queue, media, metrics])
+        None => false,
+    })
+}
+
+impl Form {
+    fn pointers(&self) -> Pointers {
+        let all: Vec<Option<&String>> = match self {
+            Self::AgentState(f) => vec![
+                Some(&f.agent_id),
+                Some(&f.state),
+                f.reason.as_ref(),
+                f.since.as_ref(),
+            ],
+            Self::QueueStatistics(f) => {
+                vec![Some(&f.queue_id), f.media.as_ref(), Some(&f.metrics)]
+            }
+            Self::Adherence(f) => vec![
+                Some(&f.agent_id),
+                Some(&f.state),
+                f.scheduled_activity.as_ref(),
+                f.actual_activity.as_ref(),
+                f.impact.as_ref(),
+                f.management_unit_id.as_ref(),
+                f.team_id.as_ref(),
+                f.since.as_ref(),
+            ],
+            Self::Conversation(f) => vec![
+                Some(&f.conversation_id),
+                Some(&f.phase),
+                f.media.as_ref(),
+                f.direction.as_ref(),
+                f.queue_id.as_ref(),
+                f.since.as_ref(),
+            ],
+        };
+        let each = all.into_iter();
+        let at: Vec<_> = each
+            .map(|p| (p.map_or(NOWHERE, String::as_str), false))
+            .collect();
+        Pointers::compile(&at)
+    }
+}
+
+impl Rule {
+    fn read(&self, event: &ProviderEvent) -> Result<Normal, String> {
+        let text = std::str::from_utf8(&event.raw).map_err(|e| e.to_string())?;
+        let found = self.pointers.find(text);
+        let found = found.map_err(|_| "not an object".to_owned())?;
+        match (&self.form, found.as_slice()) {
+            (Form::AgentState(form), [agent, state, reason, since]) => {
+                agent_state(event, form, [agent, state, reason, since])
+            }
+            (Form::QueueStatistics(form), [queue, media, metrics]) => {
+                queue_statistics(form, [queue, media, metrics])
+            }
+            (Form::Adherence(form), [agent, state, rest @ ..]) => {
+                adherence(event, form, (agent, state), rest)
+            }
+            (Form::Conversation(form), [id, phase, rest @ ..]) => {
+                conversation(form, (id, phase), rest)
+            }
+            _ => Err("not an object".to_owned()),
         }
-        _ => Err("not an object".to_owned()),
     }
 }
 
 fn agent_state(
     event: &ProviderEvent,
-    table: &BTreeMap<String, Availability>,
+    form: &AgentStateForm,
     [agent, state, reason, since]: [&Slot<'_>; 4],
 ) -> Result<Normal, String> {
     let agent_id = required(agent, "agent id")?;
     let provider_state = required(state, "agent state")?;
-    let availability = table.get(&word(&provider_state)).map(|known| match known {
+    let known = form.availability.get(&word(&provider_state));
+    let availability = known.map(|known| match known {
         Availability::Offline => v1::agent_state_event::Availability::Offline,
         Availability::Away => v1::agent_state_event::Availability::Away,
         Availability::Available => v1::agent_state_event::Availability::Available,
@@ -123,30 +223,18 @@ fn agent_state(
             agent_id,
             availability: availability.unwrap_or_default().into(),
             provider_state,
-            provider_reason: reason.text().unwrap_or_default().into_owned(),
-            start_time: read_time(since).or(event.time).map(|t| t.to_proto()),
+            provider_reason: text(reason),
+            start_time: moment(since).or(event.time.map(|t| t.to_proto())),
             queue_ids: Vec::new(),
         }),
     })
 }
 
 fn queue_statistics(
-    _event: &ProviderEvent,
-    table: &BTreeMap<String, Media>,
+    form: &QueueStatisticsForm,
     [queue, media, metrics]: [&Slot<'_>; 3],
 ) -> Result<Normal, String> {
     let queue_id = required(queue, "queue id")?;
-    let media = media.text().unwrap_or_default();
-    let media = table.get(&word(&media)).map(|known| match known {
-        Media::Voice => v1::Media::Voice,
-        Media::Callback => v1::Media::Callback,
-        Media::Chat => v1::Media::Chat,
-        Media::Email => v1::Media::Email,
-        Media::Message => v1::Media::Message,
-        Media::Social => v1::Media::Social,
-        Media::Video => v1::Media::Video,
-        Media::WorkItem => v1::Media::WorkItem,
-    });
     let metrics = match metrics {
         Slot::Value(raw) => serde_json::from_str::<BTreeMap<String, f64>>(raw.get())
             .map_err(|_| "its metrics are not names with numbers".to_owned())?,
@@ -164,12 +252,112 @@ fn queue_statistics(
         subject: format!("queues/{queue_id}"),
         data: Data::QueueStatisticsEvent(v1::QueueStatisticsEvent {
             queue_id,
-            media: media.unwrap_or_default().into(),
+            media: media_of(&form.media_names, media),
             metrics: metrics.collect(),
             start_time: None,
             end_time: None,
         }),
     })
+}
+
+fn adherence(
+    event: &ProviderEvent,
+    form: &AdherenceForm,
+    (agent, state): (&Slot<'_>, &Slot<'_>),
+    rest: &[Slot<'_>],
+) -> Result<Normal, String> {
+    let agent_id = required(agent, "agent id")?;
+    let provider_state = required(state, "adherence state")?;
+    let [scheduled, actual, impact, unit, team, since] = rest else {
+        return Err("not an object".to_owned());
+    };
+    let known = form.states.get(&word(&provider_state));
+    let state = known.map(|known| match known {
+        AdherenceState::InAdherence => v1::adherence_event::State::InAdherence,
+        AdherenceState::OutOfAdherence => v1::adherence_event::State::OutOfAdherence,
+        AdherenceState::Unscheduled => v1::adherence_event::State::Unscheduled,
+        AdherenceState::Unknown => v1::adherence_event::State::Unknown,
+        AdherenceState::Ignored => v1::adherence_event::State::Ignored,
+        AdherenceState::Explained => v1::adherence_event::State::Explained,
+    });
+    Ok(Normal {
+        kind: ADHERENCE,
+        subject: format!("agents/{agent_id}"),
+        data: Data::AdherenceEvent(v1::AdherenceEvent {
+            agent_id,
+            state: state.unwrap_or_default().into(),
+            scheduled_activity: text(scheduled),
+            actual_activity: text(actual),
+            impact: text(impact),
+            management_unit_id: text(unit),
+            team_id: text(team),
+            start_time: moment(since).or(event.time.map(|t| t.to_proto())),
+        }),
+    })
+}
+
+fn conversation(
+    form: &ConversationForm,
+    (id, phase): (&Slot<'_>, &Slot<'_>),
+    rest: &[Slot<'_>],
+) -> Result<Normal, String> {
+    let conversation_id = required(id, "conversation id")?;
+    let provider_phase = required(phase, "phase")?;
+    let [media, direction, queue, since] = rest else {
+        return Err("not an object".to_owned());
+    };
+    let phase = form
+        .phases
+        .get(&word(&provider_phase))
+        .map(|known| match known {
+            Phase::SelfService => v1::Phase::SelfService,
+            Phase::Queued => v1::Phase::Queued,
+            Phase::Alerting => v1::Phase::Alerting,
+            Phase::Connected => v1::Phase::Connected,
+            Phase::Held => v1::Phase::Held,
+            Phase::WrapUp => v1::Phase::WrapUp,
+            Phase::Ended => v1::Phase::Ended,
+        });
+    let direction = form.directions.get(&word(&text(direction)));
+    let direction = direction.map(|known| match known {
+        Direction::Inbound => v1::Direction::Inbound,
+        Direction::Outbound => v1::Direction::Outbound,
+    });
+    Ok(Normal {
+        kind: CONVERSATION,
+        subject: format!("conversations/{conversation_id}"),
+        data: Data::ConversationEvent(v1::ConversationEvent {
+            conversation_id,
+            media: media_of(&form.media_names, media),
+            direction: direction.unwrap_or_default().into(),
+            phase: phase.unwrap_or_default().into(),
+            queue_id: text(queue),
+            start_time: moment(since),
+            ..v1::ConversationEvent::default()
+        }),
+    })
+}
+
+fn media_of(table: &BTreeMap<String, Media>, media: &Slot<'_>) -> i32 {
+    let known = table.get(&word(&text(media))).map(|known| match known {
+        Media::Voice => v1::Media::Voice,
+        Media::Callback => v1::Media::Callback,
+        Media::Chat => v1::Media::Chat,
+        Media::Email => v1::Media::Email,
+        Media::Message => v1::Media::Message,
+        Media::Social => v1::Media::Social,
+        Media::Video => v1::Media::Video,
+        Media::WorkItem => v1::Media::WorkItem,
+    });
+    known.unwrap_or_default().into()
+}
+
+fn moment(slot: &Slot<'_>) -> Option<prost_types::Timestamp> {
+    read_time(slot, NumberedTime::Milliseconds).map(|time| time.to_proto())
+}
+
+fn text(slot: &Slot<'_>) -> String {
+    slot.text().unwrap_or_default().into_owned()
 }
 
 fn required(slot: &Slot<'_>, what: &str) -> Result<String, String> {
@@ -180,7 +368,7 @@ fn required(slot: &Slot<'_>, what: &str) -> Result<String, String> {
 }
 
 /// The platform's word as the tables spell it: lower case, words joined by `_`.
-fn word(text: &str) -> String {
+pub(super) fn word(text: &str) -> String {
     let mut word = String::with_capacity(text.len() + 2);
     let mut after_lower = false;
     for c in text.chars() {
@@ -194,4 +382,36 @@ fn word(text: &str) -> String {
         }
     }
     word
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_stands_for_any_text() {
+        for (pattern, name, fits) in [
+            ("a.b", "a.b", true),
+            ("a.b", "a.bc", false),
+            ("*", "", true),
+            (
+                "v2.users.*.adherence",
+                "v2.users.1.workforce.adherence",
+                true,
+            ),
+            ("v2.users.*.adherence", "v2.users.1.presence", false),
+            ("*dherence*", "wfm.Adherence", true),
+            ("*é", "aé", true),
+            ("a*a", "a", false),
+        ] {
+            assert_eq!(stands_for(pattern, name), fits, "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn words_are_compared_as_the_tables_spell_them() {
+        for given in ["AfterCallWork", "AFTER_CALL_WORK", "after call-work"] {
+            assert_eq!(word(given), "after_call_work");
+        }
+    }
 }

@@ -11,7 +11,8 @@ use smallvec::SmallVec;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Pointers {
     root: Node,
-    slots: usize,
+    /// For each pointer its slot; equal pointers share one.
+    slots: Vec<usize>,
 }
 
 /// What stood at each pointer; the last of repeated keys counts.
@@ -47,21 +48,25 @@ impl Pointers {
     /// Compiles pointers such as `/data/agentId`; those marked `true` ask for an array's elements.
     pub(super) fn compile(pointers: &[(&str, bool)]) -> Self {
         let mut root = Node::default();
-        for (slot, (pointer, list)) in pointers.iter().enumerate() {
+        let mut slots = Vec::with_capacity(pointers.len());
+        for (own, (pointer, list)) in pointers.iter().enumerate() {
             let mut node = &mut root;
             for key in pointer.split('/').skip(1) {
                 node = node.child(&key.replace("~1", "/").replace("~0", "~"));
             }
-            node.leaf = Some(Leaf { slot, list: *list });
+            let leaf = node.leaf.get_or_insert(Leaf {
+                slot: own,
+                list: *list,
+            });
+            slots.push(leaf.slot);
         }
-        let slots = pointers.len();
         Self { root, slots }
     }
 
     /// Fills the slots from `json`, which must be one whole JSON value.
     pub(super) fn find<'j>(&self, json: &'j str) -> Result<Found<'j>, serde_json::Error> {
         let mut found = Found::new();
-        found.resize_with(self.slots, Slot::default);
+        found.resize_with(self.slots.len(), Slot::default);
         let mut parser = serde_json::Deserializer::from_str(json);
         Seed {
             node: &self.root,
@@ -69,6 +74,17 @@ impl Pointers {
         }
         .deserialize(&mut parser)?;
         parser.end()?;
+        for (own, slot) in self
+            .slots
+            .iter()
+            .enumerate()
+            .filter(|(own, slot)| own != *slot)
+        {
+            let shared = found.get(*slot).cloned().unwrap_or_default();
+            if let Some(own) = found.get_mut(own) {
+                *own = shared;
+            }
+        }
         Ok(found)
     }
 }
@@ -257,6 +273,14 @@ impl Text {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn equal_pointers_find_the_same() {
+        let pointers = Pointers::compile(&[("/a", false), ("/b", false), ("/a", false)]);
+        let found = pointers.find(r#"{"a":7,"b":8}"#).unwrap();
+        let numbers: Vec<_> = found.iter().map(Slot::number).collect();
+        assert_eq!(numbers, [Some(7), Some(8), Some(7)]);
+    }
 
     #[test]
     fn pointers_reach_into_nested_values_in_one_pass() {

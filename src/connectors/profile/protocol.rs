@@ -4,23 +4,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::header::ACCEPT;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use url::Url;
 
-use super::model::Profile;
+use super::link::ProfileLink;
+use super::model::{CredentialPlace, Profile};
 use super::normalize::Forms;
 use super::template::{Values, below, websocket};
-use super::wire::Wire;
+use super::wire::{Said, Wire};
 use crate::auth::AccessToken;
 use crate::connectors::{
     Batch, Call, Capabilities, Connector, Handshake, Identity, Link, NumberRange, Numbering,
-    Opening, ProviderEvent, Resume, Settings, SettingsError, Unreadable,
+    Opening, ProviderEvent, Settings, SettingsError, Unreadable,
 };
 use crate::domain::Platform;
-use crate::net::{Frame, HttpResponse, UrlPolicy};
+use crate::net::{HttpResponse, UrlPolicy};
 use crate::proto::v1;
-use crate::runtime::MonoTime;
 
 /// A frame that confirms the subscription comes at once or not at all.
 const CONFIRM_WITHIN: Duration = Duration::from_secs(10);
@@ -29,39 +29,52 @@ const CONFIRM_WITHIN: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(super) struct ProfileConnector(Arc<Inner>);
 
+/// What every connection of a session shares.
 #[derive(Debug)]
-struct Inner {
+pub(super) struct Inner {
     platform: Platform,
-    source: String,
-    base: Url,
-    channels: Vec<String>,
+    pub(super) source: String,
+    pub(super) base: Url,
+    pub(super) channels: Vec<String>,
     capabilities: Capabilities,
     addresses: UrlPolicy,
-    poll_method: Method,
-    wire: Wire,
+    header: Option<HeaderName>,
+    pub(super) poll_method: Method,
+    pub(super) wire: Wire,
     forms: Forms,
-    profile: Profile,
+    pub(super) profile: Profile,
 }
-
-/// One connection of a profile: it has nothing to remember.
-#[derive(Debug)]
-struct ProfileLink(Arc<Inner>);
 
 impl ProfileConnector {
     pub(super) fn new(
         name: &'static str,
-        profile: Profile,
+        mut profile: Profile,
         base: Url,
         settings: &Settings,
     ) -> Result<Self, SettingsError> {
         let platform = Platform::new(name);
-        let poll_method = profile.long_poll.as_ref().map_or("GET", |p| &p.method);
-        let poll_method = poll_method.parse().map_err(|_| SettingsError::Profile {
+        let wrong = |reason: String| SettingsError::Profile {
             profile: name.to_owned(),
-            reason: format!("'{poll_method}' is not a method"),
-        })?;
+            reason,
+        };
+        let poll_method = profile.long_poll.as_ref().map_or("GET", |p| &p.method);
+        let poll_method = poll_method
+            .parse()
+            .map_err(|_| wrong(format!("'{poll_method}' is not a method")))?;
+        let header = match profile.credential.place {
+            CredentialPlace::Query => None,
+            CredentialPlace::Header => {
+                let header = profile.credential.name();
+                let parsed = header.parse::<HeaderName>();
+                Some(parsed.map_err(|_| wrong(format!("'{header}' is not a header")))?)
+            }
+        };
+        if let Some(websocket) = &mut profile.websocket {
+            let own = |heartbeat: super::model::HeartbeatShape| heartbeat.with(&settings.heartbeat);
+            websocket.heartbeat = websocket.heartbeat.take().map(own);
+        }
         let host = base.host_str().unwrap_or_default();
-        let mut domains = profile.domains.clone();
+        let mut domains = super::domains(settings)?;
         domains.extend(settings.allowed_domains.iter().cloned());
         let addresses =
             UrlPolicy::new(&base, &domains, settings.allow_plaintext).map_err(|refused| {
@@ -73,9 +86,13 @@ impl ProfileConnector {
         Ok(Self(Arc::new(Inner {
             platform,
             source: format!("//{platform}/{host}/{}", settings.session),
-            channels: settings.channels.clone(),
+            channels: match profile.topics.is_empty() {
+                true => settings.channels.clone(),
+                false => profile.topics.clone(),
+            },
             capabilities: capabilities(&profile),
             addresses,
+            header,
             poll_method,
             wire: Wire::new(&profile),
             forms: Forms::new(&profile.forms),
@@ -90,52 +107,70 @@ fn capabilities(profile: &Profile) -> Capabilities {
         dense: n.dense,
         batch_is_cursor: n.batch_is_cursor,
     });
+    let ids = profile.events.iter().any(|event| event.id.is_some());
+    let unnumbered = if ids {
+        Identity::Ids
+    } else {
+        Identity::Neither
+    };
     Capabilities {
         websocket: profile.websocket.is_some(),
         long_poll: profile.long_poll.is_some(),
-        identity: numbering.map_or(Identity::Neither, Identity::Numbers),
+        identity: numbering.map_or(unnumbered, Identity::Numbers),
         resumes: numbering.is_some(),
         catch_up: profile.catch_up.is_some(),
-        overlap: true,
-        loose_order: Duration::from_millis(profile.loose_order_ms),
+        overlap: profile.overlap,
+        loose_order: profile.loose_order.0,
         confirm_within: CONFIRM_WITHIN,
         stop_on_clean_close: profile.stop_on_clean_close,
-        bound_to_token: false,
+        bound_to_token: profile.bound_to_token,
         rest_lag: Duration::ZERO,
         connections: 1,
     }
 }
 
 impl Inner {
-    fn values(&self, resume: Resume<'_>) -> Values<'_> {
-        Values {
-            channels: &self.channels,
-            sequence: resume.after,
-            ..Values::default()
+    /// A request below the endpoint, with the token where the platform wants it. A token that no
+    /// header can hold is left out: the platform answers 401, and the credential is reported.
+    pub(super) fn authorized(&self, path: &str, token: &AccessToken) -> (Url, HeaderMap) {
+        let mut url = below(&self.base, path);
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        let credential = &self.profile.credential;
+        match &self.header {
+            None => {
+                let mut query = url.query_pairs_mut();
+                query.append_pair(credential.name(), token.value.expose());
+            }
+            Some(header) => {
+                let (prefix, token) = (credential.prefix(), token.value.expose());
+                let text = zeroize::Zeroizing::new(format!("{prefix}{token}"));
+                if let Ok(mut value) = HeaderValue::from_str(&text) {
+                    value.set_sensitive(true);
+                    headers.insert(header, value);
+                }
+            }
         }
+        (url, headers)
     }
 
-    fn get(&self, path: &str, token: &AccessToken) -> Call {
+    pub(super) fn get(&self, path: &str, token: &AccessToken) -> Call {
+        let (url, headers) = self.authorized(path, token);
         Call {
             method: Method::GET,
-            url: below(&self.base, path),
-            headers: headers(token),
+            url,
+            headers,
             body: Bytes::new(),
         }
     }
-}
 
-/// Bearer token and the types we speak. A token that no header can hold is left out: the platform
-/// answers 401, and the credential is reported.
-fn headers(token: &AccessToken) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-    let bearer = zeroize::Zeroizing::new(format!("Bearer {}", token.value.expose()));
-    if let Ok(mut value) = HeaderValue::from_str(&bearer) {
-        value.set_sensitive(true);
-        headers.insert(AUTHORIZATION, value);
+    /// Reads a body that is no frame: it holds no acknowledgement.
+    pub(super) fn read_body(&self, what: &'static str, body: &Bytes) -> Result<Batch, Unreadable> {
+        match self.wire.read(what, body)? {
+            Said::Batch(batch) => Ok(batch),
+            Said::Acknowledgement => Ok(Batch::default()),
+        }
     }
-    headers
 }
 
 impl Connector for ProfileConnector {
@@ -167,8 +202,8 @@ impl Connector for ProfileConnector {
         Some(Handshake { url, headers })
     }
 
-    fn link(&self, _opening: Opening<'_>) -> Box<dyn Link> {
-        Box::new(ProfileLink(Arc::clone(&self.0)))
+    fn link(&self, opening: Opening<'_>) -> Box<dyn Link> {
+        Box::new(ProfileLink::new(Arc::clone(&self.0), opening))
     }
 
     fn catch_up(&self, range: NumberRange, token: &AccessToken) -> Option<Call> {
@@ -188,7 +223,7 @@ impl Connector for ProfileConnector {
         if answer.status == StatusCode::NO_CONTENT {
             return Ok(Batch::empty());
         }
-        self.0.wire.read("history", &answer.body)
+        self.0.read_body("history", &answer.body)
     }
 
     fn catch_up_refused(&self, status: StatusCode) -> bool {
@@ -203,50 +238,5 @@ impl Connector for ProfileConnector {
 
     fn normalize(&self, event: &ProviderEvent) -> v1::Event {
         self.0.forms.apply(&self.0.source, event)
-    }
-}
-
-impl Link for ProfileLink {
-    fn handshake(&self, token: &AccessToken) -> Option<Handshake> {
-        let shape = self.0.profile.websocket.as_ref()?;
-        let url = websocket(below(&self.0.base, &shape.path));
-        let headers = headers(token);
-        Some(Handshake { url, headers })
-    }
-
-    fn opened(&mut self, resume: Resume<'_>) -> Vec<Frame> {
-        let shape = self.0.profile.websocket.as_ref();
-        let frame = shape.map(|s| self.0.values(resume).fill(&s.subscribe));
-        frame.map(|f| Frame::Text(f.into())).into_iter().collect()
-    }
-
-    fn poll(&mut self, resume: Resume<'_>, token: &AccessToken) -> Option<Call> {
-        let shape = self.0.profile.long_poll.as_ref()?;
-        let mut call = self.0.get(&shape.path, token);
-        call.method = self.0.poll_method.clone();
-        if !shape.body.is_null() {
-            call.body = self.0.values(resume).fill(&shape.body).into();
-            let json = HeaderValue::from_static("application/json");
-            call.headers.insert(CONTENT_TYPE, json);
-        }
-        Some(call)
-    }
-
-    fn read_frame(&mut self, _now: MonoTime, frame: &Bytes) -> Result<Batch, Unreadable> {
-        self.0.wire.read("frame", frame)
-    }
-
-    fn read_poll(&mut self, answer: &HttpResponse) -> Result<Batch, Unreadable> {
-        if matches!(
-            answer.status,
-            StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
-        ) {
-            return Ok(Batch::empty());
-        }
-        // Nothing at all is an empty answer (U10), but it does not say who gave it.
-        if answer.body.trim_ascii().is_empty() {
-            return Ok(Batch::default());
-        }
-        self.0.wire.read("poll answer", &answer.body)
     }
 }

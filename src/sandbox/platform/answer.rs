@@ -125,6 +125,6 @@ pub(super) fn whole_seconds(wait: Duration) -> String {
 }
 
 /// Whole seconds, rounded up.
-pub(super) fn whole(duration: Duration) -> u64 {
+pub(crate) fn whole(duration: Duration) -> u64 {
     duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
 }

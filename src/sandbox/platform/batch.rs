@@ -4,16 +4,17 @@ use std::fmt::Write as _;
 
 use super::event::quoted;
 use super::subscription::Numbered;
+use super::words::Words;
 
 /// What a proxy answers in the platform's place.
 pub(crate) const LOGIN_PAGE: &str = "<!DOCTYPE html>\n<html><head><title>Sign in</title></head>\
     <body><form method=\"post\">Your network asks you to sign in.</form></body></html>\n";
 
 /// `{"sequence":42,"events":[…]}`.
-pub(crate) fn batch(events: &[Numbered], sequence: u64) -> String {
+pub(crate) fn batch(words: &Words, events: &[Numbered], sequence: u64) -> String {
     let size: usize = events.iter().map(|(_, event)| event.size() + 1).sum();
     let mut out = String::with_capacity(size + 48);
-    let written = write!(out, "{{\"sequence\":{sequence},\"events\":[");
+    let written = write!(out, "{{\"{}\":{sequence},\"events\":[", words.number);
     debug_assert!(written.is_ok());
     for (place, (number, event)) in events.iter().enumerate() {
         if place > 0 {
@@ -66,13 +67,16 @@ mod tests {
     use super::super::event::Issued;
     use super::*;
     use crate::domain::WallTime;
+    use crate::sandbox::EventsDialect;
     use std::sync::Arc;
 
     #[test]
     fn a_batch_is_json_with_its_events_in_order() {
-        let event = Arc::new(Issued::new(&"a".into(), "{}", WallTime::from_millis(0)));
+        let words = EventsDialect::GenesysEvents.words();
+        let event = Issued::new(words, &"a".into(), "{}", WallTime::from_millis(0));
+        let event = Arc::new(event);
         let events: Vec<_> = [7, 8, 5].map(|n| (n, Arc::clone(&event))).into();
-        let value: serde_json::Value = serde_json::from_str(&batch(&events, 8)).unwrap();
+        let value: serde_json::Value = serde_json::from_str(&batch(words, &events, 8)).unwrap();
         let numbers: Vec<_> = value["events"].as_array().unwrap().iter().collect();
         assert_eq!(value["sequence"], 8);
         assert_eq!(
@@ -80,7 +84,7 @@ mod tests {
             (&7.into(), &5.into())
         );
         assert_eq!(ranges(&events), "7-8,5");
-        assert_eq!(batch(&[], 3), r#"{"sequence":3,"events":[]}"#);
+        assert_eq!(batch(words, &[], 3), r#"{"sequence":3,"events":[]}"#);
         assert_eq!(
             serde_json::from_str::<serde_json::Value>(&bare(&events[0])).unwrap()["sequence"],
             7

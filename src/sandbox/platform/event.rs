@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use super::words::{Words, decimals};
 use crate::domain::WallTime;
 use crate::sandbox::fault::Malformation;
 
@@ -21,36 +22,49 @@ pub(crate) struct Issued {
 
 impl Issued {
     /// The event as it should be; `data` is JSON.
-    pub(crate) fn new(channel: &Arc<str>, data: &str, now: WallTime) -> Self {
-        let time = milliseconds(now);
-        let head = format!("{{\"eventType\":{},\"sequence\":", quoted(channel));
+    pub(crate) fn new(words: &Words, channel: &Arc<str>, data: &str, now: WallTime) -> Self {
+        let Words {
+            kind,
+            number,
+            data: called,
+            ..
+        } = words;
+        let time = words.time(now);
+        let head = format!("{{\"{kind}\":{},\"{number}\":", quoted(channel));
         let mut tail = String::with_capacity(data.len() + 48);
-        let written = write!(tail, ",\"timestamp\":\"{time}\",\"data\":{data}}}");
+        let written = write!(tail, ",\"timestamp\":{time},\"{called}\":{data}}}");
         debug_assert!(written.is_ok());
         Self::of(channel, now, head, tail, true)
     }
 
     /// JSON, but no event.
     pub(crate) fn malformed(
+        words: &Words,
         channel: &Arc<str>,
         form: Malformation,
         data: &str,
         now: WallTime,
     ) -> Self {
-        let time = milliseconds(now);
+        let Words {
+            kind,
+            number,
+            data: called,
+            ..
+        } = words;
+        let time = words.time(now);
         let (head, tail, numbered) = match form {
             Malformation::NoType => (
-                "{\"sequence\":".to_owned(),
-                format!(",\"timestamp\":\"{time}\",\"data\":{data}}}"),
+                format!("{{\"{number}\":"),
+                format!(",\"timestamp\":{time},\"{called}\":{data}}}"),
                 true,
             ),
             Malformation::WrongTypes => (
-                "{\"eventType\":7,\"sequence\":".to_owned(),
-                ",\"timestamp\":false,\"data\":\"none\"}".to_owned(),
+                format!("{{\"{kind}\":7,\"{number}\":"),
+                format!(",\"timestamp\":false,\"{called}\":\"none\"}}"),
                 true,
             ),
             Malformation::Scalar => (
-                format!("\"lost on its way at {time}\""),
+                format!("\"lost on its way at {}\"", decimals(now)),
                 String::new(),
                 false,
             ),
@@ -90,16 +104,6 @@ impl Issued {
     }
 }
 
-/// RFC 3339 in UTC, with three decimals as the platform writes them.
-fn milliseconds(time: WallTime) -> String {
-    let text = WallTime::from_millis(time.as_millis()).to_string();
-    let (date, fraction) = match text.trim_end_matches('Z').split_once('.') {
-        Some((date, fraction)) => (date, fraction),
-        None => (text.trim_end_matches('Z'), ""),
-    };
-    format!("{date}.{fraction:0<3}Z")
-}
-
 /// `text` as a JSON string.
 pub(crate) fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
@@ -108,11 +112,17 @@ pub(crate) fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sandbox::EventsDialect::{CxoneRealtime, GenesysEvents};
 
     #[test]
     fn an_event_is_written_as_the_platform_writes_it() {
         let now = WallTime::parse_rfc3339("2026-03-10T09:41:07.55Z").unwrap();
-        let event = Issued::new(&"routing.agentEvent".into(), r#"{"a":1}"#, now);
+        let event = Issued::new(
+            GenesysEvents.words(),
+            &"routing.agentEvent".into(),
+            r#"{"a":1}"#,
+            now,
+        );
         let mut json = String::new();
         event.write(42, &mut json);
         assert_eq!(
@@ -120,6 +130,19 @@ mod tests {
             r#"{"eventType":"routing.agentEvent","sequence":42,"timestamp":"2026-03-10T09:41:07.550Z","data":{"a":1}}"#
         );
         assert!(event.size() >= json.len());
+        let times = ["2026-03-10T09:41:07.551Z", "2026-03-10T09:41:07.552Z"];
+        let written = times.map(|time| {
+            let now = WallTime::parse_rfc3339(time).unwrap();
+            let event = Issued::new(CxoneRealtime.words(), &"a".into(), "{}", now);
+            let mut json = String::new();
+            event.write(7, &mut json);
+            json
+        });
+        let expected = [
+            r#"{"event_type":"a","sequenceNumber":7,"timestamp":"2026-03-10T09:41:07.551Z","payload":{}}"#,
+            r#"{"event_type":"a","sequenceNumber":7,"timestamp":1773135667552,"payload":{}}"#,
+        ];
+        assert_eq!(written, expected);
     }
 
     #[test]
@@ -129,7 +152,13 @@ mod tests {
             Malformation::WrongTypes,
             Malformation::Scalar,
         ] {
-            let event = Issued::malformed(&"a".into(), form, "{}", WallTime::from_millis(0));
+            let event = Issued::malformed(
+                GenesysEvents.words(),
+                &"a".into(),
+                form,
+                "{}",
+                WallTime::from_millis(0),
+            );
             let mut json = String::new();
             event.write(7, &mut json);
             let value: serde_json::Value = serde_json::from_str(&json).unwrap();

@@ -31,7 +31,7 @@ pub(super) fn frames(
     }
     let text = match events.as_slice() {
         [only] if state.chance() < state.config.bare_share => bare(only),
-        _ => batch(&events, sequence),
+        _ => batch(state.config.dialect.words(), &events, sequence),
     };
     let mut frames = Vec::new();
     let html = match state.faults.may_strike(FaultName::NotJson) {

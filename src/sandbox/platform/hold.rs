@@ -163,7 +163,7 @@ impl Hold {
                 let subscription = state.subscription(&self.key);
                 let delivered = subscription.map_or(0, |subscription| subscription.delivered());
                 let sequence = self.position.min(delivered);
-                Answer::json(200, batch(&[], sequence))
+                Answer::json(200, batch(state.config.dialect.words(), &[], sequence))
             }
             Fault::Empty200AtOnce { batch: false } => Answer::empty(200),
             Fault::NotJson { .. } => Answer::html(200, LOGIN_PAGE),
@@ -194,7 +194,7 @@ impl Hold {
                 None => {}
             }
         }
-        let mut answer = Answer::json(200, batch(&events, sequence));
+        let mut answer = Answer::json(200, batch(state.config.dialect.words(), &events, sequence));
         if let Some(Fault::TruncatedBody { cut_connection }) =
             state.strike(FaultName::TruncatedBody)
         {

@@ -97,14 +97,15 @@ impl State {
     }
 
     fn issue(&mut self, channel: &Arc<str>, data: &str, now: WallTime) {
+        let words = self.config.dialect.words();
         let event = if let Some(Fault::MalformedEvent { form }) =
             self.strike(FaultName::MalformedEvent)
         {
-            Issued::malformed(channel, form, data, now)
+            Issued::malformed(words, channel, form, data, now)
         } else if let Some(Fault::OversizeEvent { size }) = self.strike(FaultName::OversizeEvent) {
-            Issued::new(channel, &oversize(size.0), now)
+            Issued::new(words, channel, &oversize(size.0), now)
         } else {
-            Issued::new(channel, data, now)
+            Issued::new(words, channel, data, now)
         };
         let event = Arc::new(event);
         let fate = self.fate();

@@ -10,7 +10,7 @@ use super::batch::batch;
 use super::record::Transport;
 use super::state::{State, SubscriptionKey};
 use super::subscription::{Numbered, Past};
-use super::tokens::{Refusal, TokenRequest};
+use super::tokens::{Granted, Refusal, TokenRequest};
 use crate::domain::WallTime;
 use crate::runtime::MonoTime;
 use crate::sandbox::fault::{Fault, FaultName};
@@ -31,30 +31,7 @@ impl State {
             Some(Fault::TokenError { error }) => Err(Refusal::injected(error)),
             _ => self.tokens.grant(request, now),
         };
-        let answer = match granted {
-            Ok(granted) => {
-                let mut body = serde_json::json!({
-                    "access_token": granted.access_token,
-                    "token_type": "bearer",
-                    "expires_in": whole(granted.lifetime),
-                });
-                if let (Some(token), Some(body)) = (granted.refresh_token, body.as_object_mut()) {
-                    body.insert("refresh_token".to_owned(), token.into());
-                }
-                Answer::json(200, body.to_string())
-            }
-            Err(refusal) => Answer {
-                retry_after: refusal.retry_after.map(whole_seconds),
-                ..Answer::json(
-                    refusal.status,
-                    serde_json::json!({
-                        "error": refusal.error,
-                        "error_description": refusal.description,
-                    })
-                    .to_string(),
-                )
-            },
-        };
+        let answer = token_answer(granted);
         let reply = answer.into();
         Delayed { reply, delay }
     }
@@ -162,7 +139,7 @@ impl State {
             .and_then(|client| self.history(client, query));
         let answer = match found {
             Ok((events, sequence)) => {
-                let body = batch(&events, sequence);
+                let body = batch(self.config.dialect.words(), &events, sequence);
                 let kind = Transport::Request;
                 self.delivered(connection, kind, wall, (&events, sequence), body.len());
                 Answer::json(200, body)
@@ -204,6 +181,34 @@ impl State {
             Ok(_) => Answer::json(200, "{\"status\":\"UP\"}".to_owned()).into(),
             Err(refused) => refused.into(),
         }
+    }
+}
+
+/// What the token endpoint answers, after RFC 6749.
+pub(crate) fn token_answer(granted: Result<Granted, Refusal>) -> Answer {
+    match granted {
+        Ok(granted) => {
+            let mut body = serde_json::json!({
+                "access_token": granted.access_token,
+                "token_type": "bearer",
+                "expires_in": whole(granted.lifetime),
+            });
+            if let (Some(token), Some(body)) = (granted.refresh_token, body.as_object_mut()) {
+                body.insert("refresh_token".to_owned(), token.into());
+            }
+            Answer::json(200, body.to_string())
+        }
+        Err(refusal) => Answer {
+            retry_after: refusal.retry_after.map(whole_seconds),
+            ..Answer::json(
+                refusal.status,
+                serde_json::json!({
+                    "error": refusal.error,
+                    "error_description": refusal.description,
+                })
+                .to_string(),
+            )
+        },
     }
 }
 

@@ -273,7 +273,7 @@ impl Live {
             }
             match state.strike_once(name, seen) {
                 Some(Fault::WebsocketReset { mid_frame, .. }) => {
-                    let half_of = mid_frame.then(|| batch(&[], 0));
+                    let half_of = mid_frame.then(|| batch(state.config.dialect.words(), &[], 0));
                     return Some(Turn::Reset { half_of });
                 }
                 Some(Fault::WebsocketClose { code: 1006, .. }) => return Some(Turn::Hangup),

@@ -29,13 +29,8 @@ use super::request::{Unread, bearer, header, read};
 use super::{poll, request, websocket};
 use crate::sandbox::platform::{
     Answer, Bearer, Cut, Delayed, Outcome, Reply, RequestKind, State, TokenRequest, Transport,
-    UpgradeAnswer,
+    UpgradeAnswer, Words,
 };
-
-const SUBSCRIBE: &str = "/api/v2/events/subscribe";
-const HISTORY: &str = "/api/v2/events/history";
-const HEALTH: &str = "/api/v2/system/health";
-const TOKEN: &str = "/oauth/token";
 
 const LARGEST_BODY: usize = 64 << 10;
 /// A swallowed handshake ends at last.
@@ -44,7 +39,7 @@ const SWALLOWED: Duration = Duration::from_secs(15 * 60);
 const BEFORE_THE_CUT: Duration = Duration::from_millis(20);
 
 pub(in crate::sandbox) type Broken = Pin<Box<dyn Stream<Item = io::Result<Frame<Bytes>>> + Send>>;
-type Body = Either<Full<Bytes>, StreamBody<Broken>>;
+pub(in crate::sandbox) type Body = Either<Full<Bytes>, StreamBody<Broken>>;
 
 /// A WebSocket that was agreed upon, to be taken up when the answer is written.
 struct Agreed {
@@ -92,7 +87,7 @@ async fn handle(
     agreed: &Mutex<Option<Agreed>>,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, ResetOnPurpose> {
-    let kind = kind(&request);
+    let kind = kind(core.with(|state| state.config.dialect.words()), &request);
     let arrival = core.arrive(link.id, kind);
     let doing = match kind {
         RequestKind::Poll => Transport::Poll,
@@ -117,15 +112,16 @@ async fn handle(
     }
 }
 
-fn kind(request: &Request<Incoming>) -> RequestKind {
+fn kind(words: &Words, request: &Request<Incoming>) -> RequestKind {
     let bearer = request.headers().contains_key(AUTHORIZATION);
-    match (request.method(), request.uri().path()) {
-        (&Method::GET, SUBSCRIBE) if bearer => RequestKind::Websocket,
-        (&Method::GET, SUBSCRIBE) => RequestKind::Probe,
-        (&Method::POST, SUBSCRIBE) => RequestKind::Poll,
-        (&Method::GET, HISTORY) => RequestKind::History,
-        (&Method::GET, HEALTH) => RequestKind::Health,
-        (&Method::POST, TOKEN) => RequestKind::Token,
+    let path = request.uri().path();
+    match *request.method() {
+        Method::GET if path == words.subscribe && bearer => RequestKind::Websocket,
+        Method::GET if path == words.subscribe => RequestKind::Probe,
+        Method::POST if path == words.subscribe => RequestKind::Poll,
+        Method::GET if path == words.history => RequestKind::History,
+        Method::GET if path == words.health => RequestKind::Health,
+        Method::POST if path == words.token => RequestKind::Token,
         _ => RequestKind::Other,
     }
 }
@@ -227,7 +223,8 @@ async fn deliver(core: &Core, delayed: Delayed) -> Result<Response<Body>, ResetO
     }
 }
 
-fn response(answer: Answer) -> Response<Body> {
+/// An answer as it is written.
+pub(in crate::sandbox) fn response(answer: Answer) -> Response<Body> {
     let whole = Bytes::from(answer.body);
     let half = whole.slice(..whole.len() / 2);
     let mut response = Response::new(match answer.cut {

@@ -24,7 +24,7 @@ pub(super) use door::serve_incoming;
 pub(super) use door::{Dialect, serve as serve_platform};
 pub(super) use drivers::{generate, issue, keep_time, play, until_then};
 pub(super) use entrance::Entrance;
-pub(super) use http::{Broken, ResetOnPurpose, broken};
+pub(super) use http::{Body, Broken, ResetOnPurpose, broken, response};
 pub(super) use hub::{Effect, FaultDesk, Hub, Simulated};
 pub(super) use link::Link;
 pub(super) use loopback::{Problem, bad, serve as serve_loopback};

@@ -7,7 +7,7 @@ use super::live::Live;
 use super::socket::{Ping, Socket};
 use super::state::{Phase, Role, State, Successor};
 use super::{Machine, Next};
-use crate::connectors::{Batch, Control, Transport};
+use crate::connectors::{Batch, Confirms, Control, Transport};
 use crate::net::Frame;
 
 /// Which socket a frame belongs to.
@@ -69,7 +69,14 @@ impl Machine {
             Frame::Text(bytes) | Frame::Binary(bytes) => {
                 Some(socket.link.read_frame(at.now, bytes))
             }
-            Frame::Ping(_) | Frame::Pong(_) | Frame::Close { .. } => None,
+            Frame::Pong(named) => match socket.link.ponged(named) {
+                Confirms::Nothing => None,
+                confirms => Some(Ok(Batch {
+                    confirms,
+                    ..Batch::default()
+                })),
+            },
+            Frame::Ping(_) | Frame::Close { .. } => None,
         };
         let (token, place) = (socket.token, socket.place);
         let keep = socket.link.keep();

@@ -211,7 +211,8 @@ fn config(sandbox: &Sandbox, files: &Path) -> Config {
     let session = SessionConfig {
         name: SessionName::new(SESSION).unwrap(),
         journal: None,
-        platform: "genesys-events".to_owned(),
+        platform: sandbox.dialect().platform().to_owned(),
+        profile: None,
         endpoint: sandbox.endpoint(),
         channels: DEFAULT_CHANNELS.map(str::to_owned).into(),
         topics: Vec::new(),

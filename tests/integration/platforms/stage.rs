@@ -8,8 +8,10 @@ use tempfile::TempDir;
 use tieline::runtime::{Clock, Rng};
 use tieline::sandbox::cxone::{CxoneAgent, CxoneConfig};
 use tieline::sandbox::genesys_cloud::{GenesysCloud, GenesysCloudConfig};
+use tieline::sandbox::push::{PushConfig, PushOracle, PushPlatform, PushVerdict};
+use tokio::time::Instant;
 
-use crate::kit::{Sidecar, write_secret};
+use crate::kit::{PATIENCE, Sidecar, Witness, write_secret};
 
 /// A contact centre that moves only when it is told to, and makes known what it did at once.
 pub(crate) fn quiet() -> GenesysCloudConfig {
@@ -28,6 +30,51 @@ pub(crate) async fn cloud(config: GenesysCloudConfig) -> GenesysCloud {
 pub(crate) async fn tenant(config: CxoneConfig) -> CxoneAgent {
     let started = CxoneAgent::start(config, Clock::system(), Rng::from_seed(11));
     started.await.unwrap()
+}
+
+pub(super) async fn push(config: PushConfig) -> PushPlatform {
+    let config = PushConfig {
+        token_requests_per_minute: None,
+        ..config
+    };
+    let started = PushPlatform::start(config, Clock::system(), Rng::from_seed(11));
+    started.await.unwrap()
+}
+
+/// A session of a platform that pushes; `more` overrides its keys.
+pub(super) fn of_push(files: &Path, platform: &PushPlatform, name: &str, more: Value) -> Value {
+    let client = platform.client_credentials();
+    let secret = |key: &str, text: &str| write_secret(files, &format!("{name}-{key}"), text);
+    let session = json!({
+        "name": name,
+        "platform": name,
+        "endpoint": platform.endpoint(),
+        "auth": {
+            "grant": "client_credentials",
+            "client_id_file": secret("id", &client.id),
+            "client_secret_file": secret("secret", &client.secret),
+        },
+        "timing": { "backoff": { "base": "100ms", "cap": "800ms" } },
+    });
+    merged(session, more)
+}
+
+/// Reads until nothing is missing that no window covers, and every gap has its end; then nothing may
+/// be missing, invented, doubled or out of sequence.
+pub(super) async fn kept(platform: &PushPlatform, witness: &mut Witness) -> PushVerdict {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let mut oracle = PushOracle::new();
+        oracle.take(&witness.events);
+        let verdict = oracle.judge(&platform.facts());
+        let well = verdict.lost == 0 && witness.has_closed_gaps();
+        if well || Instant::now() > until {
+            assert!(verdict.is_clean(), "{verdict:?}");
+            assert!(witness.has_closed_gaps(), "gaps stay open: {verdict:?}");
+            return verdict;
+        }
+        drop(tokio::time::timeout_at(until, witness.next()).await);
+    }
 }
 
 /// A session of Genesys Cloud; `more` overrides its keys.

@@ -7,7 +7,7 @@ use crate::connectors::{Redundancy, SettingsError, Station, TopicSetting, token_
 
 #[test]
 fn tokens_come_from_below_the_endpoint_with_basic_credentials() {
-    let defaults = token_defaults("cxone-agent", &REAL.parse().unwrap()).unwrap();
+    let defaults = token_defaults(&settings(REAL)).unwrap();
     assert_eq!(
         defaults.url.as_str(),
         "https://cxone.niceincontact.com/auth/token"

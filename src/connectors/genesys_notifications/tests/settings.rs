@@ -30,7 +30,11 @@ fn tokens_come_from_the_login_host_of_the_same_region() {
     assert!(platforms().contains(&"genesys-notifications"));
     let of = |endpoint: &str| {
         let endpoint = endpoint.parse().unwrap();
-        token_defaults("genesys-notifications", &endpoint).unwrap()
+        token_defaults(&Settings {
+            endpoint,
+            ..settings(Vec::new())
+        })
+        .unwrap()
     };
     let real = of("https://api.usw2.pure.cloud");
     assert_eq!(
@@ -63,7 +67,7 @@ fn u42_sockets_may_be_on_the_regions_own_domain_and_nowhere_else() {
     ] {
         assert!(!allowed(foreign), "{foreign}");
     }
-    let domains = platform_domains("genesys-notifications", &endpoint()).unwrap();
+    let domains = platform_domains(&settings(Vec::new())).unwrap();
     assert_eq!(domains, ["example.test"]);
 }
 

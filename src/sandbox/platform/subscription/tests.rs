@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::domain::WallTime;
+use crate::sandbox::EventsDialect;
 
 const BATCH: BatchLimit = BatchLimit {
     events: 3,
@@ -22,7 +23,12 @@ fn bounds(retention: usize, history: usize) -> Bounds {
 }
 
 fn event() -> Arc<Issued> {
-    Arc::new(Issued::new(&"a".into(), "{}", WallTime::from_millis(0)))
+    Arc::new(Issued::new(
+        EventsDialect::default().words(),
+        &"a".into(),
+        "{}",
+        WallTime::from_millis(0),
+    ))
 }
 
 fn log(fates: &[Fate]) -> Subscription {

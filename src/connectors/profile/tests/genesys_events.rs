@@ -4,69 +4,28 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
 use super::*;
-use crate::auth::AccessToken;
-use crate::connectors::{
-    Built, Confirms, Connector, Control, NumberRange, Opening, ProviderEvent, Resume, Transport,
-    build, platforms, token_defaults,
-};
-use crate::domain::{SessionName, WallTime};
+use crate::connectors::{Batch, NumberRange, ProviderEvent, Unreadable};
+use crate::domain::WallTime;
 use crate::net::{Frame, HttpResponse};
-use crate::proto::v1;
 use crate::proto::v1::event::Data;
-use crate::runtime::{MonoTime, Secret};
 
 fn connector() -> Arc<dyn Connector> {
-    let session = SessionName::new("cc").unwrap();
-    let endpoint = "https://api.example.test".parse().unwrap();
-    let settings = Settings {
+    super::connector(Settings {
         channels: vec![
             "routing.queueStats".to_owned(),
             "routing.agentEvent".to_owned(),
         ],
-        ..Settings::new("genesys-events", session, endpoint)
-    };
-    match build(&settings).unwrap() {
-        Built::Ready(mut connectors) => connectors.remove(0),
-        Built::Planned(plan) => panic!("a profile needs no plan: {plan:?}"),
-    }
+        ..settings("genesys-events")
+    })
 }
 
-fn opening(transport: Transport) -> Opening<'static> {
-    Opening {
-        transport,
-        resume: Resume::default(),
-        beside: false,
-        now: MonoTime::now(),
-        wall: WallTime::default(),
-    }
-}
-
-fn token() -> AccessToken {
-    AccessToken {
-        value: Secret::new("t0ken".to_owned()),
-        generation: 1,
-        expires_at: MonoTime::now(),
-    }
-}
-
-fn read(body: &str) -> Result<crate::connectors::Batch, crate::connectors::Unreadable> {
+fn read(body: &str) -> Result<Batch, Unreadable> {
     let mut link = connector().link(opening(Transport::WebSocket));
     link.read_frame(MonoTime::now(), &Bytes::copy_from_slice(body.as_bytes()))
 }
 
 fn one(body: &str) -> ProviderEvent {
     read(body).unwrap().events.remove(0)
-}
-
-#[test]
-fn every_built_in_profile_is_well_formed() {
-    for name in platforms() {
-        let endpoint = "https://api.example.test/".parse().unwrap();
-        token_defaults(name, &endpoint).unwrap();
-        super::super::platform_domains(name, &endpoint).unwrap();
-    }
-    let unknown = token_defaults("nice", &"https://x".parse().unwrap()).unwrap_err();
-    assert!(unknown.to_string().contains("genesys-events"), "{unknown}");
 }
 
 #[test]
