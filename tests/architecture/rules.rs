@@ -41,10 +41,20 @@ const IMPURE: [&str; 8] = [
 ];
 
 /// Tests that may sleep: path, and why nothing else will do.
-const SLEEPERS: [(&str, &str); 1] = [(
-    "tests/benches/rows/memory.rs",
-    "what is resident settles with time alone",
-)];
+const SLEEPERS: [(&str, &str); 3] = [
+    (
+        "tests/benches/rows/memory.rs",
+        "what is resident settles with time alone",
+    ),
+    (
+        "tests/middleboxes/meddler.rs",
+        "to be slow and to notice silence is what it does",
+    ),
+    (
+        "tests/middleboxes/process.rs",
+        "other people's programs do not tell when they listen",
+    ),
+];
 
 /// What the folder of a platform holds: a file of this name, or a folder. The generic connector is
 /// laid out by itself, for it runs profiles.

@@ -38,14 +38,28 @@ impl Process {
     pub(crate) async fn listens(&mut self, address: SocketAddr) -> Result<()> {
         let until = Instant::now() + START;
         while TcpStream::connect(address).await.is_err() {
-            if let Some(status) = self.0.try_wait()? {
-                bail!("it ended with {status}");
-            }
-            if Instant::now() > until {
-                bail!("nobody listens on {address}");
-            }
-            sleep(LOOK).await;
+            self.pause(until).await?;
         }
+        Ok(())
+    }
+
+    /// Waits until its socket is there.
+    pub(crate) async fn makes(&mut self, socket: &Path) -> Result<()> {
+        let until = Instant::now() + START;
+        while !socket.exists() {
+            self.pause(until).await?;
+        }
+        Ok(())
+    }
+
+    async fn pause(&mut self, until: Instant) -> Result<()> {
+        if let Some(status) = self.0.try_wait()? {
+            bail!("it ended with {status}");
+        }
+        if Instant::now() > until {
+            bail!("it does not listen within {START:?}");
+        }
+        sleep(LOOK).await;
         Ok(())
     }
 

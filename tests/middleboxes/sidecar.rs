@@ -4,22 +4,19 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use tieline::client::{Address, GapChoice, Item, Resuming};
 use tieline::proto::v1;
 use tieline::proto::v1::session_service_client::SessionServiceClient;
 use tieline::runtime::Rng;
 use tokio::process::Command;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 use v1::event::{Data, Origin};
 use v1::session_event::Kind;
 use v1::subscribe_request::Start;
 
 use crate::process::Process;
-
-const START: Duration = Duration::from_secs(20);
-const LOOK: Duration = Duration::from_millis(50);
 
 pub(crate) struct Sidecar {
     process: Process,
@@ -52,15 +49,10 @@ impl Sidecar {
         command.env_clear().args(["run", "--config"]).arg(&file);
         command.args(["--log", "info"]);
         command.envs(environment.iter().map(|(name, value)| (*name, value)));
-        let process = Process::start(&mut command, &folder.join("tieline.log"))?;
-        let until = Instant::now() + START;
-        while !socket.exists() {
-            if Instant::now() > until {
-                let log = std::fs::read_to_string(folder.join("tieline.log"))?;
-                bail!("the sidecar does not start: {log}");
-            }
-            sleep(LOOK).await;
-        }
+        let log = folder.join("tieline.log");
+        let mut process = Process::start(&mut command, &log)?;
+        let said = || std::fs::read_to_string(&log).unwrap_or_default();
+        process.makes(&socket).await.with_context(said)?;
         let address: Address = format!("unix:{}", socket.display()).parse()?;
         let request = v1::SubscribeRequest {
             start: Some(Start::Preset(v1::StartPreset::Earliest.into())),

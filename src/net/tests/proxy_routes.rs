@@ -1,3 +1,5 @@
+//! Which proxy stands before an address, and what of it is ever printed.
+
 use super::*;
 use serde_json::json;
 
