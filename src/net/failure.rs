@@ -5,12 +5,17 @@ use std::error::Error;
 use std::io;
 
 use super::contract::HttpFailure;
+use super::stack::CONNECT_LIMIT;
 
 /// What broke before the head of an answer was complete.
 pub(super) fn before_head(error: &reqwest::Error) -> HttpFailure {
     let cause = causes(error);
     if let Some(tunnel) = cause.iter().find_map(|cause| tunnel_failure(*cause)) {
         return tunnel;
+    }
+    if error.is_timeout() {
+        // reqwest is given no other limit than this.
+        return HttpFailure::Connect(format!("no connection within {CONNECT_LIMIT:?}"));
     }
     let connecting = error.is_connect() || error.is_builder();
     if cause.iter().any(|cause| cause.is::<rustls::Error>()) {

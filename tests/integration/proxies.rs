@@ -307,8 +307,8 @@ async fn u7_a_proxy_that_makes_no_tunnel_is_a_network_that_is_down() {
         one(Websocket, Conduct::Refuses(502), NO_TUNNEL),
         one(LongPoll, Conduct::Refuses(503), NO_TUNNEL),
         one(Auto, Conduct::Refuses(403), NO_TUNNEL),
-        one(Websocket, Conduct::Stalls, "no answer within"),
-        one(LongPoll, Conduct::Stalls, "no answer within")
+        one(Websocket, Conduct::Stalls, "within 10s"),
+        one(LongPoll, Conduct::Stalls, "within 10s")
     );
 }
 
