@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::contract::TokenProblem;
-use crate::runtime::{Backoff, MonoTime};
+use crate::runtime::{Backoff, Mistake, MonoTime};
 
 /// The endpoint is asked at most this often (U23).
 pub(super) const PACE: Duration = Duration::from_secs(1);
@@ -181,6 +181,9 @@ impl Schedule {
     /// A server refused the token of this generation. Counts once, and only for the present token;
     /// where the endpoint is failing already, its back-off stands. Returns whether it counted.
     pub(super) fn rejected(&mut self, now: MonoTime, generation: u64) -> bool {
+        if Mistake::RejectedTokenUsedAgain.is_made() {
+            return false;
+        }
         if generation != self.generation || self.lease.take().is_none() {
             return false;
         }
@@ -211,8 +214,10 @@ impl Schedule {
     }
 
     fn paced(&self, wanted: MonoTime) -> MonoTime {
-        self.latest_start
-            .map_or(wanted, |start| wanted.max(start + PACE))
+        let paced = self
+            .latest_start
+            .filter(|_| !Mistake::TokenAskedAtOnce.is_made());
+        paced.map_or(wanted, |start| wanted.max(start + PACE))
     }
 }
 

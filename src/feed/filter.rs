@@ -2,6 +2,7 @@
 
 use super::keys::{Key, Keys};
 use crate::journal::Entry;
+use crate::runtime::Mistake;
 
 /// Values that a filter may hold in all its fields together.
 pub const MAX_VALUES: usize = 1024;
@@ -100,7 +101,8 @@ impl Filter {
         if !self.sessions.is_empty() && !self.sessions.hold(keys.get(Key::Session, entry)) {
             return false;
         }
-        if keys.session_fact && !self.filter_sidecar_events {
+        let exempt = !self.filter_sidecar_events && !Mistake::FilterDropsGaps.is_made();
+        if keys.session_fact && exempt {
             return true;
         }
         self.required

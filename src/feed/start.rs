@@ -5,6 +5,7 @@ use super::error::{Bounds, FeedError};
 use super::request::{AskedPosition, Policy, Start};
 use crate::domain::{Sequence, WallTime};
 use crate::journal::Info;
+use crate::runtime::Mistake;
 
 /// Where a reader begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,6 +72,9 @@ fn after(asked: &AskedPosition, policy: Policy, info: &Info) -> Result<Resolved,
     }
     if asked.sequence.next() < info.earliest {
         return trimmed(asked.sequence, None, policy, info);
+    }
+    if Mistake::ResumesAtThePosition.is_made() {
+        return Ok(Resolved::at(asked.sequence.previous()));
     }
     Ok(Resolved::at(asked.sequence))
 }

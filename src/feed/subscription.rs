@@ -17,7 +17,7 @@ use super::start::Resolved;
 use super::steps::{Moment, StateName, Step, Terms};
 use crate::domain::Sequence;
 use crate::journal::{Entry, Item, Page, ReadError};
-use crate::runtime::MonoTime;
+use crate::runtime::{Mistake, MonoTime};
 
 #[derive(Debug)]
 pub(super) enum State {
@@ -189,8 +189,16 @@ impl Subscription {
                     self.reading = true;
                     return Step::Read { after: self.cursor };
                 }
-                State::CatchUp { .. } => self.state = State::Handoff,
+                State::CatchUp { .. } => {
+                    if Mistake::HandoffLosesABatch.is_made() {
+                        self.cursor = at.end.latest;
+                    }
+                    self.state = State::Handoff;
+                }
                 State::Handoff | State::Live if self.cursor < at.end.latest => {
+                    if Mistake::LaggardSkipsToTheTail.is_made() {
+                        self.cursor = self.cursor.max(at.end.latest.minus(20));
+                    }
                     return Step::Follow { after: self.cursor };
                 }
                 State::Handoff => {
@@ -242,6 +250,10 @@ impl Subscription {
             .entries()
             .partition_point(|entry| entry.sequence <= self.cursor);
         for (index, entry) in run.entries().iter().enumerate().skip(from) {
+            let index = match Mistake::KeysOfANeighbour.is_made() {
+                true => index - from,
+                false => index,
+            };
             // The ring may be ahead of the announced end by one batch.
             if entry.sequence > at.end.latest {
                 return;
@@ -341,10 +353,18 @@ impl Subscription {
     pub(super) fn emit(&mut self, at: &Moment, notice: Option<Notice>) -> Step {
         self.last_sent = at.now;
         self.gathering_since = None;
+        if Mistake::BookmarkAhead.is_made() && !self.terms.selection.is_everything() {
+            self.cursor = at.end.latest;
+        }
         self.told = self.cursor;
+        let claims_the_end = Mistake::HeartbeatClaimsTheEnd.is_made();
         Step::Emit(Delivery {
             elements: self.terms.gather.take(),
-            through: self.cursor,
+            through: if claims_the_end {
+                at.end.latest
+            } else {
+                self.cursor
+            },
             latest: at.end.latest.max(self.cursor),
             notice,
         })

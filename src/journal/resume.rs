@@ -25,6 +25,7 @@ use super::tail::Tail;
 use super::writer::{Active, Condition, Spare, Writer};
 use super::{DurableEnd, Health};
 use crate::domain::{Sequence, WallTime};
+use crate::runtime::Mistake;
 
 /// What failed, and what was being done.
 pub(crate) type Action<T> = Result<T, (&'static str, io::Error)>;
@@ -70,7 +71,9 @@ pub(crate) fn resume(
         .into_iter()
         .filter(|s| s.generation != active.segment.generation);
     let unsealed = unsealed(&*storage, &found, sealed)?;
-    storage.sync_dir().map_err(because("sync the directory"))?;
+    if !Mistake::NameNotSynced.is_made() {
+        storage.sync_dir().map_err(because("sync the directory"))?;
+    }
     let is_closed = history.is_closed && active.segment.generation < header.generation;
     let mut writer = Writer {
         limits: options.limits,
@@ -250,8 +253,10 @@ fn snapshot(fold: &Fold, ids: &RecentIds) -> Payload {
         value: Some(entry.value.clone()),
         sequence: entry.sequence,
     };
+    let kept = !Mistake::SnapshotWithoutState.is_made();
+    let state = fold.state.values().filter(|_| kept);
     Payload {
-        deltas: fold.state.values().map(delta).collect(),
+        deltas: state.map(delta).collect(),
         carried: ids.carried(),
     }
 }

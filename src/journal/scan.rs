@@ -12,6 +12,7 @@ use super::storage::StorageFile;
 use super::tail::{self, BLOCK, Tail};
 use super::window::Window;
 use crate::domain::{Sequence, WallTime};
+use crate::runtime::Mistake;
 
 /// Bytes of events between two entries of an index.
 pub(crate) const INDEX_STRIDE: u64 = 64 << 10;
@@ -164,10 +165,11 @@ impl Scanner<'_> {
                 },
             }
         }
+        if self.proof != Proof::Open || Mistake::TornCommitAccepted.is_made() {
+            self.keep_pending(at);
+        }
         if self.proof == Proof::Open {
             self.judge_tail()?;
-        } else {
-            self.keep_pending(at);
         }
         Ok(self.out)
     }

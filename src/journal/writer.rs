@@ -1,5 +1,6 @@
 //! [`Writer`]: the one who appends. Synchronous, without clock or chance: the shell hands in both.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use super::shared::Shared;
 use super::storage::{Lock, StorageFile};
 use super::{AppendError, Committed, Health};
 use crate::domain::{Sequence, WallTime};
+use crate::runtime::Mistake;
 
 /// Appends, rolls and trims. There is one, and it holds the lock of the directory.
 #[derive(Debug)]
@@ -106,7 +108,8 @@ impl Writer {
             .unwrap_or_default();
         self.now = self.now.max(now);
         let uptime = commits.iter().map(|commit| commit.uptime).max();
-        self.uptime = self.uptime.max(uptime.unwrap_or_default());
+        let uptime = self.waiting_time(uptime.unwrap_or_default());
+        self.uptime = self.uptime.max(uptime);
         self.regain();
         self.refusal()?;
         let bound = commits.iter().map(EncodedCommit::len_bound).sum::<usize>() as u64;
@@ -173,9 +176,7 @@ impl Writer {
             }
             return Err(failure);
         }
-        self.active
-            .file
-            .sync_data()
+        self.sync_written()
             .map_err(Failure::fatal("sync a segment"))?;
         self.active.end = offset + write.bytes.len() as u64;
         self.active.allocated = self.active.allocated.max(self.active.end);
@@ -187,6 +188,18 @@ impl Writer {
         self.shared.publish(&self.active.segment, &write, offset);
         self.want_spare();
         Ok(write.commits)
+    }
+
+    /// What failed once is not tried again: the system may have forgotten what was to be synced.
+    fn sync_written(&self) -> io::Result<()> {
+        let file = &self.active.file;
+        match Mistake::VisibleBeforeSynced.is_made() {
+            true => Ok(()),
+            false if Mistake::SyncTriedAgain.is_made() => {
+                file.sync_data().or_else(|_| file.sync_data())
+            }
+            false => file.sync_data(),
+        }
     }
 
     /// Nothing of a refused write may be found at the next start: its room is zeroed again, as far as

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::Mistake;
+
 /// Counts failures and turns them into delays: uniform in `0..=min(cap, base × 2ⁿ)`.
 #[derive(Debug, Clone)]
 pub struct Backoff {
@@ -26,6 +28,9 @@ impl Backoff {
     pub fn next_delay(&mut self, unit: f64) -> Duration {
         let factor = 2_u32.saturating_pow(self.failures.min(31));
         self.failures = self.failures.saturating_add(1);
+        if Mistake::BackOffDoesNotWait.is_made() {
+            return Duration::ZERO;
+        }
         self.base
             .saturating_mul(factor)
             .min(self.cap)
@@ -40,7 +45,9 @@ impl Backoff {
 
     /// Forgets the failures.
     pub fn reset(&mut self) {
-        self.failures = 0;
+        if !Mistake::BackOffNotReset.is_made() {
+            self.failures = 0;
+        }
     }
 }
 

@@ -5,6 +5,7 @@ mod clock;
 mod connection;
 mod drain;
 mod offload;
+mod planted;
 mod readiness;
 mod rng;
 mod secret;
@@ -18,6 +19,9 @@ pub use clock::{Clock, MonoTime};
 pub use connection::Connection;
 pub use drain::{Drain, DrainTrigger, drain};
 pub use offload::offload;
+pub use planted::Mistake;
+#[cfg(any(test, feature = "testing"))]
+pub use planted::Planted;
 pub use readiness::{Latch, Readiness};
 pub use rng::Rng;
 pub use secret::Secret;

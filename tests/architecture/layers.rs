@@ -124,7 +124,7 @@ pub(crate) const NARROW: [(&str, &str, &[&str], &str); 3] = [
     (
         "connectors",
         "runtime",
-        &["MonoTime", "HumanDuration", "ByteSize", "Secret"],
+        &["MonoTime", "HumanDuration", "ByteSize", "Secret", "Mistake"],
         "a connector is handed time and chance and owns no task",
     ),
     (

@@ -13,6 +13,7 @@ use tieline::net::{ClientError, ProxyRoutes, SimulatedClient, TlsConfig, UrlPoli
 use tieline::runtime::Rng;
 use tokio::task::JoinSet;
 
+use crate::manners::{Polite, Watch};
 use crate::network::{Network, Place};
 use crate::process::Process;
 
@@ -28,6 +29,7 @@ pub(crate) struct SimulatedHost {
     pub(crate) rng: Rng,
     /// The writers of journals; they end with the process.
     pub(crate) writers: Mutex<JoinSet<()>>,
+    pub(crate) watch: Watch,
 }
 
 impl fmt::Debug for SimulatedHost {
@@ -38,20 +40,21 @@ impl fmt::Debug for SimulatedHost {
 
 #[async_trait]
 impl Host for SimulatedHost {
-    type Http = SimulatedClient;
+    type Http = Polite<SimulatedClient>;
 
     fn client(
         &self,
         policy: UrlPolicy,
         _: &TlsConfig,
         _: ProxyRoutes,
-    ) -> Result<SimulatedClient, ClientError> {
+    ) -> Result<Self::Http, ClientError> {
         let (network, process) = (self.network.clone(), Arc::clone(&self.process));
-        Ok(SimulatedClient::new(policy, move |name| {
+        let client = SimulatedClient::new(policy, move |name| {
             let (network, process) = (network.clone(), Arc::clone(&process));
             let name = name.to_owned();
             Box::pin(async move { network.connect(Place::Sidecar, Some(process), &name).await })
-        }))
+        });
+        Ok(self.watch.over(client))
     }
 
     async fn open_journal(&self, options: Options) -> Result<FileJournal, StartError> {

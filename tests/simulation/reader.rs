@@ -35,7 +35,8 @@ pub(crate) struct Reader {
     habit: Habit,
     address: Address,
     stream: Resuming,
-    oracle: Arc<Mutex<Box<dyn Judge>>>,
+    /// Nothing once it has given up.
+    oracle: Option<Arc<Mutex<Box<dyn Judge>>>>,
     epoch: String,
     /// A hash of each event, by sequence.
     seen: Vec<u64>,
@@ -72,7 +73,7 @@ impl Reader {
             habit,
             stream: stream(&address, start, &rng),
             address,
-            oracle,
+            oracle: Some(oracle),
             epoch: String::new(),
             seen: Vec::new(),
             at: 0,
@@ -151,6 +152,18 @@ impl Reader {
             self.breaks(format!("the epoch became {epoch}"));
         }
         self.epoch = epoch;
+        self.events(response);
+        // It wants everything, so whatever is claimed was sent (D7).
+        let (through, latest) = (response.through_sequence, response.latest_sequence);
+        if self.broken.is_none() && (through != self.at || through > latest) {
+            self.breaks(format!(
+                "{through} of {latest} was claimed after {}",
+                self.at
+            ));
+        }
+    }
+
+    fn events(&mut self, response: &v1::SubscribeResponse) {
         for event in &response.events {
             if event.sequence != self.at + 1 {
                 self.breaks(format!("{} came after {}", event.sequence, self.at));
@@ -165,15 +178,23 @@ impl Reader {
                 None => {
                     self.seen.push(hash);
                     self.trace.note("event", self.name, hash);
-                    self.oracle.lock().take(&self.epoch, event);
+                    if let Some(oracle) = &self.oracle {
+                        oracle.lock().take(&self.epoch, event);
+                    }
                 }
             }
         }
     }
 
     fn breaks(&mut self, how: String) {
+        self.oracle = None;
         self.broken
             .get_or_insert(format!("reader {} ({:?}): {how}", self.name, self.habit));
+    }
+
+    /// A hash of each event, by sequence.
+    pub(crate) fn seen(&self) -> &[u64] {
+        &self.seen
     }
 
     /// Where two readers got different things, if they did.
@@ -186,7 +207,7 @@ impl Reader {
 }
 
 /// Everything that an event is; a map has no order of its own.
-fn hash(event: &v1::Event) -> u64 {
+pub(crate) fn hash(event: &v1::Event) -> u64 {
     let mut event = event.clone();
     let attributes: BTreeMap<_, _> = event.attributes.drain().collect();
     let mut hash = DefaultHasher::new();

@@ -8,12 +8,14 @@ use parking_lot::Mutex;
 use tieline::app::{App, Ended, StartError, Stop};
 use tieline::config::Config;
 use tieline::journal::{Health, Journal, SimulatedDisk};
+use tieline::proto::v1::session::State;
 use tieline::runtime::{Clock, MonoTime, Rng};
 use tieline::session::SessionBoard;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::host::{DiskTakes, SimulatedHost};
+use crate::manners::Manners;
 use crate::network::{Network, Place};
 use crate::process::Process;
 use crate::trace::Trace;
@@ -30,6 +32,7 @@ pub(crate) struct Ground {
     pub(crate) clock: Clock,
     pub(crate) rng: Rng,
     pub(crate) trace: Trace,
+    pub(crate) manners: Manners,
 }
 
 pub(crate) struct Sidecar {
@@ -126,6 +129,7 @@ impl Sidecar {
             process: Arc::clone(&process),
             rng: ground.rng.fork(&format!("host {}", self.lives)),
             writers: Mutex::default(),
+            watch: ground.manners.watch(),
         };
         ground.disk.revive();
         let config = ground.config.clone();
@@ -199,6 +203,23 @@ impl Sidecar {
             self.ground.network.abandon(&life.process, silently);
             let pause = 200 + self.ground.rng.below(2_800);
             self.start_at = MonoTime::now() + Duration::from_millis(pause);
+        }
+    }
+
+    /// What its session is if it is not well.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        let life = self.life.as_ref();
+        let shown = life.map(|life| life.shown.lock());
+        let board = shown.as_ref().and_then(|shown| shown.board.as_ref());
+        let posts = board.map(SessionBoard::posts).unwrap_or_default();
+        let mut unwell = posts
+            .values()
+            .filter(|post| post.state.state() != State::Active);
+        match posts.is_empty() {
+            true => Some("no session is shown".to_owned()),
+            false => unwell
+                .next()
+                .map(|post| format!("a session is not well: {:?}", post.state)),
         }
     }
 

@@ -5,14 +5,17 @@ use std::io::ErrorKind;
 use std::time::Duration;
 
 use tieline::runtime::Rng;
+use tieline::sandbox::fault::FaultRule;
 
 use crate::network::Place;
+use crate::platform;
 
 /// One thing that goes wrong.
 #[derive(Debug, Clone)]
 pub(crate) enum Trouble {
-    /// At the platform, or on the way to it as its sandbox knows it.
-    Platform,
+    /// At the platform, or on the way to it as its sandbox knows it: this fault where the platform
+    /// has it, else one of its own.
+    Platform(FaultRule),
     /// Neither direction between two places lets anything through.
     Partition(Place, Place),
     /// One direction does not.
@@ -81,14 +84,14 @@ impl Trouble {
                 let by = i64::try_from(rng.below(2 * 3_600_000_000_000)).unwrap_or(0);
                 Self::Clock(by - hours)
             }
-            _ => Self::Platform,
+            _ => Self::Platform(platform::draw(rng, lasts)),
         };
         (trouble, lasts)
     }
 
     pub(crate) fn name(&self) -> &'static str {
         match self {
-            Self::Platform => "platform",
+            Self::Platform(_) => "platform",
             Self::Partition(..) => "network: partition",
             Self::OneWay(..) => "network: one way only",
             Self::NoAnswer(..) => "network: no answer to connecting",

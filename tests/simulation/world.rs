@@ -18,6 +18,10 @@ use tokio::task::{JoinSet, LocalSet};
 use tokio::time::sleep;
 
 use crate::host::DiskTakes;
+use crate::invariants::{Aftermath, Choosy, comes_back};
+use crate::late::read_all;
+use crate::manners::Manners;
+use crate::mood::Mood;
 use crate::network::{Network, Place};
 use crate::platform::{self, EPOCH, Found, Judge, Platform};
 use crate::reader::{Habit, Phase, Reader};
@@ -54,13 +58,18 @@ pub(crate) struct Report {
 
 /// Runs the world of one seed, on this thread.
 pub(crate) fn run(seed: u64, keep: bool) -> Report {
+    run_in(Mood::Any, seed, keep)
+}
+
+/// The same where some troubles are likelier than others.
+pub(crate) fn run_in(mood: Mood, seed: u64, keep: bool) -> Report {
     let runtime = Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .rng_seed(RngSeed::from_bytes(&seed.to_le_bytes()))
         .build()
         .expect("a runtime needs nothing from the machine");
-    let report = LocalSet::new().block_on(&runtime, live(seed, keep));
+    let report = LocalSet::new().block_on(&runtime, live(mood, seed, keep));
     runtime.shutdown_background();
     report
 }
@@ -76,14 +85,16 @@ struct World {
     trace: Trace,
     /// What each reader has.
     oracles: Vec<Arc<Mutex<Box<dyn Judge>>>>,
+    mood: Mood,
+    manners: Manners,
 }
 
-async fn live(seed: u64, keep: bool) -> Report {
+async fn live(mood: Mood, seed: u64, keep: bool) -> Report {
     let began = MonoTime::now();
     let rng = Rng::from_seed(seed);
     let trace = Trace::new(keep);
     let secrets = tempfile::tempdir().expect("a directory for two files");
-    let mut world = World::new(&rng, &trace, secrets.path());
+    let mut world = World::new(mood, &rng, &trace, secrets.path());
     let (phase, phases) = watch::channel(Phase::Stormy);
     let mut readers = JoinSet::new();
     let habits = [
@@ -101,6 +112,7 @@ async fn live(seed: u64, keep: bool) -> Report {
         let reader = Reader::new(who, address, oracle, rng, trace.clone());
         readers.spawn(reader.run(phases.clone()));
     }
+    let choosy = Choosy::begin(&Sidecar::address(&world.network), &rng, &phases);
     let mut violation = None;
     let storm = rng.fork("storm");
     tokio::select! {
@@ -114,6 +126,12 @@ async fn live(seed: u64, keep: bool) -> Report {
         biased;
         healed = world.heals() => healed,
         () = world.keep() => false,
+    };
+    let aftermath = async { healed.then_some(world.afterwards(&rng).await) };
+    let after = tokio::select! {
+        biased;
+        after = aftermath => after,
+        () = world.keep() => None,
     };
     let drained = healed && world.drains().await;
     phase.send_replace(Phase::Over);
@@ -141,8 +159,15 @@ async fn live(seed: u64, keep: bool) -> Report {
             violation = violation.or(differs);
         }
     }
+    let found = choosy.judge(after.as_ref()).await;
+    let told = done.iter().find_map(|reader| reader.broken.clone());
+    let told = told.or(world.manners.broken()).or(found);
+    let told = told.or(after.as_ref().and_then(|after| after.judge(&done)));
     let sidecar = world.sidecar.borrow();
-    if !healed {
+    // What is wrong in itself tells more than what came of it.
+    if told.is_some() {
+        violation = told;
+    } else if !healed {
         violation = Some(format!("not healed: {founds:?}; {}", sidecar.describe()));
     }
     if healed && !drained {
@@ -167,17 +192,19 @@ async fn live(seed: u64, keep: bool) -> Report {
 }
 
 impl World {
-    fn new(rng: &Rng, trace: &Trace, secrets: &Path) -> Self {
+    fn new(mood: Mood, rng: &Rng, trace: &Trace, secrets: &Path) -> Self {
         let clock = Clock::anchored(EPOCH);
         let network = Network::new(rng.fork("network"), trace.clone());
-        let platform = platform::of(rng, &network);
+        let platform = platform::of(mood, rng, &network);
         let disk = SimulatedDisk::new(rng.fork("disk").seed());
         let disk_takes = Arc::new(Mutex::new(FAST));
+        let manners = Manners::default();
         let sidecar = Sidecar::new(Ground {
+            manners: manners.clone(),
             network: network.clone(),
             disk: disk.clone(),
             disk_takes: Arc::clone(&disk_takes),
-            config: settings(rng, &*platform, secrets),
+            config: settings(mood, rng, &*platform, secrets),
             clock: clock.clone(),
             rng: rng.fork("sidecar"),
             trace: trace.clone(),
@@ -194,12 +221,16 @@ impl World {
             strikes: RefCell::default(),
             trace: trace.clone(),
             oracles: Vec::new(),
+            mood,
+            manners,
         }
     }
 
-    /// Keeps the sidecar running, for ever.
+    /// Keeps the sidecar running until there is no use in going on.
     async fn keep(&self) {
-        loop {
+        // A reader that gave up has let go of its oracle.
+        let gave_up = |oracle: &Arc<_>| Arc::strong_count(oracle) == 1;
+        while self.manners.broken().is_none() && !self.oracles.iter().any(gave_up) {
             self.sidecar.borrow_mut().look_after();
             sleep(LOOK).await;
         }
@@ -221,7 +252,7 @@ impl World {
                     Some(()) = troubles.next(), if !troubles.is_empty() => {}
                 }
             }
-            let (trouble, lasts) = Trouble::draw(rng);
+            let (trouble, lasts) = self.mood.draw(rng);
             self.trace.note(trouble.name(), 0, lasts.as_millis() as u64);
             troubles.push(self.strike(rng, trouble, lasts));
         }
@@ -253,8 +284,10 @@ impl World {
         // What strikes a sidecar that is not there does not strike.
         let up = sidecar.borrow().is_up();
         match &trouble {
-            Trouble::Platform => {
-                let name = self.platform.strike(rng, lasts, &|| self.is_caught_up());
+            Trouble::Platform(rule) => {
+                let name = self
+                    .platform
+                    .strike(rule, rng, lasts, &|| self.is_caught_up());
                 self.trace.note(name, 0, 0);
                 return;
             }
@@ -274,7 +307,7 @@ impl World {
             _ => self.count(&trouble),
         }
         match trouble {
-            Trouble::Platform => {}
+            Trouble::Platform(_) => {}
             Trouble::Partition(a, b) => {
                 net.change(a, b, |w| w.held = true);
                 net.change(b, a, |w| w.held = true);
@@ -357,6 +390,20 @@ impl World {
         false
     }
 
+    /// What is to be true once everything has healed.
+    async fn afterwards(&self, rng: &Rng) -> Aftermath {
+        let trouble = self.sidecar.borrow().trouble();
+        let all = read_all(Sidecar::address(&self.network), rng).await;
+        let mut broken = all.broken.clone();
+        // Where nothing is numbered, what is cut has its loss window, and a companion its own time.
+        if self.platform.has_numbers() {
+            let caught_up = || self.judge().iter().all(|found| found.violation.is_none());
+            let cut = comes_back(&*self.platform, &self.network, caught_up).await;
+            broken = trouble.or(broken).or(cut);
+        }
+        Aftermath { all, broken }
+    }
+
     /// Whether everything issued reaches every reader, and what is issued afterwards too.
     async fn heals(&self) -> bool {
         let deadline = MonoTime::now() + HEALING;
@@ -389,7 +436,7 @@ fn below(rng: &Rng, bound: u64) -> usize {
     usize::try_from(rng.below(bound)).unwrap_or_default()
 }
 
-fn settings(rng: &Rng, platform: &dyn Platform, secrets: &Path) -> Config {
+fn settings(mood: Mood, rng: &Rng, platform: &dyn Platform, secrets: &Path) -> Config {
     let failback = ["5s", "60s"][below(rng, 2)];
     let key = secrets.join("state-key");
     std::fs::write(&key, "5e".repeat(32)).expect("a file can be written");
@@ -398,7 +445,10 @@ fn settings(rng: &Rng, platform: &dyn Platform, secrets: &Path) -> Config {
         "endpoint": format!("http://{}/", platform::ADDRESS), "allow_plaintext": true,
         "timing": { "failback_interval": failback },
     });
-    let own = platform.session(secrets);
+    let mut own = platform.session(secrets);
+    if let (Some(transport), Some(own)) = (mood.transport(), own.as_object_mut()) {
+        own.insert("transport".to_owned(), transport.into());
+    }
     let keys = session.as_object_mut().zip(own.as_object());
     let (session, own) = keys.expect("two objects");
     session.extend(own.clone());

@@ -9,6 +9,7 @@ use super::model::{EventShape, FrameMeaning, FrameRule, NumberedTime, Profile};
 use super::pointers::{Pointers, Slot};
 use crate::connectors::{Batch, Confirms, Control, ProviderEvent, Unreadable};
 use crate::domain::WallTime;
+use crate::runtime::Mistake;
 
 /// No key is called so, so that nothing stands there.
 const NOWHERE: &str = "/\u{0}";
@@ -144,6 +145,9 @@ impl Wire {
         let mut events = Vec::with_capacity(items.len());
         for (after, item) in (0_u64..items.len() as u64).rev().zip(items) {
             let mut event = self.event(item.get(), body);
+            if event.malformed.is_some() && Mistake::MalformedEventDropped.is_made() {
+                continue;
+            }
             if event.malformed.is_some() && event.number.is_none() {
                 // In a contiguous batch its place tells its number.
                 event.number = batch_number.and_then(|n| n.checked_sub(after));

@@ -8,7 +8,7 @@ use super::recovered::{GAPS, gap_value};
 use crate::connectors::{LossWindow, NumberRange};
 use crate::domain::{Sequence, WallTime};
 use crate::proto::v1::session_event::Kind;
-use crate::runtime::MonoTime;
+use crate::runtime::{Mistake, MonoTime};
 
 /// A gap that is neither closed nor confirmed yet.
 #[derive(Debug)]
@@ -96,8 +96,10 @@ impl Machine {
                 .map(|_| at.now + self.timing.reorder_window.0),
         };
         let state_key = format!("{GAPS}{}", gap.key);
-        self.outbox
-            .set(state_key, Some(gap_value(&gap)), Some(index));
+        if !Mistake::GapInMemoryAlone.is_made() {
+            self.outbox
+                .set(state_key, Some(gap_value(&gap)), Some(index));
+        }
         self.outbox.await_gap(gap.key.clone(), index);
         self.gaps.push(gap);
     }
@@ -213,7 +215,9 @@ impl Machine {
             self.say_closed(at, sequence, reason, Some(range), None);
         }
         for run in absent {
-            self.say_confirmed(at, sequence, reason, Some(run), None);
+            if !Mistake::GapWithoutRecord.is_made() {
+                self.say_confirmed(at, sequence, reason, Some(run), None);
+            }
         }
         self.position_moved = true;
         self.missing_moved = true;

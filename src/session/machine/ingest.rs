@@ -11,6 +11,7 @@ use crate::connectors::{Batch, Control, Identity, ProviderEvent, Transport};
 use crate::domain::WallTime;
 use crate::journal::id_hash;
 use crate::proto::v1::session_event::Kind;
+use crate::runtime::Mistake;
 use crate::session::ordering::{Offered, Released, Seen, Unit};
 
 /// Events that share a number, and whether they came from the history.
@@ -107,12 +108,16 @@ impl Machine {
         for unit in units {
             let (events, times) = (unit.events, oldest(&unit.payload.events));
             match ordering.offer(unit, &mut released) {
+                Offered::Duplicate if Mistake::RestOfABatchDropped.is_made() => break,
                 Offered::Duplicate => self.stats.duplicate(events),
                 Offered::Accepted | Offered::Held => {
                     slowest = slowest.into_iter().chain(times).min()
                 }
                 Offered::Late => {}
             }
+        }
+        if Mistake::FilledOutOfOrder.is_made() && !live {
+            released.reverse();
         }
         if let (Some(number), true) = (batch.number, live && ordering.rule().batch_is_cursor) {
             ordering.skip_to(number, &mut released);

@@ -10,6 +10,7 @@ use super::tokens::Purpose;
 use super::{Machine, Next, Up};
 use crate::connectors::Transport;
 use crate::proto::v1::session_event::Kind;
+use crate::runtime::Mistake;
 use http::StatusCode;
 
 impl Machine {
@@ -65,7 +66,9 @@ impl Machine {
                 }
             }
         }
-        self.standing.healthy();
+        if !Mistake::DegradedForGood.is_made() {
+            self.standing.healthy();
+        }
         if transport == Transport::LongPoll {
             self.schedule_failback(at);
         }
@@ -75,7 +78,9 @@ impl Machine {
 
     /// An answer that shows that polling works again.
     pub(super) fn answers_again(&mut self) {
-        self.standing.healthy();
+        if !Mistake::DegradedForGood.is_made() {
+            self.standing.healthy();
+        }
         self.backoff.reset();
     }
 
@@ -197,7 +202,7 @@ impl Machine {
         self.tokens.strikes = 0;
         self.unreadable = 0;
         self.enter(State::Suspended {
-            until: Some(at.now + delay),
+            until: Some(at.now + delay).filter(|_| !Mistake::SuspendedForGood.is_made()),
             awaits,
         });
     }

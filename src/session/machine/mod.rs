@@ -58,7 +58,7 @@ pub use state::StateName;
 use crate::auth::Sealer;
 use crate::connectors::{Connector, Identity, Transport};
 use crate::domain::{SessionName, WallTime};
-use crate::runtime::{Backoff, MonoTime, Rng};
+use crate::runtime::{Backoff, Mistake, MonoTime, Rng};
 use crate::session::ordering::{Ordering, Overlap, Position, RecentIds};
 use crate::session::{SessionStats, TimingConfig, TransportChoice};
 use catch_up::CatchUp;
@@ -343,9 +343,17 @@ impl Machine {
             self.outbox
                 .set(recovered::MISSING.to_owned(), Some(value), None);
         }
-        if std::mem::take(&mut self.position_moved) {
+        let apart = Mistake::PositionNotInTheCommit.is_made() && self.outbox.has_events();
+        if !apart && std::mem::take(&mut self.position_moved) {
             let start = Position::default();
             let position = self.ordering.as_ref().map_or(&start, Ordering::position);
+            let beyond = Mistake::PositionPastWhatIsHeld.is_made();
+            let beyond = self.ordering.as_ref().filter(|_| beyond);
+            let beyond = beyond.map(|ordering| Position {
+                cursor: ordering.highest(),
+                ..position.clone()
+            });
+            let position = beyond.as_ref().unwrap_or(position);
             let sealer = self.sealer.as_deref();
             let value = recovered::position_value(position, &self.keeping, &self.prefix, sealer);
             self.outbox

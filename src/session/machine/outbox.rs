@@ -9,7 +9,7 @@ use super::io::{Action, Actions, At};
 use crate::domain::Sequence;
 use crate::journal::{AppendError, Commit, Committed, StateDelta};
 use crate::proto::v1;
-use crate::runtime::MonoTime;
+use crate::runtime::{Mistake, MonoTime};
 
 /// More than this is not read ahead of the journal (U41).
 const MOST_EVENTS: usize = 10_000;
@@ -80,6 +80,11 @@ impl Outbox {
         self.given_up
     }
 
+    /// Whether events wait for the next commit.
+    pub(super) fn has_events(&self) -> bool {
+        !self.events.is_empty()
+    }
+
     /// Whether everything is durable.
     pub(super) fn is_empty(&self) -> bool {
         self.in_flight.is_none() && self.events.is_empty() && self.state.is_empty()
@@ -116,10 +121,16 @@ impl Outbox {
             value,
             event,
         });
-        let commit = Commit {
+        let mut commit = Commit {
             events: std::mem::take(&mut self.events),
             state: state.collect(),
         };
+        if Mistake::PositionBeforeItsEvents.is_made()
+            && commit.state.iter().all(|s| s.event.is_none())
+            && !commit.state.is_empty()
+        {
+            std::mem::swap(&mut self.events, &mut commit.events);
+        }
         self.bytes = 0;
         out.push(Action::Append(commit.clone()));
         self.in_flight = Some(InFlight {
@@ -139,6 +150,9 @@ impl Outbox {
                 let gaps = in_flight.gaps.drain(..);
                 let gaps = gaps.map(|(key, index)| (key, committed.first.plus(index as u64)));
                 return Written::Durable(gaps.collect());
+            }
+            Err(AppendError::NoSpace { .. }) if Mistake::RefusedCommitForgotten.is_made() => {
+                return Written::Durable(Vec::new());
             }
             Err(AppendError::NoSpace { retry_after }) => {
                 // A delay of nothing would be a hot loop.

@@ -8,6 +8,7 @@ use http::{HeaderMap, StatusCode};
 use crate::connectors::Verdict;
 use crate::domain::WallTime;
 use crate::net::{HandshakeFailure, HttpFailure};
+use crate::runtime::Mistake;
 
 /// Where the platform gives no `Retry-After`, and what is obeyed of it (U12): a wait of nothing
 /// would be a hot loop.
@@ -82,6 +83,9 @@ pub(super) fn retry_after(headers: &HeaderMap, wall: WallTime) -> Duration {
         Ok(seconds) => Some(Duration::from_secs(seconds)),
         Err(_) => date(text).map(|date| date.since(wall)),
     });
+    if Mistake::RetryAfterIgnored.is_made() {
+        return Duration::ZERO;
+    }
     asked
         .unwrap_or(DEFAULT_RETRY_AFTER)
         .clamp(SHORTEST_RETRY_AFTER, LONGEST_RETRY_AFTER)

@@ -10,6 +10,7 @@ use super::tokens::{REFUSED_TWICE, Strike};
 use super::{Machine, Next};
 use crate::connectors::Verdict;
 use crate::net::HttpResponse;
+use crate::runtime::Mistake;
 
 impl Machine {
     /// An empty or failed answer that took less than a second: at once again, but after three in a
@@ -20,7 +21,7 @@ impl Machine {
             return;
         };
         polling.quick += 1;
-        if polling.quick < limits::IN_A_ROW {
+        if polling.quick < limits::IN_A_ROW || Mistake::EmptyAnswersPolledAtOnce.is_made() {
             self.poll_after_commit(at, out);
         } else {
             let delay = polling.quick_backoff.next_delay(unit);

@@ -15,6 +15,7 @@ use crate::auth::Sealer;
 use crate::connectors::{LossWindow, NumberRange, Opaque};
 use crate::domain::{Sequence, WallTime};
 use crate::journal::StateEntry;
+use crate::runtime::Mistake;
 use crate::session::StateError;
 use crate::session::ordering::{Missing, MissingRun, Position};
 
@@ -105,6 +106,7 @@ impl Recovered {
 
     fn take(&mut self, key: &str, entry: &StateEntry, seal: &Seal<'_>) -> Result<(), String> {
         match key {
+            POSITION if Mistake::PositionForgotten.is_made() => {}
             POSITION => {
                 let stored: StoredPosition = json(&entry.value)?;
                 self.position.numbering = stored.numbering;

@@ -5,6 +5,7 @@ use super::outcome::PROXY_REFUSED;
 use super::state::{Awaits, Role, State};
 use super::{Machine, Next};
 use crate::auth::{AccessToken, TokenProblem};
+use crate::runtime::Mistake;
 
 /// Who waits for a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +57,9 @@ impl Machine {
         if self.tokens.rejected.is_none_or(|r| r < generation) {
             self.tokens.rejected = Some(generation);
             self.tokens.strikes += 1;
-            out.push(Action::RejectToken(generation));
+            if !Mistake::RejectedTokenKept.is_made() {
+                out.push(Action::RejectToken(generation));
+            }
         }
         if self.tokens.strikes > 1 {
             Strike::Out
@@ -73,7 +76,10 @@ impl Machine {
     ) {
         let waiting = std::mem::take(&mut self.tokens.waiting);
         let result = match result {
-            Ok(token) if self.tokens.rejected == Some(token.generation) => {
+            Ok(token)
+                if self.tokens.rejected == Some(token.generation)
+                    && !Mistake::RejectedTokenUsedAgain.is_made() =>
+            {
                 let reason = "the token that was not accepted came again".to_owned();
                 Err(TokenProblem::Unavailable { reason })
             }

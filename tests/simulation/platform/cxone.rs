@@ -9,7 +9,7 @@ use tieline::runtime::Rng;
 use tieline::sandbox::Arriving;
 use tieline::sandbox::cxone::fault::CxoneFault;
 use tieline::sandbox::cxone::{Change, CxoneAgent, CxoneConfig, CxoneOracle};
-use tieline::sandbox::fault::{FaultKind, FaultNames};
+use tieline::sandbox::fault::{FaultKind, FaultNames, FaultRule};
 
 use super::{Found, Judge, Platform, by_name, clock, endpoint, limited, one_of, secret};
 
@@ -57,7 +57,13 @@ impl Platform for Cxone {
         })
     }
 
-    fn strike(&self, rng: &Rng, lasts: Duration, _: &dyn Fn() -> bool) -> &'static str {
+    fn strike(
+        &self,
+        _: &FaultRule,
+        rng: &Rng,
+        lasts: Duration,
+        _: &dyn Fn() -> bool,
+    ) -> &'static str {
         let name = one_of(rng, <CxoneFault as FaultKind>::Name::all());
         let mut rule = limited(by_name::<CxoneFault>(name, rng), rng, lasts);
         if name.text() == "oversize_event" {

@@ -57,8 +57,14 @@ impl Platform for Events {
         true
     }
 
-    fn strike(&self, rng: &Rng, lasts: Duration, caught_up: &dyn Fn() -> bool) -> &'static str {
-        let rule = draw(rng, lasts);
+    fn strike(
+        &self,
+        rule: &FaultRule,
+        _: &Rng,
+        _: Duration,
+        caught_up: &dyn Fn() -> bool,
+    ) -> &'static str {
+        let rule = rule.clone();
         let name = rule.name();
         // A numbering that begins again and passes the place where the sidecar stood cannot be told
         // from one that goes on.
@@ -114,10 +120,12 @@ impl Judge for Oracle {
     }
 }
 
-fn draw(rng: &Rng, lasts: Duration) -> FaultRule {
+/// The next fault of this platform.
+pub(crate) fn draw(rng: &Rng, lasts: Duration) -> FaultRule {
     let flag = rng.below(2) == 0;
     let of = |codes: &[u16]| one_of(rng, codes);
-    let after = HumanDuration::from_millis(rng.below(3_000));
+    // At once as often as later: while events come, no poll is held for long.
+    let after = HumanDuration::from_millis(rng.below(2) * rng.below(3_000));
     let delay = HumanDuration::from_millis(rng.below(4_000));
     let transport = one_of(rng, &[On::Any, On::Websocket, On::Poll]);
     let fault = match rng.below(30) {

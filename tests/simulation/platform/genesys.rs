@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tieline::proto::v1;
 use tieline::runtime::Rng;
 use tieline::sandbox::Arriving;
-use tieline::sandbox::fault::{FaultKind, FaultNames};
+use tieline::sandbox::fault::{FaultKind, FaultNames, FaultRule};
 use tieline::sandbox::genesys_cloud::fault::GenesysFault;
 use tieline::sandbox::genesys_cloud::{GenesysCloud, GenesysCloudConfig, GenesysOracle};
 
@@ -61,7 +61,13 @@ impl Platform for Genesys {
         })
     }
 
-    fn strike(&self, rng: &Rng, lasts: Duration, _: &dyn Fn() -> bool) -> &'static str {
+    fn strike(
+        &self,
+        _: &FaultRule,
+        rng: &Rng,
+        lasts: Duration,
+        _: &dyn Fn() -> bool,
+    ) -> &'static str {
         let names = <GenesysFault as FaultKind>::Name::all();
         let name = one_of(rng, names);
         if !NOT_FOR_READERS.contains(&name.text()) {

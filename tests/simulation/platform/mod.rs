@@ -13,6 +13,8 @@ use tieline::proto::v1;
 use tieline::runtime::{Clock, Rng, WallTime};
 use tieline::sandbox::fault::{FaultKind, FaultNames, FaultRule};
 
+pub(crate) use self::events::draw;
+use crate::mood::Mood;
 use crate::network::{Network, Place};
 
 /// Where it is reached.
@@ -30,8 +32,15 @@ pub(crate) trait Platform {
         false
     }
 
-    /// Puts a fault in force, for so long at most. `caught_up`: no reader is far behind.
-    fn strike(&self, rng: &Rng, lasts: Duration, caught_up: &dyn Fn() -> bool) -> &'static str;
+    /// Puts this fault in force where it has it, else one of its own, for so long at most.
+    /// `caught_up`: no reader is far behind.
+    fn strike(
+        &self,
+        rule: &FaultRule,
+        rng: &Rng,
+        lasts: Duration,
+        caught_up: &dyn Fn() -> bool,
+    ) -> &'static str;
 
     /// Takes every fault out of force.
     fn calm(&self);
@@ -69,9 +78,11 @@ pub(crate) struct Found {
 }
 
 /// The platform of a world: most often the one with the strictest oracle.
-pub(crate) fn of(rng: &Rng, network: &Network) -> Box<dyn Platform> {
+pub(crate) fn of(mood: Mood, rng: &Rng, network: &Network) -> Box<dyn Platform> {
     let arriving = network.listen(ADDRESS, Place::Platform, None);
+    // Moods are told in faults of genesys-events.
     match rng.below(10) {
+        _ if mood != Mood::Any => Box::new(events::Events::start(rng, arriving)),
         0 => Box::new(cxone::Cxone::start(rng, arriving)),
         1 | 2 => Box::new(genesys::Genesys::start(rng, arriving)),
         _ => Box::new(events::Events::start(rng, arriving)),
