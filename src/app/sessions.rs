@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use url::Url;
+
 use super::state_store::JournalState;
 use super::{Host, Tasks};
 use crate::auth::{
@@ -11,15 +13,17 @@ use crate::auth::{
 };
 use crate::auth::{TokenSource, Tokens};
 use crate::config::Config;
-use crate::connectors::{self, SettingsError};
+use crate::connectors::{self, Settings, SettingsError};
 use crate::domain::SessionName;
 use crate::journal::{FileJournal, Journal};
 use crate::net::{
-    Budgeted, ClientError, InvalidProxy, ProxyConfig, ProxyRoutes, RateGate, Refused, UrlPolicy,
+    Audited, Budgeted, ClientError, InvalidProxy, ProxyConfig, ProxyRoutes, RateGate, Refused,
+    UrlPolicy,
 };
 use crate::runtime::{Clock, Drain, Rng, TaskKind};
 use crate::session::{
-    SessionBoard, SessionConfig, SessionParts, SessionStats, Supervisor, SupervisorParts,
+    HealthDesk, SessionBoard, SessionConfig, SessionParts, SessionStats, Supervisor,
+    SupervisorParts,
 };
 
 /// What sessions are made with.
@@ -106,6 +110,8 @@ struct Credential {
     settings: CredentialSettings,
     /// Shared by all sessions of one client, for platforms count by client (U40).
     gate: Arc<RateGate>,
+    /// Likewise (U27).
+    health: HealthDesk,
     sealer: Option<Arc<Sealer>>,
 }
 
@@ -126,14 +132,16 @@ fn credentials(config: &Config, clock: &Clock) -> Result<Vec<Credential>, Sessio
         let rate = rates.entry(settings.client()).or_insert(*per_minute);
         *rate = (*rate).min(*per_minute);
     }
-    let gate = |(client, per_minute)| {
+    let share = |(client, per_minute)| {
         let gate = RateGate::new(per_minute, clock.clone());
-        (client, Arc::new(gate))
+        (client, (Arc::new(gate), HealthDesk::default()))
     };
-    let gates: HashMap<_, _> = rates.into_iter().map(gate).collect();
+    let shared: HashMap<_, _> = rates.into_iter().map(share).collect();
     let each = all.iter().filter_map(|(_, settings)| {
+        let (gate, health) = shared.get(&settings.client())?.clone();
         Some(Credential {
-            gate: Arc::clone(gates.get(&settings.client())?),
+            gate,
+            health,
             settings: settings.clone(),
             sealer: sealer.clone(),
         })
@@ -171,21 +179,43 @@ fn session_parts<H: Host>(
     parts: &Parts<'_, H>,
     drain: &Drain,
     tasks: &mut Tasks,
-) -> Result<SessionParts<Budgeted<H::Http>>, Problem> {
+) -> Result<SessionParts<Way<H>>, Problem> {
     let journal = journal_of(session, parts.journals)?;
     let mut allowed = connectors::platform_domains(&session.settings())?;
     allowed.extend(session.allowed_domains.iter().cloned());
+    for endpoint in &session.alternative_endpoints {
+        let there = Settings {
+            endpoint: endpoint.clone(),
+            ..session.settings()
+        };
+        allowed.extend(connectors::platform_domains(&there)?);
+        allowed.extend(place_of(endpoint));
+    }
     let policy = UrlPolicy::new(&session.endpoint, &allowed, session.allow_plaintext)?;
     let client = client(session, policy, parts.host)?;
     let client = Budgeted::new(client, Arc::clone(&credential.gate));
     let sealer = credential.sealer.clone();
+    let health = credential.health.clone();
     let tokens = start_tokens(session, credential, &journal, parts, drain, tasks)?;
     Ok(SessionParts {
         config: session.clone(),
         http: Arc::new(client),
         tokens: Arc::new(tokens) as Arc<dyn TokenSource>,
         journal,
+        health,
         sealer,
+    })
+}
+
+/// The way out of a session.
+type Way<H> = Budgeted<Audited<<H as Host>::Http>>;
+
+/// An endpoint as an entry of allowed domains.
+fn place_of(endpoint: &Url) -> Option<String> {
+    let host = endpoint.host_str()?;
+    Some(match endpoint.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
     })
 }
 
@@ -194,9 +224,10 @@ fn client<H: Host>(
     session: &SessionConfig,
     policy: UrlPolicy,
     host: &H,
-) -> Result<H::Http, Problem> {
+) -> Result<Audited<H::Http>, Problem> {
     let routes = ProxyRoutes::of(session.proxy.as_ref())?;
-    Ok(host.client(policy, &session.tls, routes)?)
+    let client = host.client(policy, &session.tls, routes)?;
+    Ok(Audited::new(client, session.name.as_str()))
 }
 
 fn start_tokens<H: Host>(
@@ -211,6 +242,7 @@ fn start_tokens<H: Host>(
         settings,
         gate,
         sealer,
+        ..
     } = credential;
     let policy = UrlPolicy::new(
         settings.token_url(),

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use super::config::{CredentialPlacement, Grant};
 use super::schedule::Failure;
 use super::secrets::Credentials;
-use crate::net::{CallClass, HttpRequest, HttpResponse, retry_after};
+use crate::net::{CallClass, HttpRequest, HttpResponse, Note, retry_after};
 use crate::runtime::{Secret, WallTime};
 
 /// Everything from DNS to the last byte of the answer.
@@ -96,6 +96,10 @@ pub(super) fn token_request(
         timeout: TIMEOUT,
         max_body: MAX_BODY,
         class: CallClass::Token,
+        note: Note {
+            kind: "token",
+            ..Note::default()
+        },
     })
 }
 

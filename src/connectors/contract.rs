@@ -445,6 +445,11 @@ pub trait Link: Send + fmt::Debug {
     fn heartbeat(&mut self, _now: MonoTime, _wall: WallTime) -> Result<Vec<Frame>, Silent> {
         Ok(Vec::new())
     }
+
+    /// Nothing was read until now, for we could not take it (U41): that is no silence of the
+    /// platform, and a watchdog begins anew. Told before [`Link::heartbeat`] is taken for the end of
+    /// the connection.
+    fn unheard(&mut self, _now: MonoTime) {}
 }
 
 /// How a session fares (U28).
@@ -455,7 +460,7 @@ pub enum Condition {
     Stable,
     /// Round trips are slow, or too many are lost.
     Degraded,
-    /// A connection broke, and none was confirmed since.
+    /// No connection is confirmed: one broke, or none stood yet.
     Reconnecting,
 }
 

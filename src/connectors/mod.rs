@@ -64,6 +64,8 @@ pub struct Keys {
     pub websocket: bool,
     /// `transport: long_poll`.
     pub long_poll: bool,
+    /// `alternative_endpoints`: the same subscription can be had, and its position used, elsewhere.
+    pub alternative_endpoints: bool,
     /// Whether what is kept between connections opens them to whoever reads it: then it belongs
     /// sealed.
     pub keeps_credential: bool,

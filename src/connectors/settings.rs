@@ -20,6 +20,9 @@ pub struct Settings {
     pub session: SessionName,
     /// Base address.
     pub endpoint: Url,
+    /// The host that names the events' `source`, where that is not the endpoint's: events of an
+    /// alternative endpoint are still events of the first.
+    pub source_host: Option<String>,
     /// What to subscribe to, for profiles.
     pub channels: Vec<String>,
     /// What to subscribe to, for platforms whose topics name things.
@@ -48,6 +51,7 @@ impl Settings {
             platform: platform.to_owned(),
             session,
             endpoint,
+            source_host: None,
             channels: Vec::new(),
             topics: Vec::new(),
             redundancy: Redundancy::Single,

@@ -1,12 +1,15 @@
 //! The trait [`HttpClient`] and the values that pass through it.
 
 use std::fmt;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use url::Url;
+
+use crate::runtime::MonoTime;
 
 /// What a request is for: when requests become scarce, the earlier of these goes first (U40).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -26,6 +29,45 @@ pub enum CallClass {
     Poll,
 }
 
+/// What is known of something that is sent beside its content: for the audit log, and for whoever
+/// measures the way there and back.
+#[derive(Debug, Clone, Default)]
+pub struct Note {
+    /// What it is, in a word: `poll`, `token`.
+    pub kind: &'static str,
+    /// Of which connection; 0 where it is of none.
+    pub generation: u64,
+    /// Where the session stood, in a word; empty where it is not a session's.
+    pub state: &'static str,
+    /// When it left.
+    pub left: Left,
+}
+
+/// When a request left, which is later than it was made where it had to wait. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Left(Option<Arc<OnceLock<MonoTime>>>);
+
+impl Left {
+    /// One that will be told.
+    #[must_use]
+    pub fn wanted() -> Self {
+        Self(Some(Arc::default()))
+    }
+
+    /// It leaves now; what counts is the first time.
+    pub fn now(&self, now: MonoTime) {
+        if let Some(cell) = &self.0 {
+            cell.get_or_init(|| now);
+        }
+    }
+
+    /// When it left, if it did.
+    #[must_use]
+    pub fn at(&self) -> Option<MonoTime> {
+        self.0.as_ref()?.get().copied()
+    }
+}
+
 /// A request with its bounds.
 #[derive(Clone)]
 pub struct HttpRequest {
@@ -43,6 +85,8 @@ pub struct HttpRequest {
     pub max_body: usize,
     /// What it is for.
     pub class: CallClass,
+    /// What else is known of it.
+    pub note: Note,
 }
 
 impl fmt::Debug for HttpRequest {
@@ -112,6 +156,23 @@ pub enum HttpFailure {
     RedirectRefused(String),
 }
 
+impl HttpFailure {
+    /// In one word, for a state's `reason`, a fact's and the audit log.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Timeout(_) => "TIMEOUT",
+            Self::Connect(_) => "UNREACHABLE",
+            Self::ProxyRefused => "PROXY_REFUSED",
+            Self::Tls(_) => "TLS_FAILED",
+            Self::Reset(_) => "RESET",
+            Self::Truncated { .. } => "BODY_TRUNCATED",
+            Self::TooLarge { .. } => "BODY_TOO_LARGE",
+            Self::RedirectRefused(_) => "REDIRECT_REFUSED",
+        }
+    }
+}
+
 /// A WebSocket handshake with its bounds.
 #[derive(Clone)]
 pub struct WebSocketRequest {
@@ -123,6 +184,8 @@ pub struct WebSocketRequest {
     pub timeout: Duration,
     /// A longer frame or message ends the connection.
     pub max_message: usize,
+    /// What else is known of it.
+    pub note: Note,
 }
 
 impl fmt::Debug for WebSocketRequest {
@@ -232,12 +295,14 @@ mod tests {
             body: Bytes::new(),
             timeout: Duration::ZERO,
             max_body: 0,
+            note: Note::default(),
         };
         let websocket = WebSocketRequest {
             url: url("wss"),
             headers: HeaderMap::new(),
             timeout: Duration::ZERO,
             max_message: 0,
+            note: Note::default(),
         };
         let shown = format!("{http:?} {websocket:?}");
         assert!(

@@ -1,6 +1,7 @@
 //! Bytes in and out: one HTTP stack for tokens, REST, polls and the WebSocket handshake. Knows no
 //! platform.
 
+mod audit;
 mod budget;
 mod budgeted;
 mod client;
@@ -21,12 +22,13 @@ mod websocket;
 #[cfg(test)]
 mod tests;
 
+pub use audit::{AUDIT, Audited, sent};
 pub use budgeted::{Budgeted, RateGate};
 pub use client::Client;
 pub use config::{RateLimitConfig, TlsConfig};
 pub use contract::{
-    CallClass, Frame, HandshakeFailure, HttpClient, HttpFailure, HttpRequest, HttpResponse,
-    WebSocket, WebSocketRequest,
+    CallClass, Frame, HandshakeFailure, HttpClient, HttpFailure, HttpRequest, HttpResponse, Left,
+    Note, WebSocket, WebSocketRequest,
 };
 pub use proxy::{InvalidProxy, ProxyConfig, ProxyRoutes};
 pub use retry_after::retry_after;

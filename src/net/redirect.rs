@@ -73,7 +73,7 @@ fn refused(why: &str) -> HttpFailure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::CallClass;
+    use crate::net::{CallClass, Note};
     use bytes::Bytes;
     use http::HeaderValue;
     use std::time::Duration;
@@ -93,6 +93,7 @@ mod tests {
             timeout: Duration::from_secs(1),
             max_body: 1,
             class: CallClass::default(),
+            note: Note::default(),
         }
     }
 

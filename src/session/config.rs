@@ -38,6 +38,11 @@ pub struct SessionConfig {
     /// Base address of the platform.
     #[schemars(with = "String")]
     pub endpoint: Url,
+    /// Where the same can be had when the path to `endpoint` fails, in the order in which they are
+    /// taken (U27). Tokens still come from where they come from.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub alternative_endpoints: Vec<Url>,
     /// What to subscribe to, in the platform's own words.
     #[serde(default)]
     pub channels: Vec<String>,
@@ -80,9 +85,20 @@ pub struct SessionConfig {
 }
 
 impl SessionConfig {
+    /// Its endpoints, its own first.
+    pub fn endpoints(&self) -> impl Iterator<Item = &Url> {
+        std::iter::once(&self.endpoint).chain(&self.alternative_endpoints)
+    }
+
     /// What a connector is made of.
     #[must_use]
     pub fn settings(&self) -> Settings {
+        self.settings_at(&self.endpoint)
+    }
+
+    /// What the connector of one of its endpoints is made of.
+    #[must_use]
+    pub fn settings_at(&self, endpoint: &Url) -> Settings {
         let redundancy = match self.redundancy {
             2.. => Redundancy::Double,
             _ => Redundancy::Single,
@@ -97,7 +113,8 @@ impl SessionConfig {
             hold: hold(self.timing.poll_timeout.0),
             allowed_domains: self.allowed_domains.clone(),
             allow_plaintext: self.allow_plaintext,
-            ..Settings::new(&self.platform, self.name.clone(), self.endpoint.clone())
+            source_host: self.endpoint.host_str().map(str::to_owned),
+            ..Settings::new(&self.platform, self.name.clone(), endpoint.clone())
         }
     }
 }
@@ -145,6 +162,11 @@ pub struct TimingConfig {
     pub reorder_window: HumanDuration,
     /// How long before its expiry a token is refreshed (U21).
     pub token_refresh_before: HumanDuration,
+    /// How often a request shows whether the platform is well, one for all sessions that share an
+    /// endpoint and a credential (U27).
+    pub health_interval: HumanDuration,
+    /// Average round trip above which a session is degraded (U28).
+    pub degraded_latency: HumanDuration,
     /// How often heartbeats are sent, where the platform wants them beside pings (U26).
     pub heartbeat: HeartbeatConfig,
     /// Reconnecting (U30).
@@ -186,6 +208,8 @@ impl Default for TimingConfig {
             review_latency: HumanDuration::from_secs(8),
             reorder_window: HumanDuration::from_secs(10),
             token_refresh_before: HumanDuration::from_secs(60),
+            health_interval: HumanDuration::from_secs(15),
+            degraded_latency: HumanDuration::from_millis(800),
             heartbeat: HeartbeatConfig::default(),
             backoff: BackoffConfig::default(),
         }

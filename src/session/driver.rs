@@ -7,10 +7,12 @@ use futures_util::future::{AbortHandle, BoxFuture, abortable};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::{Notify, mpsc, watch};
 
+use super::health::{Asking, HealthDesk, HealthReport};
 use super::machine::{
-    Action, Actions, At, CallId, Generation, Input, Machine, MachineParts, Recovered, StateName,
+    Action, Actions, At, CallId, Endpoint, Generation, Input, Machine, MachineParts, Recovered,
+    StateName,
 };
-use super::socket::{self, Came, Command, Inbox, Incoming, OUTGOING};
+use super::socket::{self, Came, Command, Inbox, Incoming, OUTGOING, Sending, Wire};
 use super::{DriverError, SessionConfig, SessionStats};
 use crate::auth::{AccessToken, Sealer, TokenProblem, TokenSource, TokenStatus};
 use crate::connectors::{Connector, Identity};
@@ -27,6 +29,10 @@ pub(super) struct DriverParts<C: HttpClient> {
     pub(super) config: SessionConfig,
     /// Replaced when what the session subscribes to is found to have changed.
     pub(super) connector: watch::Receiver<Arc<dyn Connector>>,
+    /// Where else the same can be had.
+    pub(super) alternatives: Vec<Endpoint>,
+    /// Where the health of endpoints is known.
+    pub(super) health: HealthDesk,
     /// Where its state stands in the journal.
     pub(super) prefix: String,
     pub(super) http: Arc<C>,
@@ -50,6 +56,7 @@ enum Ended<S> {
     Dialled(Generation, Result<S, HandshakeFailure>),
     Answer(CallId, Result<HttpResponse, HttpFailure>),
     Appended(Result<Committed, AppendError>),
+    Health(HealthReport),
     /// A connection is over, or something was given up.
     Nothing,
 }
@@ -96,6 +103,12 @@ pub(super) async fn run<C: HttpClient + 'static>(
 
 struct Driver<C: HttpClient> {
     machine: Machine,
+    config: SessionConfig,
+    rng: Rng,
+    health: HealthDesk,
+    /// The question for a health report, and the newest report of the same endpoint.
+    health_asked: Option<AbortHandle>,
+    health_seen: u64,
     http: Arc<C>,
     tokens: Arc<dyn TokenSource>,
     journal: Arc<dyn Journal>,
@@ -140,10 +153,11 @@ impl<C: HttpClient + 'static> Driver<C> {
             recovered: Recovered::read(&parts.prefix, &entries, parts.sealer.as_deref())?,
             prefix: parts.prefix,
             connector,
+            alternatives: parts.alternatives,
             sealer: parts.sealer,
             transport: parts.config.transport,
-            timing: parts.config.timing,
-            rng: parts.rng,
+            timing: parts.config.timing.clone(),
+            rng: parts.rng.clone(),
             stats: parts.stats,
             recent_ids,
         };
@@ -152,6 +166,11 @@ impl<C: HttpClient + 'static> Driver<C> {
         let token_seen = token_status.borrow_and_update().generation;
         Ok(Self {
             machine: Machine::new(machine, at),
+            config: parts.config,
+            rng: parts.rng,
+            health: parts.health,
+            health_asked: None,
+            health_seen: 0,
             http: parts.http,
             tokens: parts.tokens,
             journal: parts.journal,
@@ -263,14 +282,45 @@ impl<C: HttpClient + 'static> Driver<C> {
                 let result = Err(failure);
                 self.feed(Input::Dialled { generation, result });
             }
+            Ended::Health(report) => {
+                self.health_asked = None;
+                self.health_seen = report.serial;
+                self.feed(Input::Health(report));
+            }
             Ended::Nothing => {}
         }
     }
 
+    /// Waits for the next health report, beside whatever else goes on.
+    fn ask_health(&mut self, connector: Arc<dyn Connector>) {
+        let asking = Asking {
+            session: self.config.name.to_string(),
+            every: self.config.timing.health_interval.0,
+            connector,
+            http: Arc::clone(&self.http),
+            tokens: Arc::clone(&self.tokens),
+            clock: self.clock.clone(),
+            rng: self.rng.clone(),
+        };
+        let (desk, seen) = (self.health.clone(), self.health_seen);
+        let (next, abort) = abortable(async move { desk.next(&asking, seen).await });
+        self.health_asked = Some(abort);
+        self.tasks.push(Box::pin(async move {
+            match next.await {
+                Ok(report) => Ended::Health(report),
+                Err(_) => Ended::Nothing,
+            }
+        }));
+    }
+
     fn run_socket(&mut self, generation: Generation, socket: C::Socket) {
         let (commands, queue) = mpsc::channel(OUTGOING);
-        let (running, abort) =
-            abortable(socket::run(generation, socket, queue, self.inbox.clone()));
+        let (running, abort) = abortable(socket::run(
+            Wire::new(&self.config.name, generation),
+            socket,
+            queue,
+            self.inbox.clone(),
+        ));
         let commands = Some(commands);
         self.connections
             .insert(generation, Connection { abort, commands });
@@ -313,8 +363,19 @@ impl<C: HttpClient + 'static> Driver<C> {
                     }
                 }));
             }
-            Action::Send { generation, frame } => self.command(generation, Command::Send(frame)),
-            Action::Close { generation, code } => self.command(generation, Command::Close(code)),
+            Action::Send {
+                generation,
+                frame,
+                kind,
+            } => {
+                let state = self.machine.state().word();
+                let sending = Sending { frame, kind, state };
+                self.command(generation, Command::Send(sending));
+            }
+            Action::Close { generation, code } => {
+                let state = self.machine.state().word();
+                self.command(generation, Command::Close { code, state });
+            }
             Action::Drop { generation } => {
                 if let Some(connection) = self.connections.remove(&generation) {
                     connection.abort.abort();
@@ -334,6 +395,13 @@ impl<C: HttpClient + 'static> Driver<C> {
             Action::Cancel { call } => {
                 if let Some(abort) = self.calls.remove(&call) {
                     abort.abort();
+                }
+            }
+            Action::AskHealth(connector) => self.ask_health(connector),
+            Action::DropHealth => {
+                self.health_seen = 0;
+                if let Some(asked) = self.health_asked.take() {
+                    asked.abort();
                 }
             }
             Action::Append(commit) => {

@@ -60,6 +60,16 @@ counters! {
     untracked,
     /// Times the platform's numbering began anew.
     restarts,
+    /// Times round trip or loss crossed its limit.
+    degradations,
+    /// Times it was back below it.
+    recoveries,
+    /// Times another endpoint was taken.
+    endpoint_changes,
+    /// Times the path was given up because its health requests had no answer.
+    unhealthy_paths,
+    /// Times nothing was read for a second or longer, because the journal was slow or full.
+    reading_stops,
 }
 
 impl SessionStats {
@@ -100,6 +110,34 @@ impl SessionStats {
     pub(super) fn transport_changed(&self, session: &str, transport: &str) {
         self.transport_changes.fetch_add(1, Relaxed);
         tracing::info!(session, transport, "Transport changed");
+    }
+
+    /// Whether the path is slow or loses much, and how.
+    pub(super) fn quality(&self, session: &str, trouble: Option<&str>) {
+        match trouble {
+            Some(reason) => {
+                self.degradations.fetch_add(1, Relaxed);
+                tracing::warn!(session, reason, "Session degraded");
+            }
+            None => {
+                self.recoveries.fetch_add(1, Relaxed);
+                tracing::info!(session, "Session recovered");
+            }
+        }
+    }
+
+    pub(super) fn endpoint_changed(&self) {
+        self.endpoint_changes.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn path_changed(&self, session: &str) {
+        self.unhealthy_paths.fetch_add(1, Relaxed);
+        tracing::warn!(session, "Health fails while events flow");
+    }
+
+    pub(super) fn reading_stopped(&self, session: &str, reason: &str) {
+        self.reading_stops.fetch_add(1, Relaxed);
+        tracing::warn!(session, reason, "Reading stopped");
     }
 
     pub(super) fn suspended(&self, session: &str, reason: &str) {

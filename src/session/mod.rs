@@ -6,6 +6,7 @@
 mod config;
 mod driver;
 mod error;
+mod health;
 pub mod machine;
 mod metrics;
 pub mod ordering;
@@ -19,6 +20,7 @@ mod topics;
 
 pub use config::{BackoffConfig, SessionConfig, TimingConfig, TransportChoice};
 pub use error::{DriverError, StartError, StateError};
+pub use health::{Checked, HealthDesk, HealthReport};
 pub use metrics::{SessionStats, StatsSnapshot};
 pub use status::{BoardSlot, Post, SessionBoard};
 pub use supervisor::{SessionParts, Supervisor, SupervisorParts};

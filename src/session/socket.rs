@@ -7,7 +7,9 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::machine::Generation;
-use crate::net::{Frame, HttpFailure, WebSocket};
+use crate::domain::SessionName;
+use crate::net::{Frame, HttpFailure, Note, WebSocket, sent};
+use crate::runtime::MonoTime;
 
 /// Frames that wait to be sent on one connection; more means that nothing leaves it any more.
 pub(super) const OUTGOING: usize = 64;
@@ -21,8 +23,27 @@ const CLOSE_GRACE: Duration = Duration::from_secs(2);
 /// What to do on a connection.
 #[derive(Debug)]
 pub(super) enum Command {
-    Send(Frame),
-    Close(u16),
+    Send(Sending),
+    Close {
+        code: u16,
+        /// Where the session stands, for the audit log.
+        state: &'static str,
+    },
+}
+
+/// A frame that is to be sent, with what the audit log says of it.
+#[derive(Debug)]
+pub(super) struct Sending {
+    pub(super) frame: Frame,
+    pub(super) kind: &'static str,
+    pub(super) state: &'static str,
+}
+
+/// Whose connection it is.
+#[derive(Debug, Clone)]
+pub(super) struct Wire {
+    session: SessionName,
+    generation: Generation,
 }
 
 /// What came from a connection. The room it takes is given back when it is dropped.
@@ -56,10 +77,8 @@ impl Inbox {
     /// Waits for room; nothing more is read meanwhile, which is the back-pressure.
     async fn put(&self, generation: Generation, what: Came) {
         let size = match &what {
-            Came::Frame(Frame::Text(b) | Frame::Binary(b) | Frame::Ping(b) | Frame::Pong(b)) => {
-                b.len()
-            }
-            Came::Frame(Frame::Close { .. }) | Came::Ended(_) => 0,
+            Came::Frame(frame) => size_of(frame),
+            Came::Ended(_) => 0,
         };
         let size = u32::try_from(size.min(INCOMING_BYTES)).unwrap_or(u32::MAX);
         let room = Arc::clone(&self.room).acquire_many_owned(size).await.ok();
@@ -73,31 +92,93 @@ impl Inbox {
     }
 }
 
+impl Wire {
+    pub(super) fn new(session: &SessionName, generation: Generation) -> Self {
+        Self {
+            session: session.clone(),
+            generation,
+        }
+    }
+
+    /// Sends a frame, and writes its line of the audit log (U29).
+    async fn send<S: WebSocket>(
+        &self,
+        socket: &mut S,
+        sending: Sending,
+    ) -> Result<(), HttpFailure> {
+        let Sending { frame, kind, state } = sending;
+        let (size, began) = (size_of(&frame), MonoTime::now());
+        let result = socket.send(frame).await;
+        let outcome = result
+            .as_ref()
+            .map_or_else(HttpFailure::word, |()| "WRITTEN");
+        self.line(kind, state, size, outcome, began.elapsed());
+        result
+    }
+
+    /// What the shell beneath answers by itself, as the protocol wants it.
+    fn answered(&self, came: &Frame) {
+        let kind = match came {
+            Frame::Ping(_) => "pong",
+            Frame::Close { .. } => "close",
+            Frame::Text(_) | Frame::Binary(_) | Frame::Pong(_) => return,
+        };
+        self.line(kind, "", size_of(came), "ANSWERED", Duration::ZERO);
+    }
+
+    fn line(
+        &self,
+        kind: &'static str,
+        state: &'static str,
+        size: usize,
+        outcome: &str,
+        took: Duration,
+    ) {
+        let note = Note {
+            kind,
+            state,
+            generation: self.generation,
+            ..Note::default()
+        };
+        sent(self.session.as_str(), &note, size, outcome, took);
+    }
+}
+
+fn size_of(frame: &Frame) -> usize {
+    match frame {
+        Frame::Text(b) | Frame::Binary(b) | Frame::Ping(b) | Frame::Pong(b) => b.len(),
+        // The code, and what it says besides.
+        Frame::Close { code, reason } => reason.len() + code.map_or(0, |_| 2),
+    }
+}
+
 /// Runs one connection until it ends, or until the grace after a close frame is over.
 pub(super) async fn run<S: WebSocket>(
-    generation: Generation,
+    wire: Wire,
     mut socket: S,
     mut commands: mpsc::Receiver<Command>,
     inbox: Inbox,
 ) {
+    let generation = wire.generation;
     loop {
         tokio::select! {
             biased;
             command = commands.recv() => match command {
-                Some(Command::Send(frame)) => {
-                    if let Err(failure) = socket.send(frame).await {
+                Some(Command::Send(sending)) => {
+                    if let Err(failure) = wire.send(&mut socket, sending).await {
                         return inbox.put(generation, Came::Ended(Some(failure))).await;
                     }
                 }
-                Some(Command::Close(code)) => {
-                    return close(generation, socket, code, &inbox).await;
+                Some(Command::Close { code, state }) => {
+                    return close(&wire, socket, goodbye(code, state), &inbox).await;
                 }
                 None => return,
             },
             received = socket.receive() => match received {
                 Ok(Some(frame)) => {
+                    wire.answered(&frame);
                     // While there is no room, commands still leave.
-                    if !put_or_obey(generation, &mut socket, &mut commands, &inbox, frame).await {
+                    if !put_or_obey(&wire, &mut socket, &mut commands, &inbox, frame).await {
                         return;
                     }
                 }
@@ -112,12 +193,13 @@ pub(super) async fn run<S: WebSocket>(
 
 /// Puts one frame; false when the connection is over.
 async fn put_or_obey<S: WebSocket>(
-    generation: Generation,
+    wire: &Wire,
     socket: &mut S,
     commands: &mut mpsc::Receiver<Command>,
     inbox: &Inbox,
     frame: Frame,
 ) -> bool {
+    let generation = wire.generation;
     let put = inbox.put(generation, Came::Frame(frame));
     tokio::pin!(put);
     loop {
@@ -125,17 +207,16 @@ async fn put_or_obey<S: WebSocket>(
             biased;
             () = &mut put => return true,
             command = commands.recv() => match command {
-                Some(Command::Send(frame)) => {
-                    if let Err(failure) = socket.send(frame).await {
+                Some(Command::Send(sending)) => {
+                    if let Err(failure) = wire.send(socket, sending).await {
                         put.await;
                         inbox.put(generation, Came::Ended(Some(failure))).await;
                         return false;
                     }
                 }
                 // No time to wait for room: whoever closes wants nothing more.
-                Some(Command::Close(code)) => {
-                    let frame = Frame::Close { code: Some(code), reason: String::new() };
-                    let _broken = socket.send(frame).await;
+                Some(Command::Close { code, state }) => {
+                    let _broken = wire.send(socket, goodbye(code, state)).await;
                     return false;
                 }
                 None => return false,
@@ -144,14 +225,21 @@ async fn put_or_obey<S: WebSocket>(
     }
 }
 
+fn goodbye(code: u16, state: &'static str) -> Sending {
+    Sending {
+        frame: Frame::Close {
+            code: Some(code),
+            reason: String::new(),
+        },
+        kind: "close",
+        state,
+    }
+}
+
 /// Sends a close frame and reads on until the peer's, within the grace.
-async fn close<S: WebSocket>(generation: Generation, mut socket: S, code: u16, inbox: &Inbox) {
-    let frame = Frame::Close {
-        code: Some(code),
-        reason: String::new(),
-    };
-    let goodbye = async {
-        socket.send(frame).await?;
+async fn close<S: WebSocket>(wire: &Wire, mut socket: S, last: Sending, inbox: &Inbox) {
+    let farewell = async {
+        wire.send(&mut socket, last).await?;
         while let Some(frame) = socket.receive().await? {
             if matches!(frame, Frame::Close { .. }) {
                 break;
@@ -159,10 +247,10 @@ async fn close<S: WebSocket>(generation: Generation, mut socket: S, code: u16, i
         }
         Ok::<(), HttpFailure>(())
     };
-    let failure = match tokio::time::timeout(CLOSE_GRACE, goodbye).await {
+    let failure = match tokio::time::timeout(CLOSE_GRACE, farewell).await {
         Ok(Ok(())) => None,
         Ok(Err(failure)) => Some(failure),
         Err(_) => Some(HttpFailure::Timeout(CLOSE_GRACE)),
     };
-    inbox.put(generation, Came::Ended(failure)).await;
+    inbox.put(wire.generation, Came::Ended(failure)).await;
 }

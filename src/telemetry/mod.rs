@@ -59,18 +59,26 @@ pub enum InitError {
     Thread(#[source] std::io::Error),
 }
 
+/// What these directives let through; never what holds customers' words.
+///
+/// # Errors
+/// [`InitError::Filter`].
+pub fn filter(directives: &str) -> Result<EnvFilter, InitError> {
+    EnvFilter::try_new(directives)
+        .and_then(|filter| Ok(filter.add_directive(NO_PAYLOADS.parse()?)))
+        .map_err(|source| InitError::Filter {
+            filter: directives.to_owned(),
+            source,
+        })
+}
+
 /// Sets the log of the process up, on standard error. Keep the result until the very end: dropping
 /// it waits, for a bounded time, until what was logged is written.
 ///
 /// # Errors
 /// [`InitError`].
 pub fn init(options: &LogOptions) -> Result<Flush, InitError> {
-    let filter = EnvFilter::try_new(&options.filter)
-        .and_then(|filter| Ok(filter.add_directive(NO_PAYLOADS.parse()?)))
-        .map_err(|source| InitError::Filter {
-            filter: options.filter.clone(),
-            source,
-        })?;
+    let filter = filter(&options.filter)?;
     let terminal = std::io::stderr().is_terminal();
     let json = match options.format {
         LogFormat::Auto => !terminal,

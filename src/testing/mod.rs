@@ -1,7 +1,9 @@
 //! Helpers for tests and benches.
 
+mod log;
 mod memory_journal;
 
+pub use log::Log;
 pub use memory_journal::MemoryJournal;
 
 /// How many times the usual number of cases a long test runs: `TIELINE_TEST_SCALE`, else 1.

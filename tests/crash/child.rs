@@ -15,6 +15,22 @@ pub(crate) const BOUND: Duration = Duration::from_secs(60);
 
 const SIGKILL: i32 = 9;
 
+/// How the secrets of the simulated platforms begin, and how a credential stands in a request: none of
+/// it is ever on standard error, whoever wrote it and however it ended.
+const SECRETS: [&str; 6] = [
+    "sandbox-secret-",
+    "sandbox-refresh-",
+    "sandbox-a-",
+    "sandbox-r-",
+    "Bearer ",
+    "client_secret=",
+];
+
+fn is_clean(text: &str) {
+    let found = SECRETS.iter().find(|secret| text.contains(**secret));
+    assert!(found.is_none(), "{found:?} is on standard error: {text}");
+}
+
 /// The binary, without anything of this process's environment that it would read.
 pub(crate) fn tieline() -> Command {
     without_settings(Command::new(env!("CARGO_BIN_EXE_tieline")))
@@ -44,10 +60,12 @@ pub(crate) struct Finished {
 pub(crate) async fn finished(command: &mut Command) -> Finished {
     let output = timeout(BOUND, command.output()).await;
     let output = output.expect("it ends").expect("it starts");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    is_clean(&stderr);
     Finished {
         code: output.status.code(),
         stdout: String::from_utf8(output.stdout).unwrap(),
-        stderr: String::from_utf8(output.stderr).unwrap(),
+        stderr,
     }
 }
 
@@ -128,7 +146,10 @@ impl Child {
     /// Waits for its end.
     pub(crate) async fn gone(&mut self, within: Duration) -> ExitStatus {
         match timeout(within, self.process.wait()).await {
-            Ok(status) => status.unwrap(),
+            Ok(status) => {
+                is_clean(&std::fs::read_to_string(&self.log).unwrap_or_default());
+                status.unwrap()
+            }
             Err(_) => panic!("still there after {within:?}:\n{}", self.last_words()),
         }
     }

@@ -112,6 +112,9 @@ async fn a_second_sigterm_ends_at_once() {
     let mut sidecar = place.sidecar();
     let _stuck = stuck(&place, &mut sidecar, &rng).await;
     let mut watcher = stream(&place);
+    // It has subscribed before the sidecar is told to end.
+    let opened = timeout(BOUND, watcher.next()).await;
+    assert!(matches!(opened, Ok(Some(Ok(Item::Response(_))))));
     let mut closing = async || loop {
         if let Item::Response(response) = watcher.next().await.unwrap().unwrap()
             && matches!(response.notice, Some(Notice::Closing(_)))
@@ -119,7 +122,6 @@ async fn a_second_sigterm_ends_at_once() {
             return;
         }
     };
-    // It has subscribed before it is told to end.
     let (_, ended) = tokio::join!(sidecar.terminate(), timeout(BOUND, closing()));
     ended.expect("the end is announced");
     sidecar.runs_for(Duration::from_millis(300)).await;

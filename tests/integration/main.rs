@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod adversaries;
 #[cfg(test)]
+mod audit;
+#[cfg(test)]
 mod credentials;
 #[cfg(test)]
 mod draining;

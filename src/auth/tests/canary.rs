@@ -1,48 +1,17 @@
 //! No secret and no token in anything that can be read.
 
-use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use serde_json::json;
-use tracing_subscriber::fmt::MakeWriter;
 
 use super::endpoint::{Endpoint, Fixture, answer, granted, pass};
 use crate::auth::{Sealer, TokenSource};
 use crate::net::HttpFailure;
-
-/// Everything that is logged, at every level.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl MakeWriter<'_> for Log {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        self.clone()
-    }
-}
+use crate::testing::Log;
 
 #[tokio::test(start_paused = true)]
 async fn s6_no_secret_and_no_token_is_ever_printed() {
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_writer(log.clone())
-        .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let (log, _guard) = Log::capture("trace");
     // The endpoint echoes what it was sent wherever it can.
     let echo = json!({
         "error": "canary-secret", "error_description": "canary-secret canary-refresh",
@@ -89,7 +58,7 @@ async fn s6_no_secret_and_no_token_is_ever_printed() {
         fixture.vault,
         Sealer::new(b"canary-key-canary-key-canary-key")
     );
-    let log = String::from_utf8(log.0.lock().clone()).unwrap();
+    let log = log.text();
     for expected in ["Token obtained", "Token refused", "Token request failed"] {
         assert!(log.contains(expected), "{expected} was not logged");
     }

@@ -4,3 +4,4 @@ mod canary;
 mod endpoint;
 mod password;
 mod refresher;
+mod storms;

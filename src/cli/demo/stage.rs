@@ -146,6 +146,7 @@ async fn config(
         platform: "genesys-events".to_owned(),
         profile: None,
         endpoint: sandbox.endpoint(),
+        alternative_endpoints: Vec::new(),
         channels: crate::sandbox::DEFAULT_CHANNELS.map(str::to_owned).into(),
         topics: Vec::new(),
         redundancy: 1,

@@ -29,7 +29,7 @@ type Timing = (
 
 /// What each deadline and interval may be. The least keeps loops from running hot, the most keeps
 /// a dead connection from going unnoticed.
-const TIMINGS: [Timing; 8] = [
+const TIMINGS: [Timing; 10] = [
     ("probe_timeout", |t| t.probe_timeout, ms(10), s(60)),
     (
         "failback_interval",
@@ -48,6 +48,8 @@ const TIMINGS: [Timing; 8] = [
         ms(0),
         s(3600),
     ),
+    ("health_interval", |t| t.health_interval, ms(10), s(3600)),
+    ("degraded_latency", |t| t.degraded_latency, ms(1), s(60)),
 ];
 const BACKOFF_LEAST: HumanDuration = ms(1);
 const BACKOFF_MOST: HumanDuration = s(3600);
@@ -95,6 +97,16 @@ impl Checks<'_> {
             &session.endpoint,
             session.allow_plaintext,
         );
+        let others = at.key("alternative_endpoints");
+        for (index, endpoint) in session.alternative_endpoints.iter().enumerate() {
+            let at = others.index(index);
+            self.url(&at, endpoint, session.allow_plaintext);
+            let before = session.endpoints().take(index + 1);
+            if before.into_iter().any(|earlier| earlier == endpoint) {
+                let hint = "name each address once, and not that of endpoint";
+                self.warning(Code::NotUnique, &at, "is named before", hint);
+            }
+        }
         for (index, domain) in session.allowed_domains.iter().enumerate() {
             // A bare host name: what parses to itself as the host of a URL.
             let host = Host::parse(domain).map(|host| host.to_string());

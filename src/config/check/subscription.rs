@@ -70,6 +70,13 @@ impl Checks<'_> {
             let hint = "remove it: its sessions are not an agent's";
             self.error(Code::Conflict, &at.key("agent"), message, hint);
         }
+        if !session.alternative_endpoints.is_empty() && !keys.alternative_endpoints {
+            let message = format!(
+                "cannot be used by platform {platform}: a subscription of it belongs to one address"
+            );
+            let at = at.key("alternative_endpoints");
+            self.error(Code::Conflict, &at, message, "remove it");
+        }
         if session.redundancy > 1 && !keys.redundancy {
             let message = format!("must be 1: platform {platform} has no second connection");
             let hint = "remove it";

@@ -105,6 +105,21 @@ fn what_a_platform_has_no_use_for_is_refused() {
     );
     with(
         channels,
+        &and("    alternative_endpoints: [https://b.example, https://c.example:8443/x]\n"),
+        "",
+    );
+    with(
+        channels,
+        &and("    alternative_endpoints: [http://b.example]\n"),
+        "21 error insecure sessions[0].alternative_endpoints[0]",
+    );
+    with(
+        channels,
+        &and("    alternative_endpoints: [https://b.example, https://b.example/]\n"),
+        "21 warning not_unique sessions[0].alternative_endpoints[1]",
+    );
+    with(
+        channels,
         &and("    redundancy: 3\n"),
         "21 error out_of_range sessions[0].redundancy",
     );

@@ -226,6 +226,13 @@ impl Link for ChannelLink {
             Watch::Since(_) | Watch::Asked(_) => Ok(Vec::new()),
         }
     }
+
+    fn unheard(&mut self, now: MonoTime) {
+        self.watch = match self.watch {
+            Watch::Since(_) => Watch::Since(now),
+            Watch::Asked(_) => Watch::Asked(now),
+        };
+    }
 }
 
 /// A text frame; the protocol's own ping only shows that the edge is alive (2.7).

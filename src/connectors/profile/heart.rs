@@ -49,6 +49,13 @@ impl Heart {
         self.heard = self.heard.max(now);
     }
 
+    /// Nobody listened until now: neither is that silence of the platform, nor do the answers that
+    /// waited tell what a round trip took.
+    pub(super) fn unheard(&mut self, now: MonoTime) {
+        self.hears(now);
+        self.open.clear();
+    }
+
     /// An acknowledgement came: when the oldest open heartbeat was sent.
     pub(super) fn answered(&mut self, shape: &HeartbeatShape, now: MonoTime) -> Option<MonoTime> {
         self.give_up(shape, now);

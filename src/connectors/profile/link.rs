@@ -178,6 +178,12 @@ impl Link for ProfileLink {
         }
     }
 
+    fn unheard(&mut self, now: MonoTime) {
+        if let Some((heart, _)) = self.beating() {
+            heart.unheard(now);
+        }
+    }
+
     fn heartbeat_due(&self) -> Option<MonoTime> {
         let shape = self.websocket()?.heartbeat.as_ref()?;
         self.heart.as_ref().map(|heart| heart.due(shape))

@@ -52,6 +52,7 @@ pub(super) const ENTRY: Entry = Entry {
         let (name, profile) = load(settings)?;
         Ok(Keys {
             channels: profile.topics.is_empty(),
+            alternative_endpoints: true,
             websocket: profile.websocket.is_some(),
             long_poll: profile.long_poll.is_some(),
             heartbeat: profile.websocket.is_some_and(|w| w.heartbeat.is_some()),

@@ -73,7 +73,8 @@ impl ProfileConnector {
             let own = |heartbeat: super::model::HeartbeatShape| heartbeat.with(&settings.heartbeat);
             websocket.heartbeat = websocket.heartbeat.take().map(own);
         }
-        let host = base.host_str().unwrap_or_default();
+        let own_host = base.host_str().unwrap_or_default();
+        let host = settings.source_host.as_deref().unwrap_or(own_host);
         let mut domains = super::domains(settings)?;
         domains.extend(settings.allowed_domains.iter().cloned());
         let addresses =

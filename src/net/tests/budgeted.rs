@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use http::{HeaderMap, Method};
 use url::Url;
 
-use crate::net::{Frame, WebSocket};
+use crate::net::{Frame, Note, WebSocket};
 use crate::runtime::{MonoTime, WallTime};
 
 /// Notes when requests arrive; answers after a second.
@@ -66,6 +66,7 @@ fn request(class: CallClass) -> HttpRequest {
         timeout: Duration::from_secs(2),
         max_body: 1,
         class,
+        note: Note::default(),
     }
 }
 

@@ -12,7 +12,9 @@ use ::http::{HeaderMap, Method};
 use bytes::Bytes;
 use url::Url;
 
-use super::{CallClass, Client, HttpRequest, ProxyRoutes, TlsConfig, UrlPolicy, WebSocketRequest};
+use super::{
+    CallClass, Client, HttpRequest, Note, ProxyRoutes, TlsConfig, UrlPolicy, WebSocketRequest,
+};
 
 /// Nothing in these tests takes this long unless it is stuck.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -35,6 +37,7 @@ fn get(url: &Url) -> HttpRequest {
         timeout: PATIENCE,
         max_body: 1024,
         class: CallClass::default(),
+        note: Note::default(),
     }
 }
 
@@ -44,5 +47,6 @@ fn websocket(url: &Url) -> WebSocketRequest {
         headers: HeaderMap::new(),
         timeout: PATIENCE,
         max_message: 1024,
+        note: Note::default(),
     }
 }

@@ -5,11 +5,12 @@ use super::gaps::{Extent, Resolution};
 use super::ingest::Via;
 use super::io::{Action, Actions, At, CallId};
 use super::outcome::retry_after;
+use super::requests::Asks;
 use super::state::limits;
 use super::tokens::{Purpose, Strike};
 use crate::auth::AccessToken;
 use crate::connectors::{NumberRange, Verdict};
-use crate::net::{CallClass, HttpFailure, HttpResponse};
+use crate::net::{HttpFailure, HttpResponse};
 use crate::runtime::MonoTime;
 
 /// What the catch-up is about.
@@ -76,7 +77,7 @@ impl Machine {
         };
         let call = self.connector.catch_up(range, token);
         let timeout = limits::CALL_TIMEOUT;
-        let call = call.and_then(|c| self.call_as(CallClass::Backfill, c, timeout, out));
+        let call = call.and_then(|c| self.call(Asks::CatchUp, c, timeout, out));
         match call {
             Some(call) => {
                 self.catch_up = CatchUp::Asked(Asked {

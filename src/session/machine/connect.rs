@@ -5,12 +5,13 @@ use super::early::Early;
 use super::io::{Action, Actions, At, Generation};
 use super::keeping::Place;
 use super::live_poll::Polling;
+use super::requests::Asks;
 use super::socket::Socket;
 use super::state::{Attempt, Phase, Role, State, Successor, limits};
 use super::tokens::Purpose;
 use super::{Machine, Next};
 use crate::auth::AccessToken;
-use crate::connectors::{Link, Setup, Transport};
+use crate::connectors::{Condition, Link, Setup, Transport};
 use crate::net::{HandshakeFailure, HttpResponse};
 use crate::session::TransportChoice;
 
@@ -27,6 +28,8 @@ impl Machine {
 
     pub(super) fn begin(&mut self, at: At, next: Next, out: &mut Actions) {
         self.successor = Successor::None;
+        self.endpoints.moving = false;
+        self.standing.elsewhere(self.endpoints.elsewhere());
         match (self.transports(), next) {
             ((false, false), _) => self.suspend(at, "NO_TRANSPORT", out),
             ((false, true), _) => self.begin_polling(at, out),
@@ -44,7 +47,7 @@ impl Machine {
             return;
         };
         let place = self.place_for(role);
-        match self.dial(probe, out) {
+        match self.dial("probe", probe, out) {
             Some(generation) => self.set_attempt(Attempt {
                 role,
                 place,
@@ -115,10 +118,14 @@ impl Machine {
         out: &mut Actions,
     ) {
         let dialled = match link.setup(&token) {
-            Setup::Call(call) => self.call(*call, limits::CALL_TIMEOUT, out).map(|call| {
-                let phase = Phase::SettingUp { link, token, call };
-                (self.last_generation, None, phase)
-            }),
+            Setup::Call(call) => {
+                let asks = Asks::SetUp(self.last_generation);
+                let call = self.call(asks, *call, limits::CALL_TIMEOUT, out);
+                call.map(|call| {
+                    let phase = Phase::SettingUp { link, token, call };
+                    (self.last_generation, None, phase)
+                })
+            }
             Setup::Yield { reason } => {
                 self.keep(place, link.keep());
                 return self.yields(at, role, &reason, out);
@@ -126,7 +133,7 @@ impl Machine {
             Setup::Ready => {
                 self.keep(place, link.keep());
                 let handshake = link.handshake(&token);
-                let generation = handshake.and_then(|h| self.dial(h, out));
+                let generation = handshake.and_then(|h| self.dial("handshake", h, out));
                 generation.map(|generation| {
                     let token = token.generation;
                     let deadline = at.now + self.timing.probe_timeout.0;
@@ -200,7 +207,7 @@ impl Machine {
             }
             Err(failure) => {
                 self.keep(place, link.keep());
-                let word = super::outcome::failure_word(&failure);
+                let word = failure.word();
                 self.attempt_failed(at, role, word, out);
             }
         }
@@ -263,14 +270,19 @@ impl Machine {
         token: u64,
         out: &mut Actions,
     ) {
+        let condition = match role {
+            Role::Primary => Condition::Reconnecting,
+            Role::Failback | Role::Beside => self.condition(),
+        };
+        link.condition(at.now, condition);
         let frames = link.opened(self.resume(place));
-        out.extend(
-            frames
-                .into_iter()
-                .map(|frame| Action::Send { generation, frame }),
-        );
+        out.extend(frames.into_iter().map(|frame| Action::Send {
+            generation,
+            frame,
+            kind: "subscribe",
+        }));
         self.overlap.begin(at.now, generation);
-        let ping = self.jittered(self.timing.websocket_ping.0);
+        let ping = self.ping_pause();
         let topics = self.connector.topics();
         let mut socket = Socket::new(at, generation, link, token, topics, ping);
         socket.place = Some(place);
@@ -305,7 +317,8 @@ impl Machine {
 
     pub(super) fn begin_polling(&mut self, at: At, out: &mut Actions) {
         let opening = self.opening(at, Transport::LongPoll, Place::FIRST);
-        let link = self.connector.link(opening);
+        let mut link = self.connector.link(opening);
+        link.condition(at.now, Condition::Reconnecting);
         let generation = self.next_generation();
         self.overlap.begin(at.now, generation);
         self.setup_refusals = 0;

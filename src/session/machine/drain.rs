@@ -43,6 +43,7 @@ impl Machine {
             Input::Start
             | Input::Token(_)
             | Input::TokenRenewed { .. }
+            | Input::Health(_)
             | Input::Replaced(_)
             | Input::Frame { .. }
             | Input::Answer { .. }

@@ -3,6 +3,7 @@
 use super::Machine;
 use super::io::{Action, Actions, At, CallId, Generation};
 use super::live_ws::Owner;
+use super::requests::Asks;
 use super::socket::Socket;
 use super::state::{State, limits};
 use super::tokens::Purpose;
@@ -69,7 +70,8 @@ impl Machine {
             return;
         }
         let call = socket.link.errand(at.now, token);
-        let call = call.and_then(|call| self.call(call, limits::CALL_TIMEOUT, out));
+        let call = call
+            .and_then(|call| self.call(Asks::Errand(generation), call, limits::CALL_TIMEOUT, out));
         if let Some(socket) = self.live().and_then(|live| live.get_mut(generation)) {
             let token = token.generation;
             socket.errand = call.map_or(rest, |call| Errand::Asked { call, token });

@@ -19,6 +19,8 @@ impl Machine {
                 self.leave(at, "FAILBACK", out);
                 self.begin(at, Next::Negotiate, out);
             }
+            // Another path: whether it lets WebSockets through is found out without a credential.
+            (State::Live(_), Role::Beside) if self.endpoints.moving => self.attempt(at, role, out),
             (State::Live(_), Role::Beside) => self.ask_for_attempt(Role::Beside, out),
             _ => {}
         }
@@ -38,7 +40,12 @@ impl Machine {
                 self.failback_pause = (self.failback_pause * 2).min(limits::LONGEST_FAILBACK);
                 self.jittered(self.failback_pause)
             }
-            Role::Beside => self.beside_backoff.next_delay(self.rng.unit()),
+            Role::Beside => {
+                if self.endpoints.moving {
+                    self.endpoint_failed();
+                }
+                self.beside_backoff.next_delay(self.rng.unit())
+            }
             Role::Primary => return,
         };
         self.successor_after(at, role, delay);

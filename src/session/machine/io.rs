@@ -10,6 +10,7 @@ use crate::net::{
     Frame, HandshakeFailure, HttpFailure, HttpRequest, HttpResponse, WebSocketRequest,
 };
 use crate::runtime::MonoTime;
+use crate::session::health::HealthReport;
 
 /// Names one connection; rises. Frames of an older one are dropped.
 pub type Generation = u64;
@@ -70,6 +71,8 @@ pub enum Input {
     },
     /// The answer to [`Action::Append`].
     Appended(Result<Committed, AppendError>),
+    /// The answer to [`Action::AskHealth`].
+    Health(HealthReport),
     /// An operator wants a new connection.
     ReconnectAsked,
     /// The process ends.
@@ -96,6 +99,8 @@ pub enum Action {
         generation: Generation,
         /// The frame.
         frame: Frame,
+        /// What it is, in a word of the audit log.
+        kind: &'static str,
     },
     /// Close politely: send a close frame, then read until the peer's.
     Close {
@@ -121,6 +126,10 @@ pub enum Action {
         /// Which.
         call: CallId,
     },
+    /// Ask for the next health report of this connector's endpoint; one question at a time.
+    AskHealth(Arc<dyn Connector>),
+    /// Forget the question.
+    DropHealth,
     /// Append to the journal; one append at a time.
     Append(Commit),
     /// Post [`super::Machine::status`] on the board.

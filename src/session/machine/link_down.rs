@@ -69,6 +69,7 @@ impl Machine {
         if !Mistake::DegradedForGood.is_made() {
             self.standing.healthy();
         }
+        self.standing.elsewhere(self.endpoints.elsewhere());
         if transport == Transport::LongPoll {
             self.schedule_failback(at);
         }
@@ -78,6 +79,7 @@ impl Machine {
 
     /// An answer that shows that polling works again.
     pub(super) fn answers_again(&mut self) {
+        self.endpoints.works();
         if !Mistake::DegradedForGood.is_made() {
             self.standing.healthy();
         }
@@ -117,6 +119,8 @@ impl Machine {
         if at.now.saturating_duration_since(up.confirmed_at) < limits::PROVEN_AFTER {
             self.backoff = up.backoff_before;
             self.tokens.strikes += up.strikes_before;
+        } else {
+            self.endpoints.works();
         }
         self.stats.disconnected(self.session.as_str(), reason);
         self.standing.disconnected();
@@ -150,7 +154,18 @@ impl Machine {
         });
     }
 
+    /// The endpoint could not be reached, or did not serve us.
     pub(super) fn back_off(&mut self, at: At, next: Next, reason: &str, out: &mut Actions) {
+        self.leave(at, reason, out);
+        let next = match self.endpoint_failed() {
+            true => Next::Negotiate,
+            false => next,
+        };
+        self.hold_off(at, next, reason, out);
+    }
+
+    /// Something else than the endpoint failed.
+    pub(super) fn hold_off(&mut self, at: At, next: Next, reason: &str, out: &mut Actions) {
         self.leave(at, reason, out);
         match self.next_backoff() {
             Some(delay) => self.enter(State::Waiting {
@@ -243,6 +258,7 @@ impl Machine {
         if self.outbox.has_given_up() {
             return;
         }
+        self.back_to_own_endpoint();
         self.retire_all(at, out);
         self.wait(at, Duration::ZERO, Next::Negotiate, "RECONNECT_ASKED", out);
     }

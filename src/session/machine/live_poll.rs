@@ -7,14 +7,14 @@ use super::Machine;
 use super::ingest::Via;
 use super::io::{Actions, At, CallId, Generation};
 use super::keeping::Place;
-use super::outcome::failure_word;
 use super::poll_end::PollEnd;
+use super::requests::Asks;
 use super::state::{State, StateName, limits};
 use super::tokens::Purpose;
 use crate::auth::AccessToken;
 use crate::connectors::{Batch, Confirms, Control, Link, Resume, Setup, Transport};
 use crate::domain::WallTime;
-use crate::net::{CallClass, HttpFailure, HttpResponse};
+use crate::net::{HttpFailure, HttpResponse};
 use crate::runtime::{Backoff, MonoTime};
 use crate::session::BackoffConfig;
 
@@ -115,7 +115,8 @@ impl Machine {
         }
         let sent = match polling.link.setup(token) {
             Setup::Call(call) => {
-                let call = self.call(*call, limits::CALL_TIMEOUT, out);
+                let asks = Asks::SetUp(polling.generation);
+                let call = self.call(asks, *call, limits::CALL_TIMEOUT, out);
                 call.map(|call| PollPhase::SettingUp {
                     call,
                     token: token.clone(),
@@ -145,9 +146,15 @@ impl Machine {
             None => o.position().cursor,
         });
         polling.began.get_or_insert(at.wall);
+        let generation = polling.generation;
         let opaque = self.keeping.get(0);
         let call = polling.link.poll(Resume { after, opaque }, token)?;
-        let call = self.call_as(CallClass::Poll, call, self.timing.poll_timeout.0, out)?;
+        let call = self.call(
+            Asks::Poll(generation),
+            call,
+            self.timing.poll_timeout.0,
+            out,
+        )?;
         Some(PollPhase::InFlight {
             call,
             sent: at.now,
@@ -216,7 +223,7 @@ impl Machine {
                     self.poll_refused(at, Duration::MAX, token.generation, &answer, out);
                 }
             }
-            Err(failure) => self.lose_poll(at, failure_word(&failure), out),
+            Err(failure) => self.lose_poll(at, failure.word(), out),
         }
     }
 
@@ -246,14 +253,14 @@ impl Machine {
             Ok(answer) => self.poll_refused(at, held, token, &answer, out),
             Err(failure) => match failure {
                 HttpFailure::Timeout(_) | HttpFailure::Reset(_) => {
-                    self.poll_interrupted(at, held, failure_word(&failure), out);
+                    self.poll_interrupted(at, held, failure.word(), out);
                 }
                 HttpFailure::Truncated { .. } | HttpFailure::TooLarge { .. } => {
                     self.stats.unreadable(self.session.as_str(), &failure);
-                    self.poll_unreadable(at, held, failure_word(&failure), out);
+                    self.poll_unreadable(at, held, failure.word(), out);
                 }
                 HttpFailure::RedirectRefused(_) => self.suspend(at, "ADDRESS_REFUSED", out),
-                _ => self.lose_poll(at, failure_word(&failure), out),
+                _ => self.lose_poll(at, failure.word(), out),
             },
         }
     }
@@ -284,6 +291,10 @@ impl Machine {
         let generation = polling.generation;
         let keep = polling.link.keep();
         if first {
+            let condition = self.condition();
+            if let Some(polling) = self.polling() {
+                polling.link.condition(at.now, condition);
+            }
             self.connected(at, Transport::LongPoll, out);
         } else if proves {
             self.tokens.strikes = 0;

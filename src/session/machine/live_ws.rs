@@ -51,8 +51,7 @@ impl Machine {
             self.socket_ended(at, generation, code, None, out);
             return;
         }
-        let (ping, patience) = (self.timing.websocket_ping.0, self.timing.pong_timeout.0);
-        let ping = self.jittered(ping).max(ping.mul_f64(0.75));
+        let (ping, patience) = (self.ping_pause(), self.timing.pong_timeout.0);
         let Some(owner) = self.owner(generation) else {
             return;
         };
@@ -83,7 +82,7 @@ impl Machine {
         self.coverage.input();
         self.standing.received(at.wall);
         if let Some(way) = way {
-            self.standing.round_trip = Some(way);
+            self.round_trip(at, at.now.checked_sub(way).unwrap_or(at.now));
             // What waited while nothing was read came before this answer.
             self.stalled = self
                 .stalled
@@ -136,6 +135,7 @@ impl Machine {
                     return;
                 }
                 Control::Ended { reason } => ended = Some(reason),
+                Control::Answered { sent } => self.round_trip(at, sent),
                 other => batch.controls.push(other),
             }
         }
@@ -171,6 +171,8 @@ impl Machine {
         self.successor = Successor::None;
         socket.place = Some(self.take_place(attempt.place));
         socket.confirmed = Some(at);
+        socket.link.condition(at.now, self.condition());
+        self.endpoints.moving = false;
         let bound = self.connector.capabilities().bound_to_token;
         socket.leaving = bound && socket.token < self.newest_token;
         self.standing.rejections_gone();
@@ -204,15 +206,7 @@ impl Machine {
 
     /// Pings and heartbeats that are due; a connection that answers none is dead (U25, U26).
     pub(super) fn sockets_due(&mut self, at: At, out: &mut Actions) {
-        let mut generations: Vec<Generation> = match &self.state {
-            State::Live(live) => live.iter().map(|socket| socket.generation).collect(),
-            State::Connecting(attempt) => vec![attempt.generation],
-            _ => Vec::new(),
-        };
-        if let Successor::Trying(attempt) = &self.successor {
-            generations.push(attempt.generation);
-        }
-        for generation in generations {
+        for generation in self.open_sockets() {
             self.socket_due(at, generation, out);
         }
     }
@@ -234,7 +228,11 @@ impl Machine {
                     dead_at: at.now + patience,
                 };
                 let frame = Frame::Ping(bytes::Bytes::new());
-                out.push(Action::Send { generation, frame });
+                out.push(Action::Send {
+                    generation,
+                    frame,
+                    kind: "ping",
+                });
             }
             // Nothing is read while the journal is full, so no pong can be seen.
             Ping::Awaited { dead_at, .. } if *dead_at <= at.now && deaf => {
@@ -245,21 +243,25 @@ impl Machine {
         }
         if socket.link.heartbeat_due().is_some_and(|due| due <= at.now) {
             match socket.link.heartbeat(at.now, at.wall) {
-                Ok(frames) => {
-                    out.extend(
-                        frames
-                            .into_iter()
-                            .map(|frame| Action::Send { generation, frame }),
-                    );
-                }
+                Ok(frames) => out.extend(frames.into_iter().map(|frame| Action::Send {
+                    generation,
+                    frame,
+                    kind: "heartbeat",
+                })),
                 Err(silent) => {
-                    tracing::debug!(error = %silent, "Connection is dead");
-                    dead = true;
+                    // Where nothing is read, nothing is heard.
+                    if deaf {
+                        socket.link.unheard(at.now);
+                    }
+                    // A link that does not take that for an answer would ask over and over.
+                    dead |= !deaf || socket.link.heartbeat_due().is_some_and(|due| due <= at.now);
+                    tracing::debug!(error = %silent, dead, "No heartbeat came");
                 }
             }
         }
         let errand = socket.errand_due().is_some_and(|due| due <= at.now);
         if dead {
+            self.sample(at, None);
             out.push(Action::Drop { generation });
             self.socket_lost(at, generation, "NO_PONG", Next::Dial, out);
         } else if errand {

@@ -7,13 +7,16 @@
 
 mod catch_up;
 mod connect;
+mod deaf;
 mod draft;
 mod drain;
 mod early;
+mod endpoints;
 mod errands;
 mod facts;
 mod failback;
 mod gaps;
+mod health;
 mod holding;
 mod ingest;
 mod io;
@@ -27,6 +30,7 @@ mod outcome;
 mod poll_end;
 mod poll_trouble;
 mod proof;
+mod quality;
 mod recovered;
 mod recoveries;
 mod recovery;
@@ -51,6 +55,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use endpoints::Endpoint;
 pub use io::{Action, Actions, At, CallId, Generation, Input};
 pub use recovered::Recovered;
 pub use state::StateName;
@@ -62,11 +67,14 @@ use crate::runtime::{Backoff, Mistake, MonoTime, Rng};
 use crate::session::ordering::{Ordering, Overlap, Position, RecentIds};
 use crate::session::{SessionStats, TimingConfig, TransportChoice};
 use catch_up::CatchUp;
+use deaf::Deaf;
+use endpoints::Endpoints;
 use facts::Facts;
 use gaps::Gap;
 use ingest::Payload;
 use keeping::Keeping;
 use outbox::{Outbox, Written};
+use quality::Quality;
 use recoveries::Recoveries;
 use rejected::Subscribed;
 use renumbering::Renumbering;
@@ -88,6 +96,8 @@ pub struct MachineParts {
     pub prefix: String,
     /// The platform's dialect.
     pub connector: Arc<dyn Connector>,
+    /// Where else the same can be had (U27).
+    pub alternatives: Vec<Endpoint>,
     /// Which transports may be used.
     pub transport: TransportChoice,
     /// Deadlines and intervals.
@@ -111,6 +121,11 @@ pub struct Machine {
     prefix: String,
     sealer: Option<Arc<Sealer>>,
     connector: Arc<dyn Connector>,
+    endpoints: Endpoints,
+    /// Whose health was asked for and not answered yet.
+    health_asked: Option<Arc<dyn Connector>>,
+    quality: Quality,
+    deaf: Deaf,
     choice: TransportChoice,
     timing: TimingConfig,
     rng: Rng,
@@ -200,6 +215,10 @@ impl Machine {
             most_held: holding::MOST_HELD,
             stalled: None,
             gaps: recovered.gaps,
+            endpoints: Endpoints::new(&parts.connector, parts.alternatives),
+            health_asked: None,
+            quality: Quality::new(timing.degraded_latency.0),
+            deaf: Deaf::default(),
             session: parts.session,
             prefix: parts.prefix,
             sealer: parts.sealer,
@@ -262,6 +281,7 @@ impl Machine {
             }
             Input::Answer { call, result } => self.answer_came(at, call, result, out),
             Input::Appended(result) => self.appended(at, result, out),
+            Input::Health(report) => self.health_came(at, &report, out),
             Input::ReconnectAsked => self.reconnect_asked(at, out),
             Input::Drain => self.drain(at, out),
         }
@@ -326,6 +346,8 @@ impl Machine {
         if !self.wants_frames() {
             self.stalled = Some(at.now);
         }
+        self.mind_reading(at);
+        self.mind_health(out);
         if self.standing.is_news(at.wall, self.state.name()) {
             out.push(Action::Post);
         }

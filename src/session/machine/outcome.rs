@@ -101,26 +101,12 @@ fn date(text: &str) -> Option<WallTime> {
 pub(super) const PROXY_REFUSED: &str = "PROXY_REFUSED";
 
 /// One word for a state's `reason` and a fact's.
-pub(super) fn failure_word(failure: &HttpFailure) -> &'static str {
-    match failure {
-        HttpFailure::Timeout(_) => "TIMEOUT",
-        HttpFailure::Connect(_) => "UNREACHABLE",
-        HttpFailure::ProxyRefused => PROXY_REFUSED,
-        HttpFailure::Tls(_) => "TLS_FAILED",
-        HttpFailure::Reset(_) => "RESET",
-        HttpFailure::Truncated { .. } => "BODY_TRUNCATED",
-        HttpFailure::TooLarge { .. } => "BODY_TOO_LARGE",
-        HttpFailure::RedirectRefused(_) => "REDIRECT_REFUSED",
-    }
-}
-
-/// Likewise for a handshake.
 pub(super) fn handshake_word(failure: &HandshakeFailure) -> String {
     match failure {
         HandshakeFailure::Timeout(_) => "WEBSOCKET_HANGS".to_owned(),
         HandshakeFailure::Status { status, .. } => format!("HANDSHAKE_{}", status.as_u16()),
         HandshakeFailure::NotWebSocket(_) => "UPGRADE_STRIPPED".to_owned(),
-        HandshakeFailure::Http(failure) => failure_word(failure).to_owned(),
+        HandshakeFailure::Http(failure) => failure.word().to_owned(),
     }
 }
 

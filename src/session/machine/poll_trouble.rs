@@ -39,6 +39,14 @@ impl Machine {
     }
 
     pub(super) fn pause_poll_backing_off(&mut self, at: At, reason: &str, out: &mut Actions) {
+        if self.endpoint_failed() {
+            return self.hold_off(at, Next::Negotiate, reason, out);
+        }
+        self.pause_poll_holding_off(at, reason, out);
+    }
+
+    /// The same where something else than the endpoint failed.
+    pub(super) fn pause_poll_holding_off(&mut self, at: At, reason: &str, out: &mut Actions) {
         match self.next_backoff() {
             Some(delay) => self.pause_poll(at, delay, reason),
             None => self.suspend(at, "ATTEMPTS_EXHAUSTED", out),
@@ -139,6 +147,7 @@ impl Machine {
             self.lose_poll(at, word, out);
         } else {
             self.leave(at, word, out);
+            self.endpoint_failed();
             self.begin(at, Next::Negotiate, out);
         }
     }

@@ -35,6 +35,7 @@ impl Machine {
         out.push(Action::Send {
             generation: asked,
             frame: Frame::Ping(name_of(named)),
+            kind: "ping",
         });
     }
 

@@ -8,13 +8,14 @@ use super::holding::{Held, LiveEvents, Waiting, key_of};
 use super::io::{Action, Actions, At, CallId};
 use super::outcome::retry_after;
 use super::recoveries::{Phase, Recovering};
+use super::requests::Asks;
 use super::state::limits;
 use super::tokens::{Purpose, Strike};
 use crate::auth::AccessToken;
 use crate::connectors::{Found, LossWindow, ProviderEvent, Recovered, Step, Verdict};
 use crate::domain::{Sequence, WallTime};
 use crate::journal::id_hash;
-use crate::net::{CallClass, HttpFailure, HttpResponse};
+use crate::net::{HttpFailure, HttpResponse};
 use crate::runtime::MonoTime;
 
 impl Machine {
@@ -127,17 +128,15 @@ impl Machine {
             return;
         }
         let found = match recovering.recoverer.next(token) {
-            Step::Call(call) => {
-                match self.call_as(CallClass::Backfill, *call, limits::CALL_TIMEOUT, out) {
-                    Some(call) => {
-                        let token = token.generation;
-                        recovering.phase = Phase::Asked { call, token };
-                        self.recoveries.asking = Some(recovering);
-                        return;
-                    }
-                    None => Found::Nothing,
+            Step::Call(call) => match self.call(Asks::Recovery, *call, limits::CALL_TIMEOUT, out) {
+                Some(call) => {
+                    let token = token.generation;
+                    recovering.phase = Phase::Asked { call, token };
+                    self.recoveries.asking = Some(recovering);
+                    return;
                 }
-            }
+                None => Found::Nothing,
+            },
             Step::Done(found) => found,
         };
         self.end_recovery(at, recovering, found);

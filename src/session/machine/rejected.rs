@@ -2,12 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::facts::Fact;
 use super::ingest::Via;
 use super::io::{Actions, At};
-use super::state::{State, Successor};
 use super::{Machine, Next};
 use crate::connectors::Connector;
 use crate::proto::v1::session_event::Kind;
@@ -91,30 +89,6 @@ impl Machine {
         if self.outbox.has_given_up() {
             return;
         }
-        if let Successor::Trying(attempt) = std::mem::replace(&mut self.successor, Successor::None)
-        {
-            self.abandon(at, attempt, out);
-        }
-        let anew = "SUBSCRIPTIONS_CHANGED";
-        match &self.state {
-            State::Live(_) if self.connector.capabilities().overlap => {
-                self.outdate(at, |_| true, out);
-                self.refill(at, out);
-            }
-            State::Live(_) => {
-                self.retire_all(at, out);
-                self.wait(at, Duration::ZERO, Next::Dial, anew, out);
-            }
-            State::Connecting(_) | State::Polling(_) | State::Sifting(_) => {
-                self.leave(at, anew, out);
-                self.begin(at, Next::Negotiate, out);
-            }
-            State::Suspended { until: Some(_), .. } => self.begin(at, Next::Negotiate, out),
-            State::Suspended { until: None, .. }
-            | State::Idle
-            | State::Waiting { .. }
-            | State::Draining { .. }
-            | State::Ended => {}
-        }
+        self.move_over(at, Next::Dial, "SUBSCRIPTIONS_CHANGED", out);
     }
 }

@@ -4,12 +4,13 @@
 use super::gaps::{Extent, Resolution};
 use super::ingest::Payload;
 use super::io::{Action, Actions, At, CallId};
+use super::requests::Asks;
 use super::state::{State, limits};
 use super::tokens::{Purpose, Strike};
 use super::{Machine, Next};
 use crate::auth::AccessToken;
 use crate::connectors::{Batch, NumberRange, Verdict};
-use crate::net::{CallClass, HttpFailure, HttpResponse};
+use crate::net::{HttpFailure, HttpResponse};
 use crate::session::ordering::Unit;
 
 const RESTARTED: &str = "NUMBERING_RESTARTED";
@@ -68,9 +69,7 @@ impl Machine {
             last: number,
         };
         let call = self.connector.catch_up(range, token);
-        match call
-            .and_then(|call| self.call_as(CallClass::Backfill, call, limits::CALL_TIMEOUT, out))
-        {
+        match call.and_then(|call| self.call(Asks::Renumbering, call, limits::CALL_TIMEOUT, out)) {
             Some(call) => {
                 let token = token.generation;
                 self.renumbering = Renumbering::Asked {

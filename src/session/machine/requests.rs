@@ -3,9 +3,49 @@
 use super::Machine;
 use super::io::{Action, Actions, At, CallId, Generation};
 use super::keeping::Place;
-use super::state::{Attempt, Role, State, Successor, limits};
+use super::state::{Attempt, Role, State, StateName, Successor, limits};
 use crate::connectors::{Call, Handshake, Opening, Resume, Transport, Verdict};
-use crate::net::{CallClass, HttpRequest, WebSocketRequest};
+use crate::net::{CallClass, HttpRequest, Note, WebSocketRequest};
+
+/// What a request is for: its part of the budget (U40), and its word in the audit log (U29).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asks {
+    /// What a platform wants before a connection.
+    SetUp(Generation),
+    Poll(Generation),
+    /// What a connection wants beside its frames.
+    Errand(Generation),
+    /// A range of numbers again.
+    CatchUp,
+    /// What REST knows of a loss window.
+    Recovery,
+    /// Whether the numbering began anew.
+    Renumbering,
+    /// Single events past an answer that cannot be read.
+    Sift,
+}
+
+impl Asks {
+    fn class(self) -> CallClass {
+        match self {
+            Self::SetUp(_) | Self::Errand(_) => CallClass::Subscription,
+            Self::Poll(_) => CallClass::Poll,
+            Self::CatchUp | Self::Recovery | Self::Renumbering | Self::Sift => CallClass::Backfill,
+        }
+    }
+
+    fn kind(self) -> (&'static str, Generation) {
+        match self {
+            Self::SetUp(generation) => ("set-up", generation),
+            Self::Poll(generation) => ("poll", generation),
+            Self::Errand(generation) => ("errand", generation),
+            Self::CatchUp => ("catch-up", 0),
+            Self::Recovery => ("recovery", 0),
+            Self::Renumbering => ("renumbering", 0),
+            Self::Sift => ("sift", 0),
+        }
+    }
+}
 
 impl Machine {
     // Attempts live in the state or beside it, by their role.
@@ -59,25 +99,15 @@ impl Machine {
         own.unwrap_or_else(|| super::outcome::verdict(status))
     }
 
-    /// Sends a request that makes or keeps a subscription; `None` when its address is not allowed
-    /// (U42).
+    /// Sends a request; `None` when its address is not allowed (U42).
     pub(super) fn call(
         &mut self,
+        asks: Asks,
         call: Call,
         timeout: std::time::Duration,
         out: &mut Actions,
     ) -> Option<CallId> {
-        self.call_as(CallClass::Subscription, call, timeout, out)
-    }
-
-    /// Likewise, for something else (U40).
-    pub(super) fn call_as(
-        &mut self,
-        class: CallClass,
-        call: Call,
-        timeout: std::time::Duration,
-        out: &mut Actions,
-    ) -> Option<CallId> {
+        let (kind, generation) = asks.kind();
         if let Err(error) = self.connector.addresses().check(&call.url) {
             tracing::error!(session = %self.session, %error, "Address refused");
             return None;
@@ -89,14 +119,35 @@ impl Machine {
             body: call.body,
             timeout,
             max_body: limits::MESSAGE,
-            class,
+            class: asks.class(),
+            note: self.note(kind, generation),
         });
         let call = self.next_call();
         out.push(Action::Call { call, request });
         Some(call)
     }
 
-    pub(super) fn dial(&mut self, handshake: Handshake, out: &mut Actions) -> Option<Generation> {
+    /// What the audit log says of something that is sent now.
+    fn note(&self, kind: &'static str, generation: Generation) -> Note {
+        let state = match self.state.name() {
+            // Between two phases of an attempt: what it is sent for says where it stands.
+            StateName::Idle | StateName::AwaitingToken => "connecting",
+            state => state.word(),
+        };
+        Note {
+            kind,
+            generation,
+            state,
+            ..Note::default()
+        }
+    }
+
+    pub(super) fn dial(
+        &mut self,
+        kind: &'static str,
+        handshake: Handshake,
+        out: &mut Actions,
+    ) -> Option<Generation> {
         if let Err(error) = self.connector.addresses().check(&handshake.url) {
             tracing::error!(session = %self.session, %error, "Address refused");
             return None;
@@ -108,6 +159,7 @@ impl Machine {
             headers: handshake.headers,
             timeout: self.timing.probe_timeout.0,
             max_message: limits::MESSAGE,
+            note: self.note(kind, generation),
         });
         out.push(Action::Dial {
             generation,

@@ -4,12 +4,13 @@ use super::ingest::Via;
 use super::io::{Actions, At, CallId};
 use super::keeping::Place;
 use super::renumbering::holds;
+use super::requests::Asks;
 use super::state::{State, limits};
 use super::tokens::{Purpose, REFUSED_TWICE, Strike};
 use super::{Machine, Next};
 use crate::auth::AccessToken;
 use crate::connectors::{NumberRange, Verdict};
-use crate::net::{CallClass, HttpFailure, HttpResponse};
+use crate::net::{HttpFailure, HttpResponse};
 
 /// More than this is not fetched one by one; then the ordinary way is tried again.
 const MOST_SINGLES: u32 = 100;
@@ -65,8 +66,7 @@ impl Machine {
             last: sift.number,
         };
         let call = self.connector.catch_up(range, token);
-        let call = call
-            .and_then(|call| self.call_as(CallClass::Backfill, call, limits::CALL_TIMEOUT, out));
+        let call = call.and_then(|call| self.call(Asks::Sift, call, limits::CALL_TIMEOUT, out));
         match (call, &mut self.state) {
             (Some(call), State::Sifting(sift)) => sift.call = Some((call, token.generation)),
             _ => self.suspend(at, "ADDRESS_REFUSED", out),

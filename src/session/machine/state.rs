@@ -151,6 +151,28 @@ impl State {
     }
 }
 
+impl StateName {
+    /// As a word, for the audit log.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Probing => "probing",
+            Self::AwaitingToken => "awaiting_token",
+            Self::SettingUp => "setting_up",
+            Self::Handshaking => "handshaking",
+            Self::Subscribing => "subscribing",
+            Self::LiveWebSocket => "live_websocket",
+            Self::LiveLongPoll => "live_long_poll",
+            Self::Sifting => "sifting",
+            Self::Waiting => "waiting",
+            Self::Suspended => "suspended",
+            Self::Draining => "draining",
+            Self::Ended => "ended",
+        }
+    }
+}
+
 impl Attempt {
     pub(super) fn name(&self) -> StateName {
         match self.phase {

@@ -32,6 +32,12 @@ pub(super) struct Standing {
     no_companion: Option<String>,
     rejected: BTreeMap<String, String>,
     no_space: bool,
+    /// Why nothing is read, while nothing is.
+    reads_nothing: Option<&'static str>,
+    /// Round trip or loss crossed its limit, and how.
+    slow: Option<String>,
+    /// The endpoint in use, where it is not the session's own.
+    elsewhere: Option<String>,
     closed: bool,
     suspended_for: Option<String>,
     ever_connected: bool,
@@ -39,7 +45,6 @@ pub(super) struct Standing {
     generation: u64,
     connect_time: Option<WallTime>,
     pub(super) last_receive: Option<WallTime>,
-    pub(super) round_trip: Option<Duration>,
     reconnects: u32,
     open_gap: Option<Sequence>,
     review_required: bool,
@@ -60,6 +65,9 @@ impl Standing {
             no_companion: None,
             rejected: BTreeMap::new(),
             no_space: false,
+            reads_nothing: None,
+            slow: None,
+            elsewhere: None,
             closed: false,
             suspended_for: None,
             ever_connected: false,
@@ -67,7 +75,6 @@ impl Standing {
             generation: 0,
             connect_time: None,
             last_receive: None,
-            round_trip: None,
             reconnects: 0,
             open_gap: None,
             review_required: false,
@@ -156,6 +163,7 @@ impl Standing {
                 None => "ONE_CONNECTION".to_owned(),
             });
         }
+        troubles.extend(self.slow.clone());
         if !self.rejected.is_empty() {
             troubles.push(self.rejections());
         }
@@ -183,6 +191,24 @@ impl Standing {
         self.no_space = !space;
     }
 
+    /// Whether so much waits that nothing is read, and why.
+    pub(super) fn reads_nothing(&mut self, why: Option<&'static str>) {
+        self.changed |= self.reads_nothing != why;
+        self.reads_nothing = why;
+    }
+
+    /// Whether the path is slow or loses much, and how.
+    pub(super) fn slow(&mut self, how: Option<&str>) {
+        self.changed |= self.slow.as_deref() != how;
+        self.slow = how.map(str::to_owned);
+    }
+
+    /// The endpoint in use, where it is not the session's own.
+    pub(super) fn elsewhere(&mut self, host: Option<&str>) {
+        self.changed |= self.elsewhere.as_deref() != host;
+        self.elsewhere = host.map(str::to_owned);
+    }
+
     pub(super) fn received(&mut self, wall: WallTime) {
         self.last_receive = self.last_receive.max(Some(wall));
     }
@@ -196,7 +222,6 @@ impl Standing {
         self.received(wall);
         self.reconnects += u32::from(again);
         self.suspended_for = None;
-        self.round_trip = None;
         self.review_required = false;
     }
 
@@ -239,7 +264,7 @@ impl Standing {
             StateName::Draining | StateName::Ended => Shown::Closed,
             StateName::Suspended => Shown::Suspended,
             StateName::LiveWebSocket | StateName::LiveLongPoll => {
-                if self.no_space || self.troubles().is_some() {
+                if self.no_space || self.reads_nothing.is_some() || self.troubles().is_some() {
                     Shown::Degraded
                 } else {
                     Shown::Active
@@ -256,11 +281,16 @@ impl Machine {
     #[must_use]
     pub fn status(&self) -> v1::Session {
         let standing = &self.standing;
-        let reason = match standing.troubles() {
+        let mut reason = match (standing.troubles(), standing.reads_nothing) {
             _ if standing.no_space => "JOURNAL_NO_SPACE".to_owned(),
-            Some(troubles) => troubles,
-            None => standing.reason.clone(),
+            (_, Some(why)) => why.to_owned(),
+            (Some(troubles), None) => troubles,
+            (None, None) => standing.reason.clone(),
         };
+        if let Some(host) = &standing.elsewhere {
+            let mark = if reason.is_empty() { "" } else { "; " };
+            reason = format!("{reason}{mark}ENDPOINT: {host}");
+        }
         v1::Session {
             name: standing.name.clone(),
             journal: standing.journal.clone(),
@@ -271,13 +301,16 @@ impl Machine {
             connect_time: standing.connect_time.map(WallTime::to_proto),
             last_receive_time: standing.last_receive.map(WallTime::to_proto),
             expire_time: None,
-            round_trip: standing.round_trip.and_then(|way| way.try_into().ok()),
+            round_trip: self
+                .quality
+                .round_trip()
+                .and_then(|way| way.try_into().ok()),
             topic_count: standing.topics,
             reconnect_count: standing.reconnects,
             reason,
             provider_session_id: String::new(),
             open_gap_sequence: standing.open_gap.map_or(0, Sequence::get),
-            loss_ratio: 0.0,
+            loss_ratio: self.quality.loss(),
             review_required: standing.review_required,
         }
     }

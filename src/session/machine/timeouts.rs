@@ -44,6 +44,7 @@ impl Machine {
             self.catch_up_due().filter(|_| self.up.is_some()),
             self.coverage_timeout(),
             self.recovery_timeout(),
+            self.deaf.due(),
         ];
         all.into_iter().flatten().min()
     }

@@ -139,9 +139,9 @@ impl Machine {
                     TokenProblem::Unavailable { reason } => {
                         let word = format!("TOKEN_UNAVAILABLE: {reason}");
                         if matches!(self.state, State::Polling(_)) {
-                            self.pause_poll_backing_off(at, &word, out);
+                            self.pause_poll_holding_off(at, &word, out);
                         } else {
-                            self.back_off(at, Next::Negotiate, &word, out);
+                            self.hold_off(at, Next::Negotiate, &word, out);
                         }
                     }
                 }

@@ -2,7 +2,7 @@
 
 use super::io::{Action, Actions, At, Generation};
 use super::live_ws::Owner;
-use super::outcome::{Ending, ending, failure_word};
+use super::outcome::{Ending, ending};
 use super::state::{Role, limits};
 use super::tokens::{REFUSED_TWICE, Strike};
 use super::{Machine, Next};
@@ -87,7 +87,7 @@ impl Machine {
         let token = self.socket_mut(generation).map_or(0, |s| s.token);
         let word = match (code, &failure) {
             (Some(code), _) => format!("CLOSED_{code}"),
-            (None, Some(failure)) => failure_word(failure).to_owned(),
+            (None, Some(failure)) => failure.word().to_owned(),
             (None, None) => "CLOSED".to_owned(),
         };
         match (ending(code), owner) {

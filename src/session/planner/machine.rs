@@ -9,7 +9,7 @@ use http::StatusCode;
 use crate::auth::{AccessToken, TokenProblem};
 use crate::connectors::{Call, Connector, Plan, Step};
 use crate::domain::WallTime;
-use crate::net::{CallClass, HttpFailure, HttpRequest, HttpResponse, retry_after};
+use crate::net::{CallClass, HttpFailure, HttpRequest, HttpResponse, Note, retry_after};
 use crate::proto::v1::session::State;
 use crate::runtime::Backoff;
 
@@ -234,6 +234,10 @@ fn request(call: Call) -> HttpRequest {
         timeout: CALL_TIMEOUT,
         max_body: MAX_BODY,
         class: CallClass::Subscription,
+        note: Note {
+            kind: "plan",
+            ..Note::default()
+        },
     }
 }
 

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 pub(super) use self::session::Build;
 use self::session::{Session, Surroundings};
-use super::{SessionBoard, SessionConfig, SessionStats, StartError};
+use super::{HealthDesk, SessionBoard, SessionConfig, SessionStats, StartError};
 use crate::auth::{Sealer, TokenSource};
 use crate::connectors;
 use crate::domain::SessionName;
@@ -29,6 +29,8 @@ pub struct SessionParts<C> {
     pub tokens: Arc<dyn TokenSource>,
     /// Where it writes.
     pub journal: Arc<dyn Journal>,
+    /// The health of its endpoints, shared by all sessions of one credential.
+    pub health: HealthDesk,
     /// Seals what of its state acts as a credential; where there is none, it is kept plain.
     pub sealer: Option<Arc<Sealer>>,
 }
@@ -59,8 +61,12 @@ impl<C: HttpClient + 'static> Supervisor<C> {
     /// [`StartError`] names the session whose settings are wrong.
     pub fn new(parts: SupervisorParts<C>) -> Result<Self, StartError> {
         Self::building(parts, |config| {
-            let settings = config.settings();
-            Box::new(move || connectors::build(&settings))
+            let endpoints = config.endpoints();
+            let settings: Vec<_> = endpoints.map(|e| config.settings_at(e)).collect();
+            Box::new(move |endpoint| match settings.get(endpoint) {
+                Some(settings) => connectors::build(settings).map(Some),
+                None => Ok(None),
+            })
         })
     }
 

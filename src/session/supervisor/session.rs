@@ -10,6 +10,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tracing::Instrument;
+use url::Url;
 
 use super::SessionParts;
 use super::lane::{After, Failed, Lane};
@@ -21,6 +22,7 @@ use crate::proto::v1;
 use crate::proto::v1::session::State;
 use crate::runtime::{Clock, Drain, MonoTime, Rng};
 use crate::session::driver::{self, DriverParts};
+use crate::session::machine::Endpoint;
 use crate::session::planner::{Change, Planner, Standing, changes, replan_after};
 use crate::session::{BoardSlot, DriverError, SessionBoard, SessionStats};
 
@@ -32,8 +34,10 @@ pub(super) struct Surroundings {
     pub(super) rng: Rng,
 }
 
-/// Makes what a session consists of, from its settings.
-pub(in crate::session) type Build = Box<dyn Fn() -> Result<Built, SettingsError> + Send + Sync>;
+/// Makes what a session consists of at one of its endpoints, from its settings; nothing where it has
+/// no so many.
+pub(in crate::session) type Build =
+    Box<dyn Fn(usize) -> Result<Option<Built>, SettingsError> + Send + Sync>;
 
 /// One session.
 pub(super) struct Session<C> {
@@ -47,6 +51,8 @@ pub(super) struct Session<C> {
     rng: Rng,
     /// What it was found to consist of, by the index of its channels.
     settled: Vec<Arc<dyn Connector>>,
+    /// The same elsewhere: of each alternative endpoint its host, and the connectors there.
+    elsewhere: Vec<(String, Vec<Arc<dyn Connector>>)>,
     lanes: BTreeMap<usize, Lane>,
     planning: Planning,
     tasks: JoinSet<Ended>,
@@ -84,10 +90,17 @@ impl<C: HttpClient + 'static> Session<C> {
         surroundings: &Surroundings,
     ) -> Result<Self, SettingsError> {
         let name = parts.config.name.clone();
-        let (settled, plan) = match build()? {
-            Built::Ready(connectors) => (connectors, None),
-            Built::Planned(plan) => (Vec::new(), Some(plan)),
+        let (settled, plan) = match build(0)? {
+            Some(Built::Ready(connectors)) => (connectors, None),
+            Some(Built::Planned(plan)) => (Vec::new(), Some(plan)),
+            None => (Vec::new(), None),
         };
+        let mut elsewhere = Vec::new();
+        for (index, endpoint) in parts.config.alternative_endpoints.iter().enumerate() {
+            if let Some(Built::Ready(connectors)) = build(index + 1)? {
+                elsewhere.push((host_of(endpoint), connectors));
+            }
+        }
         let first = v1::Session {
             name: name.resource(),
             journal: parts.journal.info().name.resource(),
@@ -103,6 +116,7 @@ impl<C: HttpClient + 'static> Session<C> {
             clock: surroundings.clock.clone(),
             rng: surroundings.rng.clone(),
             settled: Vec::new(),
+            elsewhere,
             lanes: BTreeMap::new(),
             planning: match plan {
                 Some(plan) => Planning::Due(surroundings.clock.now(), Some(plan)),
@@ -184,6 +198,8 @@ impl<C: HttpClient + 'static> Session<C> {
         let parts = DriverParts {
             config: self.parts.config.clone(),
             connector: lane.connector.subscribe(),
+            alternatives: alternatives(&self.elsewhere, index),
+            health: self.parts.health.clone(),
             prefix: lane.prefix.clone(),
             http: Arc::clone(&self.parts.http),
             tokens: Arc::clone(&self.parts.tokens),
@@ -258,10 +274,13 @@ impl<C: HttpClient + 'static> Session<C> {
             Planning::Due(_, plan) => plan.take(),
             Planning::Settled | Planning::UnderWay(_) => None,
         };
-        let plan = match given.map_or_else(|| (self.build)(), |plan| Ok(Built::Planned(plan))) {
-            Ok(Built::Planned(plan)) => plan,
+        let anew = || match (self.build)(0) {
+            Ok(Some(Built::Planned(plan))) => Some(plan),
             // It was a plan at the start, and settings do not change.
-            Ok(Built::Ready(_)) | Err(_) => return self.planning = Planning::Settled,
+            Ok(Some(Built::Ready(_)) | None) | Err(_) => None,
+        };
+        let Some(plan) = given.or_else(anew) else {
+            return self.planning = Planning::Settled;
         };
         let posts = Arc::clone(&self.posts);
         let planner = Planner {
@@ -328,6 +347,24 @@ impl<C: HttpClient + 'static> Session<C> {
             });
         }
     }
+}
+
+/// Where else a channel can be had.
+fn alternatives(elsewhere: &[(String, Vec<Arc<dyn Connector>>)], lane: usize) -> Vec<Endpoint> {
+    let endpoints = elsewhere.iter().filter_map(|(host, connectors)| {
+        Some(Endpoint {
+            host: host.clone(),
+            connector: Arc::clone(connectors.get(lane)?),
+        })
+    });
+    endpoints.collect()
+}
+
+/// What is shown of an address: paths may be secret.
+fn host_of(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port()
+        .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
 async fn until(due: Option<MonoTime>) {

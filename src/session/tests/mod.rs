@@ -1,5 +1,7 @@
 //! Supervisor, driver and machine together, over a platform without sockets and paused time.
 
+mod health;
+mod lifetimes;
 mod planned;
 mod platform;
 
@@ -11,7 +13,7 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use super::{SessionBoard, SessionParts, SessionStats, Supervisor, SupervisorParts};
+use super::{HealthDesk, SessionBoard, SessionParts, SessionStats, Supervisor, SupervisorParts};
 use crate::auth::{AccessToken, TokenProblem, TokenSource, TokenStatus};
 use crate::domain::{SessionName, WallTime};
 use crate::journal::{AppendError, Commit, Journal, StateDelta};
@@ -20,8 +22,11 @@ use crate::proto::v1::event::{Data, Origin};
 use crate::proto::v1::session::State;
 use crate::proto::v1::session_event::Kind;
 use crate::runtime::{Clock, DrainTrigger, MonoTime, Rng, Secret, drain};
-use crate::testing::MemoryJournal;
+use crate::testing::{Log, MemoryJournal};
 use platform::Platform;
+
+/// Every token here: it must be nowhere else than in requests.
+const CANARY: &str = "c4nary-token-of-these-tests";
 
 #[derive(Debug)]
 struct Tokens {
@@ -51,7 +56,7 @@ impl TokenSource for Tokens {
             return Err(problem);
         }
         Ok(AccessToken {
-            value: Secret::new("t".to_owned()),
+            value: Secret::new(CANARY.to_owned()),
             generation: self.status.borrow().generation,
             expires_at: MonoTime::now() + Duration::from_secs(300),
         })
@@ -75,6 +80,46 @@ struct Running {
     stats: Arc<SessionStats>,
     trigger: DrainTrigger,
     task: tokio::task::JoinSet<()>,
+    _canary: Canary,
+}
+
+/// Looks for the token in everything that a session logs, journals and posts.
+struct Canary {
+    log: Log,
+    journal: MemoryJournal,
+    board: SessionBoard,
+    _guard: tracing::subscriber::DefaultGuard,
+}
+
+impl Canary {
+    fn new(journal: &MemoryJournal, board: &SessionBoard) -> Self {
+        let (log, guard) = Log::capture("trace");
+        Self {
+            log,
+            journal: journal.clone(),
+            board: board.clone(),
+            _guard: guard,
+        }
+    }
+}
+
+impl Drop for Canary {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let posts = format!("{:?}", self.board.posts());
+        let journaled = format!("{:?}", self.journal.events());
+        let state: Vec<_> = self
+            .journal
+            .state("")
+            .into_iter()
+            .map(|e| e.value)
+            .collect();
+        for shown in [self.log.text(), posts, journaled, format!("{state:?}")] {
+            assert!(!shown.contains("c4nary"), "{shown}");
+        }
+    }
 }
 
 fn journal() -> MemoryJournal {
@@ -83,24 +128,57 @@ fn journal() -> MemoryJournal {
 }
 
 fn start(platform: &Arc<Platform>, journal: &MemoryJournal) -> Running {
-    let config = serde_json::json!({
-        "name": "cc",
-        "platform": "genesys-events",
-        "endpoint": "https://api.example.test",
-        "channels": ["routing.agentEvent"],
-        "auth": { "grant": "client_credentials" },
-    });
-    let tokens = Tokens::new();
+    start_with(platform, journal, &serde_json::json!({}), 1)
+}
+
+/// Starts `sessions` of one credential; `more` is added to the configuration of each.
+fn start_with(
+    platform: &Arc<Platform>,
+    journal: &MemoryJournal,
+    more: &serde_json::Value,
+    sessions: usize,
+) -> Running {
+    let own = Tokens::new();
+    let tokens: Arc<dyn TokenSource> = Arc::<Tokens>::clone(&own);
+    Running {
+        tokens: own,
+        ..start_as(platform, journal, more, sessions, &tokens)
+    }
+}
+
+/// The same with these tokens.
+fn start_as(
+    platform: &Arc<Platform>,
+    journal: &MemoryJournal,
+    more: &serde_json::Value,
+    sessions: usize,
+    tokens: &Arc<dyn TokenSource>,
+) -> Running {
+    let health = HealthDesk::default();
+    let part = |index: usize| {
+        let mut config = serde_json::json!({
+            "name": if index == 0 { "cc".to_owned() } else { format!("cc{index}") },
+            "platform": "genesys-events",
+            "endpoint": "https://api.example.test",
+            "channels": ["routing.agentEvent"],
+            "auth": { "grant": "client_credentials" },
+        });
+        for (key, value) in more.as_object().unwrap() {
+            config[key] = value.clone();
+        }
+        SessionParts {
+            config: serde_json::from_value(config).unwrap(),
+            http: Arc::clone(platform),
+            tokens: Arc::clone(tokens),
+            journal: Arc::new(journal.clone()),
+            health: health.clone(),
+            sealer: None,
+        }
+    };
     let board = SessionBoard::new();
     let wall = WallTime::parse_rfc3339("2026-03-10T09:41:00Z").unwrap();
     let parts = SupervisorParts {
-        sessions: vec![SessionParts {
-            config: serde_json::from_value(config).unwrap(),
-            http: Arc::clone(platform),
-            tokens: Arc::clone(&tokens) as Arc<dyn TokenSource>,
-            journal: Arc::new(journal.clone()),
-            sealer: None,
-        }],
+        sessions: (0..sessions).map(part).collect(),
         board: board.clone(),
         clock: Clock::anchored(wall),
         rng: Rng::from_seed(7),
@@ -108,12 +186,14 @@ fn start(platform: &Arc<Platform>, journal: &MemoryJournal) -> Running {
     let supervisor = Supervisor::new(parts).unwrap();
     let stats = Arc::clone(&supervisor.stats()[0].1);
     let (trigger, drain) = drain();
+    let canary = Canary::new(journal, &board);
     let mut task = tokio::task::JoinSet::new();
     task.spawn(supervisor.run(drain));
     let journal = journal.clone();
     Running {
         journal,
-        tokens,
+        tokens: Tokens::new(),
+        _canary: canary,
         board,
         stats,
         trigger,
@@ -150,7 +230,13 @@ impl Running {
             }
         };
         let waited = tokio::time::timeout(Duration::from_secs(600), came).await;
-        waited.unwrap_or_else(|_| panic!("{last} never came: {:?}", self.numbers()));
+        waited.unwrap_or_else(|_| {
+            panic!(
+                "{last} never came: {:?} {:?}",
+                self.numbers().last(),
+                self.post()
+            )
+        });
         let expected: Vec<_> = (1..=last).collect();
         assert_eq!(self.numbers(), expected);
     }

@@ -10,7 +10,7 @@ use http::{HeaderMap, StatusCode};
 use parking_lot::Mutex;
 
 use super::platform::{Platform, Socket};
-use super::{Running, Tokens, journal};
+use super::{Canary, Running, Tokens, journal};
 use crate::auth::{TokenProblem, TokenSource};
 use crate::connectors::Built;
 use crate::domain::{SessionName, WallTime};
@@ -20,7 +20,7 @@ use crate::net::{
 use crate::proto::v1::session::State;
 use crate::runtime::{Clock, MonoTime, Rng, drain};
 use crate::session::planner::tests::Listing;
-use crate::session::{SessionBoard, SessionParts, Supervisor, SupervisorParts};
+use crate::session::{HealthDesk, SessionBoard, SessionParts, Supervisor, SupervisorParts};
 
 /// A platform that also lists what there is.
 #[derive(Debug)]
@@ -91,6 +91,7 @@ fn start(listed: &Arc<Listed>) -> Running {
             http: Arc::clone(listed),
             tokens: Arc::clone(&tokens) as Arc<dyn TokenSource>,
             journal: Arc::new(journal.clone()),
+            health: HealthDesk::default(),
             sealer: None,
         }],
         board: board.clone(),
@@ -98,11 +99,12 @@ fn start(listed: &Arc<Listed>) -> Running {
         rng: Rng::from_seed(7),
     };
     let plan = |_: &_| -> crate::session::supervisor::Build {
-        Box::new(|| Ok(Built::Planned(Box::new(Listing::of_pages(1)))))
+        Box::new(|_| Ok(Some(Built::Planned(Box::new(Listing::of_pages(1))))))
     };
     let supervisor = Supervisor::building(parts, plan).unwrap();
     let stats = Arc::clone(&supervisor.stats()[0].1);
     let (trigger, drain) = drain();
+    let canary = Canary::new(&journal, &board);
     let mut task = tokio::task::JoinSet::new();
     task.spawn(supervisor.run(drain));
     Running {
@@ -112,6 +114,7 @@ fn start(listed: &Arc<Listed>) -> Running {
         stats,
         trigger,
         task,
+        _canary: canary,
     }
 }
 

@@ -11,11 +11,13 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use parking_lot::Mutex;
 use tokio::sync::watch;
+use url::Url;
 
 use crate::net::{
-    Frame, HandshakeFailure, HttpClient, HttpFailure, HttpRequest, HttpResponse, WebSocket,
-    WebSocketRequest,
+    CallClass, Frame, HandshakeFailure, HttpClient, HttpFailure, HttpRequest, HttpResponse,
+    WebSocket, WebSocketRequest,
 };
+use crate::runtime::MonoTime;
 
 /// What the network and the platform do.
 #[derive(Debug, Clone, Default)]
@@ -34,6 +36,12 @@ pub(super) struct Mood {
     /// A close frame is never answered.
     pub(super) rude: bool,
     pub(super) deaf: bool,
+    /// Hosts whose health requests get a 503.
+    pub(super) sick: BTreeSet<String>,
+    /// Hosts that cannot be reached.
+    pub(super) down: BTreeSet<String>,
+    /// Everything is refused for want of a permission.
+    pub(super) forbidden: bool,
 }
 
 #[derive(Debug)]
@@ -41,6 +49,8 @@ pub(super) struct Platform {
     pub(super) mood: watch::Sender<Mood>,
     pub(super) handshakes: AtomicUsize,
     pub(super) requests: AtomicUsize,
+    /// Health requests: when, and to which host.
+    pub(super) health: Mutex<Vec<(MonoTime, String)>>,
     pub(super) frames_read: Arc<AtomicUsize>,
     pub(super) closed: Arc<Mutex<Vec<Option<u16>>>>,
 }
@@ -51,6 +61,7 @@ impl Platform {
             mood: watch::Sender::new(Mood::default()),
             handshakes: AtomicUsize::new(0),
             requests: AtomicUsize::new(0),
+            health: Mutex::default(),
             frames_read: Arc::default(),
             closed: Arc::default(),
         })
@@ -63,6 +74,10 @@ impl Platform {
     pub(super) fn issue(&self, count: u64) {
         self.change(|mood| mood.issued += count);
     }
+}
+
+fn host_of(url: &Url) -> String {
+    url.host_str().unwrap_or_default().to_owned()
 }
 
 fn event(number: u64) -> String {
@@ -104,6 +119,22 @@ impl HttpClient for Platform {
     async fn request(&self, request: HttpRequest) -> Result<HttpResponse, HttpFailure> {
         self.requests.fetch_add(1, Ordering::Relaxed);
         assert!(request.headers.contains_key("authorization"));
+        let (now, host) = (MonoTime::now(), host_of(&request.url));
+        request.note.left.now(now);
+        let mood = self.mood.borrow().clone();
+        if mood.down.contains(&host) {
+            return Err(HttpFailure::Connect("down".to_owned()));
+        }
+        if request.url.path().ends_with("/health") {
+            assert_eq!(request.class, CallClass::Health);
+            let sick = mood.sick.contains(&host);
+            self.health.lock().push((now, host));
+            let status = if sick { 503 } else { 200 };
+            return Ok(answer(StatusCode::from_u16(status).unwrap(), Bytes::new()));
+        }
+        if mood.forbidden {
+            return Ok(answer(StatusCode::FORBIDDEN, Bytes::new()));
+        }
         if request.url.path().ends_with("/history") {
             let number = |name: &str| -> u64 {
                 let pairs = request.url.query_pairs();
@@ -134,12 +165,23 @@ impl HttpClient for Platform {
             self.change(|mood| mood.panic = false);
             panic!("planted");
         }
+        if mood.down.contains(&host_of(&request.url)) {
+            let failure = HttpFailure::Connect("down".to_owned());
+            return Err(HandshakeFailure::Http(failure));
+        }
         if mood.hang {
             std::future::pending::<()>().await;
         }
         if mood.strip {
             return Err(HandshakeFailure::Status {
                 status: StatusCode::BAD_REQUEST,
+                headers: Box::default(),
+                body: Bytes::new(),
+            });
+        }
+        if mood.forbidden {
+            return Err(HandshakeFailure::Status {
+                status: StatusCode::FORBIDDEN,
                 headers: Box::default(),
                 body: Bytes::new(),
             });

@@ -1,6 +1,7 @@
 //! What every test here stands on: a stage with a platform and a sidecar, and readers with oracles.
 
 mod authority;
+mod canary;
 mod proxy;
 mod reader;
 mod sidecar;

@@ -1,5 +1,6 @@
 //! [`Reader`]: an ordinary client of the gRPC API, with an oracle and a memory for facts.
 
+use prost::Message as _;
 use tieline::client::{Address, GapChoice, Interruption, Item, Resuming};
 use tieline::proto::v1;
 use tieline::runtime::Rng;
@@ -10,6 +11,7 @@ use v1::session_event::Kind;
 use v1::subscribe_request::Start;
 use v1::subscribe_response::Notice;
 
+use super::canary::is_clean;
 use super::{PATIENCE, Sidecar};
 
 pub(crate) struct Reader {
@@ -69,6 +71,8 @@ impl Reader {
     }
 
     fn take(&mut self, response: v1::SubscribeResponse) {
+        let bytes = response.encode_to_vec();
+        is_clean("a response", &String::from_utf8_lossy(&bytes));
         self.oracle.take(&self.position().epoch, &response.events);
         for event in response.events {
             match event.data {

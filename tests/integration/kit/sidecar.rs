@@ -22,6 +22,7 @@ use tokio::time::timeout;
 use v1::session::State;
 
 use super::PATIENCE;
+use super::canary::{Canary, is_clean, keep_secret};
 
 /// The name of the one session.
 pub(crate) const SESSION: &str = "contact-centre";
@@ -31,6 +32,8 @@ pub(crate) struct Sidecar {
     config: Config,
     /// Secrets and the journal; removed with the last sidecar that used them.
     files: Arc<TempDir>,
+    /// Looks for secrets where none may be.
+    canary: Canary,
 }
 
 impl Sidecar {
@@ -44,9 +47,15 @@ impl Sidecar {
 
     /// Starts one on files that are there already.
     pub(crate) async fn open(config: Config, files: Arc<TempDir>) -> Self {
+        let canary = Canary::new(&config);
         let app = App::start(config.clone(), Clock::system(), Rng::from_seed(7));
         let app = timeout(PATIENCE, app).await.unwrap().unwrap();
-        Self { app, config, files }
+        Self {
+            app,
+            config,
+            files,
+            canary,
+        }
     }
 
     /// Where its files stand.
@@ -84,10 +93,9 @@ impl Sidecar {
     /// The session as it is now.
     pub(crate) fn session(&self) -> v1::Session {
         let posts = self.board().posts();
-        posts[&SessionName::new(SESSION).unwrap()]
-            .state
-            .as_ref()
-            .clone()
+        let session = &posts[&SessionName::new(SESSION).unwrap()].state;
+        is_clean("the session's state", &format!("{session:?}"));
+        session.as_ref().clone()
     }
 
     /// Waits until something is true of the session.
@@ -110,7 +118,11 @@ impl Sidecar {
         let mut posts = self.board().watch();
         let wait = posts.wait_for(|posts| posts.get(&name).is_some_and(|post| test(&post.state)));
         match timeout(PATIENCE, wait).await {
-            Ok(Ok(posts)) => posts[&name].state.as_ref().clone(),
+            Ok(Ok(posts)) => {
+                let session = &posts[&name].state;
+                is_clean("the session's state", &format!("{session:?}"));
+                session.as_ref().clone()
+            }
             _ => {
                 let posts = self.board().posts();
                 let is = &posts[&name].state;
@@ -159,17 +171,26 @@ impl Sidecar {
         let (stop, told) = mpsc::channel(1);
         stop.send(Stop::Drain).await.unwrap();
         let ended = timeout(PATIENCE, self.app.run_until(told)).await;
-        (ended.expect("it ends"), self.config, self.files)
+        let ended = ended.expect("it ends");
+        is_clean("how it ended", &format!("{ended:?}"));
+        drop(self.canary);
+        (ended, self.config, self.files)
     }
 
     /// Runs it until it is told to end.
-    pub(crate) async fn run_until(self, told: mpsc::Receiver<Stop>) -> Ended {
+    pub(crate) async fn run_until(mut self, told: mpsc::Receiver<Stop>) -> Ended {
+        // Its end is timed; whoever opens these files again looks at them.
+        self.canary.leave_files();
         self.app.run_until(told).await
     }
 }
 
 /// Writes a secret where a session looks for it.
 pub(crate) fn write_secret(files: &Path, name: &str, text: &str) -> std::path::PathBuf {
+    // A name is no secret.
+    if !name.ends_with("id") {
+        keep_secret(text);
+    }
     let path = files.join(name);
     // As an operator's tooling does: whole or not at all.
     let beside = files.join(format!(".{name}"));
@@ -214,6 +235,7 @@ fn config(sandbox: &Sandbox, files: &Path) -> Config {
         platform: sandbox.dialect().platform().to_owned(),
         profile: None,
         endpoint: sandbox.endpoint(),
+        alternative_endpoints: Vec::new(),
         channels: DEFAULT_CHANNELS.map(str::to_owned).into(),
         topics: Vec::new(),
         redundancy: 1,
@@ -255,5 +277,7 @@ pub(crate) async fn get(url: &str) -> (u16, String) {
     drop(rustls::crypto::ring::default_provider().install_default());
     let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE);
     let answer = client.build().unwrap().get(url).send().await.unwrap();
-    (answer.status().as_u16(), answer.text().await.unwrap())
+    let (status, text) = (answer.status().as_u16(), answer.text().await.unwrap());
+    is_clean(url, &text);
+    (status, text)
 }

@@ -395,6 +395,24 @@ fn u26_silence_is_asked_about_and_then_believed() {
 }
 
 #[test]
+fn u41_a_time_without_reading_is_not_silence() {
+    let (_, mut link) = fresh();
+    set_up(&mut *link, &token());
+    let start = link.heartbeat_due().unwrap() - Duration::from_secs(40);
+    let at = |seconds: u64| start + Duration::from_secs(seconds);
+    link.heartbeat(at(40), noon()).unwrap();
+    assert_eq!(link.heartbeat(at(47), noon()), Err(Silent));
+    link.unheard(at(47));
+    assert_eq!(link.heartbeat_due(), Some(at(54)), "patience begins anew");
+    assert_eq!(link.heartbeat(at(53), noon()), Ok(Vec::new()));
+    assert_eq!(link.heartbeat(at(54), noon()), Err(Silent));
+    let pong = frame(r#"{"topicName":"channel.metadata","eventBody":{"message":"pong"}}"#);
+    link.read_frame(at(54), &pong).unwrap();
+    link.unheard(at(60));
+    assert_eq!(link.heartbeat_due(), Some(at(100)));
+}
+
+#[test]
 fn a_channel_is_renewed_at_23_hours() {
     let (connector, mut link) = fresh();
     set_up(&mut *link, &token());

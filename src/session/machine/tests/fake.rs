@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
+use parking_lot::Mutex;
 
 use crate::auth::AccessToken;
 use crate::connectors::{
-    Batch, Call, Capabilities, Confirms, Connector, Control, Family, Found, Handshake, Identity,
-    Keep, Link, LossWindow, NumberRange, Opaque, Opening, ProviderEvent, Recovered, Recoverer,
-    Resume, Setup, Silent, Snapshot, Step, Tracked, Transport, Unreadable, Verdict,
+    Batch, Call, Capabilities, Condition, Confirms, Connector, Control, Family, Found, Handshake,
+    Identity, Keep, Link, LossWindow, NumberRange, Opaque, Opening, ProviderEvent, Recovered,
+    Recoverer, Resume, Setup, Silent, Snapshot, Step, Tracked, Transport, Unreadable, Verdict,
 };
 use crate::domain::{Platform, WallTime};
 use crate::net::{Frame, HttpResponse, UrlPolicy};
@@ -42,6 +43,8 @@ pub(super) struct Fake {
     pub(super) yields: bool,
     pub(super) errand: Option<Duration>,
     pub(super) heartbeat: Option<Duration>,
+    /// What links were told of the session.
+    pub(super) conditions: Arc<Mutex<Vec<Condition>>>,
     addresses: UrlPolicy,
 }
 
@@ -71,6 +74,7 @@ impl Fake {
             yields: false,
             errand: None,
             heartbeat: None,
+            conditions: Arc::default(),
             addresses: UrlPolicy::new(&"https://fake.test".parse().unwrap(), &[], false).unwrap(),
         }
     }
@@ -246,6 +250,7 @@ impl Connector for Fake {
             gone: false,
             refused: false,
             beat: None,
+            sent: None,
             heard: None,
             errand: None,
         })
@@ -359,6 +364,7 @@ struct FakeLink {
     gone: bool,
     refused: bool,
     beat: Option<MonoTime>,
+    sent: Option<MonoTime>,
     heard: Option<MonoTime>,
     errand: Option<MonoTime>,
 }
@@ -455,7 +461,20 @@ impl Link for FakeLink {
         if let Some(every) = self.fake.errand {
             self.errand.get_or_insert(now + every);
         }
-        self.fake.read(frame, &mut Vec::new())
+        let mut batch = self.fake.read(frame, &mut Vec::new())?;
+        if frame.as_ref() == b"beat" {
+            let answered = self.sent.take().map(|sent| Control::Answered { sent });
+            batch.controls.extend(answered);
+        }
+        Ok(batch)
+    }
+
+    fn condition(&mut self, _now: MonoTime, condition: Condition) {
+        self.fake.conditions.lock().push(condition);
+    }
+
+    fn unheard(&mut self, now: MonoTime) {
+        self.heard = Some(now);
     }
 
     fn read_poll(&mut self, answer: &HttpResponse) -> Result<Batch, Unreadable> {
@@ -474,10 +493,12 @@ impl Link for FakeLink {
         let silent = self
             .heard
             .is_some_and(|at| now.saturating_duration_since(at) >= every * 2);
-        self.beat = Some(now + every);
         if silent {
+            // As of a watchdog that has run out.
             Err(Silent)
         } else {
+            self.beat = Some(now + every);
+            self.sent = Some(now);
             Ok(vec![Frame::Text("ping".into())])
         }
     }

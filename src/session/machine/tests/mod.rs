@@ -7,6 +7,8 @@ mod families;
 mod lifecycle;
 mod liveness;
 mod order;
+mod paths;
+mod permission;
 mod polling;
 mod present_state;
 mod property;

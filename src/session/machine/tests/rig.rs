@@ -15,8 +15,10 @@ use crate::net::{Frame, HandshakeFailure, HttpFailure, HttpResponse};
 use crate::proto::v1;
 use crate::proto::v1::event::{Data, Origin};
 use crate::runtime::{MonoTime, Rng, Secret};
-use crate::session::machine::{Action, At, Input, Machine, MachineParts, Recovered, StateName};
-use crate::session::{SessionStats, TimingConfig, TransportChoice};
+use crate::session::machine::{
+    Action, At, Endpoint, Input, Machine, MachineParts, Recovered, StateName,
+};
+use crate::session::{Checked, HealthReport, SessionStats, TimingConfig, TransportChoice};
 
 pub(super) const PREFIX: &str = "sessions/cc/";
 
@@ -114,6 +116,9 @@ pub(super) struct Rig {
     pub(super) token_asks: usize,
     pub(super) stats: Arc<SessionStats>,
     pub(super) connector: Arc<dyn Connector>,
+    /// Whose health is asked for.
+    pub(super) health_of: Option<Arc<dyn Connector>>,
+    pub(super) alternatives: Vec<Endpoint>,
     pub(super) choice: TransportChoice,
     pub(super) timing: TimingConfig,
     pub(super) seed: u64,
@@ -121,9 +126,15 @@ pub(super) struct Rig {
 }
 
 pub(super) fn genesys() -> Arc<dyn Connector> {
+    genesys_at("https://api.example.test")
+}
+
+/// The same at another address.
+pub(super) fn genesys_at(endpoint: &str) -> Arc<dyn Connector> {
     let session = SessionName::new("cc").unwrap();
-    let endpoint = "https://api.example.test".parse().unwrap();
+    let endpoint = endpoint.parse().unwrap();
     let settings = Settings {
+        source_host: Some("api.example.test".to_owned()),
         channels: vec!["a".to_owned(), "b".to_owned()],
         ..Settings::new("genesys-events", session, endpoint)
     };
@@ -140,6 +151,7 @@ fn machine(rig: &Rig) -> Machine {
         journal: "journals/default".to_owned(),
         prefix: PREFIX.to_owned(),
         connector: Arc::clone(&rig.connector),
+        alternatives: rig.alternatives.clone(),
         transport: rig.choice,
         timing: rig.timing.clone(),
         rng: Rng::from_seed(rig.seed),
@@ -175,6 +187,7 @@ impl Rig {
             journal: "journals/default".to_owned(),
             prefix: PREFIX.to_owned(),
             connector: Arc::clone(&connector),
+            alternatives: Vec::new(),
             transport: choice,
             timing: timing.clone(),
             rng: Rng::from_seed(7),
@@ -198,6 +211,8 @@ impl Rig {
             token_asks: 0,
             stats,
             connector,
+            health_of: None,
+            alternatives: Vec::new(),
             choice,
             timing,
             seed: 7,
@@ -212,6 +227,31 @@ impl Rig {
         self.appends.clear();
         self.machine = machine(self);
         self.input(Input::Start);
+    }
+
+    /// The same session, before it has begun, with somewhere else to go.
+    pub(super) fn or_at(&mut self, hosts: &[&str]) {
+        let endpoint = |host: &&str| Endpoint {
+            host: (*host).to_owned(),
+            connector: genesys_at(&format!("https://{host}")),
+        };
+        self.alternatives = hosts.iter().map(endpoint).collect();
+        self.machine = machine(self);
+    }
+
+    /// The next health report.
+    pub(super) fn health(&mut self, failures: u32) {
+        self.health_of.take().expect("health is asked for");
+        let checked = match failures {
+            0 => Checked::Answered(Duration::from_millis(20)),
+            _ => Checked::Failed,
+        };
+        let serial = 1;
+        self.input(Input::Health(HealthReport {
+            serial,
+            checked,
+            failures,
+        }));
     }
 
     /// What is subscribed to changed.
@@ -259,7 +299,9 @@ impl Rig {
                         token,
                     });
                 }
-                Action::Send { generation, frame } => {
+                Action::Send {
+                    generation, frame, ..
+                } => {
                     self.note(Sent::Frame { generation, frame });
                 }
                 Action::Close { generation, code } => {
@@ -281,6 +323,8 @@ impl Rig {
                     self.input(Input::Appended(result));
                 }
                 Action::Append(commit) => self.appends.push_back(commit),
+                Action::AskHealth(connector) => self.health_of = Some(connector),
+                Action::DropHealth => self.health_of = None,
                 Action::Post => {}
             }
         }
@@ -367,6 +411,21 @@ impl Rig {
 
     pub(super) fn sent(&mut self) -> Vec<Sent> {
         std::mem::take(&mut self.sent)
+    }
+
+    /// Forgets what was sent, but for the newest handshake and frame.
+    pub(super) fn forget(&mut self) {
+        self.sent.clear();
+        let dial = self
+            .history
+            .iter()
+            .rposition(|s| matches!(s, Sent::Dial { .. }));
+        let newest = self.history.len().saturating_sub(1);
+        let mut index = 0;
+        self.history.retain(|_| {
+            index += 1;
+            Some(index - 1) == dial || index > newest
+        });
     }
 
     /// The newest handshake: generation, url, token.
