@@ -214,7 +214,13 @@ impl Sidecar {
         let posts = board.map(SessionBoard::posts).unwrap_or_default();
         let mut unwell = posts
             .values()
-            .filter(|post| post.state.state() != State::Active);
+            .filter(|post| post.state.state() != State::Active)
+            // What it was like not long ago still counts (U28).
+            .filter(|post| {
+                !["LATENCY: ", "LOSS: "]
+                    .iter()
+                    .any(|of| post.state.reason.starts_with(of))
+            });
         match posts.is_empty() {
             true => Some("no session is shown".to_owned()),
             false => unwell

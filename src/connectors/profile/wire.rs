@@ -115,6 +115,9 @@ impl Wire {
             })),
             Slot::Absent => match refusal(errors) {
                 Some(refused) => Ok(refused),
+                None if number.is_present() && Mistake::UntypedEventTakenForABatch.is_made() => {
+                    self.batch(number, &[], body).map_err(unreadable)
+                }
                 // An event whose type is missing: not a batch, or its number would cover it unread.
                 None if number.is_present() => Ok(Said::Batch(Batch {
                     events: vec![self.event(text, body)],

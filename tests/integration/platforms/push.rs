@@ -6,6 +6,7 @@ use tieline::runtime::HumanDuration;
 use tieline::sandbox::fault::{FaultRule, Malformation};
 use tieline::sandbox::push::fault::{PushFault, PushFaultName};
 use tieline::sandbox::push::{PushConfig, PushDialect, PushOperation, PushPlatform};
+use v1::event::Origin;
 use v1::session::State;
 use v1::session_event::Kind;
 
@@ -68,6 +69,12 @@ async fn events_of_each_dialect_arrive_in_their_normal_forms() {
     }
 }
 
+/// Events of the platform that came as they happened.
+fn live(witness: &Witness) -> usize {
+    let live = |event: &&v1::Event| event.origin() == Origin::Live;
+    witness.events.iter().filter(live).count()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn u18_a_killed_socket_has_its_window_and_nothing_outside_it_is_lost() {
     for (dialect, _) in dialects() {
@@ -77,6 +84,9 @@ async fn u18_a_killed_socket_has_its_window_and_nothing_outside_it_is_lost() {
         let mut witness = Witness::new(&sidecar);
         platform.set_rate(100.0);
         for kill in 1..=4_usize {
+            let before = live(&witness);
+            let heard = |w: &Witness| live(w) > before;
+            witness.until("events come", heard).await;
             let fault = match kill % 2 {
                 0 => PushFault::WebsocketReset {
                     after: NOW,

@@ -67,7 +67,7 @@ impl Platform for Events {
         let rule = rule.clone();
         let name = rule.name();
         // A numbering that begins again and passes the place where the sidecar stood cannot be told
-        // from one that goes on.
+        // from one that goes on; and what was not delivered before is known to nobody.
         let is_beyond = || self.sandbox.ledger().head() > EVENTS * 6 / 10 && caught_up();
         if name != FaultName::RestartNumbering || is_beyond() {
             self.sandbox.faults().set(rule).expect("a sound rule");

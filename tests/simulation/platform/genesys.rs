@@ -5,17 +5,20 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tieline::proto::v1;
-use tieline::runtime::Rng;
+use tieline::runtime::{Rng, WallTime};
 use tieline::sandbox::Arriving;
 use tieline::sandbox::fault::{FaultKind, FaultNames, FaultRule};
 use tieline::sandbox::genesys_cloud::fault::GenesysFault;
 use tieline::sandbox::genesys_cloud::{GenesysCloud, GenesysCloudConfig, GenesysOracle};
 
+use v1::event::Data;
+use v1::session_event::Kind;
+
 use super::{Found, Judge, Platform, by_name, clock, endpoint, limited, one_of, secret};
 
-/// An event that is lost on a connection that lives leaves no trace anywhere, and a topic that is
-/// refused is told in another way than by a gap.
-const NOT_FOR_READERS: [&str; 2] = ["drop_event", "forbid_topic"];
+/// An event that is lost on a connection that lives leaves no trace anywhere, a topic that is refused
+/// is told in another way than by a gap, and loss windows take what comes to be a second old at most.
+const NOT_FOR_READERS: [&str; 3] = ["drop_event", "forbid_topic", "latency"];
 
 pub(super) struct Genesys {
     cloud: GenesysCloud,
@@ -29,6 +32,7 @@ impl Genesys {
             users: 6,
             queues: 2,
             management_units: 1,
+            heartbeat: Duration::from_secs(5),
             token_lifetime: Duration::from_secs(one_of(rng, &[300, 3_600, 86_399])),
             ..GenesysCloudConfig::default()
         };
@@ -70,6 +74,11 @@ impl Platform for Genesys {
     ) -> &'static str {
         let names = <GenesysFault as FaultKind>::Name::all();
         let name = one_of(rng, names);
+        // A heartbeat is missed by those only who wait for one.
+        let lasts = match name.text() {
+            "drop_heartbeats" => lasts * 6,
+            _ => lasts,
+        };
         if !NOT_FOR_READERS.contains(&name.text()) {
             let rule = limited(by_name::<GenesysFault>(name, rng), rng, lasts);
             self.cloud.faults().set(rule).expect("a sound rule");
@@ -98,13 +107,21 @@ impl Platform for Genesys {
     }
 
     fn oracle(&self) -> Box<dyn Judge> {
-        Box::new(GenesysOracle::new())
+        Box::new(Witness::default())
     }
 
     fn judge(&self, oracle: &dyn Judge) -> Found {
-        let oracle: &GenesysOracle = oracle.as_any().downcast_ref().expect("its own");
+        let witness: &Witness = oracle.as_any().downcast_ref().expect("its own");
         let client = self.cloud.client_credentials().id;
-        let verdict = oracle.judge(&self.cloud.facts(), &client);
+        let mut facts = self.cloud.facts();
+        let mut verdict = witness.oracle.judge(&facts, &client);
+        if verdict.lost > 0 && [verdict.invented, verdict.doubled, verdict.jumps] == [0; 3] {
+            // A process that died before it could say that it listened has promised nothing.
+            facts.retain(|fact| witness.listens.is_some_and(|since| fact.at >= since));
+            let promised = witness.oracle.judge(&facts, &client);
+            verdict.lost = promised.lost;
+            verdict.first_violation = promised.first_violation.filter(|_| promised.lost > 0);
+        }
         Found {
             delivered: verdict.delivered,
             backfilled: verdict.backfilled,
@@ -119,9 +136,22 @@ impl Platform for Genesys {
     }
 }
 
-impl Judge for GenesysOracle {
+/// The oracle of a reader, and since when the sidecar has said that it listens.
+#[derive(Default)]
+struct Witness {
+    oracle: GenesysOracle,
+    listens: Option<WallTime>,
+}
+
+impl Judge for Witness {
     fn take(&mut self, epoch: &str, event: &v1::Event) {
-        GenesysOracle::take(self, epoch, std::slice::from_ref(event));
+        self.oracle.take(epoch, std::slice::from_ref(event));
+        if let Some(Data::SessionEvent(fact)) = &event.data
+            && fact.kind() == Kind::Connected
+            && self.listens.is_none()
+        {
+            self.listens = event.record_time.as_ref().and_then(WallTime::from_proto);
+        }
     }
 
     fn as_any(&self) -> &dyn std::any::Any {

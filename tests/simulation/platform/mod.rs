@@ -33,7 +33,7 @@ pub(crate) trait Platform {
     }
 
     /// Puts this fault in force where it has it, else one of its own, for so long at most.
-    /// `caught_up`: no reader is far behind.
+    /// `caught_up`: the sidecar has everything.
     fn strike(
         &self,
         rule: &FaultRule,

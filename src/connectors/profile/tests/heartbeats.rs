@@ -73,6 +73,27 @@ fn u26_a_heartbeat_stands_as_the_source_writes_it() {
 }
 
 #[test]
+fn u41_a_time_without_reading_is_neither_silence_nor_a_round_trip() {
+    let start = MonoTime::now();
+    let mut link = standing(streaming(), start);
+    beat(&mut *link, start + secs(20)).unwrap();
+    link.unheard(start + secs(100));
+    beat(&mut *link, start + secs(100)).expect("it goes on");
+    hear(&mut *link, start + secs(100), ACK);
+    link.unheard(start + secs(160));
+    let late = hear(&mut *link, start + secs(160), ACK);
+    assert_eq!(late, [], "the answer waited, nobody knows how long");
+    assert!(
+        link.heartbeat(start + secs(219), WallTime::default())
+            .is_ok()
+    );
+    assert!(
+        link.heartbeat(start + secs(220), WallTime::default())
+            .is_err()
+    );
+}
+
+#[test]
 fn u26_the_gateways_minimum_wins_over_shorter_intervals() {
     let start = MonoTime::now();
     for condition in [Condition::Degraded, Condition::Reconnecting] {

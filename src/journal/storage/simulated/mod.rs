@@ -1,6 +1,6 @@
 //! [`SimulatedDisk`]: a directory in memory that does to unsynced bytes whatever a disk may do.
 
-#![allow(
+#![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
     reason = "a simulation for tests alone"
@@ -46,7 +46,7 @@ impl Operation {
     }
 }
 
-/// The disk. A process sees it through [`SimulatedDisk::process`].
+/// The disk. A process sees it through a handle that dies with it.
 #[derive(Debug, Clone)]
 pub struct SimulatedDisk(Arc<Mutex<State>>);
 

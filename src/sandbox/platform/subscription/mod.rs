@@ -281,7 +281,7 @@ impl Subscription {
         let skip = usize::try_from(next - self.front).unwrap_or(usize::MAX);
         let mut events = Vec::new();
         let mut bytes = 0;
-        let mut sequence = 0;
+        let (mut sequence, mut leads_on) = (0, false);
         for entry in self.log.iter().skip(skip) {
             let known = cursor
                 .known
@@ -289,9 +289,11 @@ impl Subscription {
             if !known {
                 bytes += entry.event.size() + 1;
                 let full = events.len() == limit.events || bytes > limit.bytes;
-                if full && !events.is_empty() {
+                if full && leads_on {
                     break;
                 }
+                // Late events alone would leave a reader who asks by number where it is, for ever.
+                leads_on |= cursor.known.is_none_or(|(after, _)| entry.number > after);
                 sequence = sequence.max(entry.number);
                 events.push((entry.number, Arc::clone(&entry.event)));
             }

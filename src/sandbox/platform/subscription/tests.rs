@@ -153,6 +153,19 @@ fn bytes_bound_the_log_too_and_a_batch_has_one_event_at_least() {
 }
 
 #[test]
+fn a_late_event_that_fills_a_batch_does_not_keep_a_poller_where_it_is() {
+    let subscription = log(&[Fate::Delay(2), Fate::Deliver, Fate::Deliver, Fate::Deliver]);
+    let tight = BatchLimit {
+        events: 1,
+        bytes: 1,
+    };
+    // At 3 a reader has missed the first, which came behind it.
+    let cursor = subscription.cursor(3, UnknownPosition::FromNow);
+    let reading = subscription.read(cursor, tight);
+    assert_eq!(numbers(&reading.events), [1, 4]);
+}
+
+#[test]
 fn a_restarted_numbering_gives_new_numbers_to_readers_in_place() {
     let mut subscription = log(&[Fate::Deliver; 9]);
     let in_place = subscription.cursor(9, UnknownPosition::FromNow);
