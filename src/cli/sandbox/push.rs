@@ -45,6 +45,7 @@ pub(super) async fn start(
         listen: args.listen,
         control: args.control,
         tls_ca_out: args.tls_ca_out.clone(),
+        tls_client_ca: args.tls_client_ca.clone(),
         rate: args.rate,
         payload: args.payload,
         token_lifetime: args

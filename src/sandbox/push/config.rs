@@ -47,6 +47,8 @@ pub struct PushConfig {
     pub control: SocketAddr,
     /// Serves TLS with a certificate of an authority of its own, written to this file as PEM.
     pub tls_ca_out: Option<PathBuf>,
+    /// With TLS, serves only clients with a certificate of an authority in this PEM file.
+    pub tls_client_ca: Option<PathBuf>,
     /// Events per second.
     pub rate: f64,
     /// Bytes of an event's data at least.
@@ -88,6 +90,7 @@ impl PushConfig {
             listen: anywhere,
             control: anywhere,
             tls_ca_out: None,
+            tls_client_ca: None,
             rate: 0.0,
             payload: 0,
             token_lifetime: Duration::from_secs(3600),

@@ -47,7 +47,7 @@ impl PushPlatform {
             config.listen,
             config.control,
             config.tls_ca_out.as_deref(),
-            None,
+            config.tls_client_ca.as_deref(),
         )
         .await?;
         let (rate, script, name) = (
