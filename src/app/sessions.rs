@@ -204,6 +204,7 @@ fn session_parts<H: Host>(
         journal,
         health,
         sealer,
+        outbound: None,
     })
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::Receipt;
 use crate::domain::WallTime;
 use crate::proto::v1;
 use crate::runtime::MonoTime;
@@ -86,6 +87,8 @@ pub struct Batch {
     /// Set where the events are not what happened but what is: the present state, sent instead of
     /// what was missed.
     pub snapshot: Option<Snapshot>,
+    /// What it said of messages of ours, in the order in which it did.
+    pub receipts: Vec<Receipt>,
 }
 
 /// A batch that states what is. Its events are marked as backfill; whatever is known of a scope and
@@ -153,6 +156,18 @@ pub enum Control {
     Answered {
         /// When the heartbeat left.
         sent: MonoTime,
+    },
+    /// The session is over for good and keeps nothing: a connection made anew would be another
+    /// conversation (U39). Nothing is sent any more, and it is not connected again.
+    Expired {
+        /// Why.
+        reason: String,
+    },
+    /// Another connection of the same session took this one's place, as planned: connecting again
+    /// would only take it back. Tried again when somebody asks for it.
+    Superseded {
+        /// Why.
+        reason: String,
     },
     /// What was subscribed to has ended, as an agent who signed out: nothing comes any more until
     /// it begins anew, which is tried slowly.

@@ -9,7 +9,10 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use url::Url;
 
-use super::{Batch, Confirms, NumberRange, Opaque, ProviderEvent, Resume, Transport, Unreadable};
+use super::{
+    Batch, Confirms, Dispatch, NumberRange, Opaque, Outgoing, ProviderEvent, Resume, Seen,
+    SendOutcome, Sending, Transport, Unreadable, Unsendable,
+};
 use crate::auth::AccessToken;
 use crate::domain::{Platform, WallTime};
 use crate::net::{Frame, HttpResponse, UrlPolicy};
@@ -218,6 +221,8 @@ pub struct Recovered {
     pub events: Vec<ProviderEvent>,
     /// Scopes of [`super::Tracked`] that are listed in full, now that this answer is in.
     pub complete: Vec<String>,
+    /// Messages of ours that the answer showed to have arrived (U36).
+    pub seen: Vec<Seen>,
 }
 
 /// Asks REST about the loss window of one family. Pure; one is made for each window.
@@ -343,6 +348,23 @@ pub trait Connector: Send + Sync + fmt::Debug {
         self.verdict(status)
     }
 
+    /// How messages are sent; `None` where the platform takes none.
+    fn sending(&self) -> Option<Sending> {
+        None
+    }
+
+    /// Whether the platform would take a message at all.
+    ///
+    /// # Errors
+    /// [`Unsendable`] names the field and the limit.
+    fn check_outgoing(&self, _message: &Outgoing<'_>) -> Result<(), Unsendable> {
+        Err(Unsendable {
+            reason: "CONTENT_UNSUPPORTED",
+            field: "parent",
+            problem: format!("platform {} takes no messages", self.platform()),
+        })
+    }
+
     /// The event in its normal form. `id` is set where the platform gave one; sequence, session
     /// and origin are the engine's.
     fn normalize(&self, event: &ProviderEvent) -> v1::Event;
@@ -404,6 +426,35 @@ pub trait Link: Send + fmt::Debug {
     /// # Errors
     /// When the body is not what the platform sends.
     fn read_poll(&mut self, answer: &HttpResponse) -> Result<Batch, Unreadable>;
+
+    /// How this message leaves, on an open and confirmed connection; `None` where nothing can be
+    /// sent now.
+    fn send(
+        &mut self,
+        _now: MonoTime,
+        _wall: WallTime,
+        _message: &Outgoing<'_>,
+    ) -> Option<Dispatch> {
+        None
+    }
+
+    /// The same while no connection stands, for platforms that take messages over REST besides
+    /// ([`Sending::rest`]): asked of a link that is set up.
+    fn send_over_rest(&mut self, _message: &Outgoing<'_>) -> Option<Box<Call>> {
+        None
+    }
+
+    /// Reads the answer to a message that left as a request, whatever the status.
+    fn sent_answer(&mut self, _wall: WallTime, _answer: &HttpResponse) -> SendOutcome {
+        SendOutcome::Unknown {
+            reason: "ANSWER_UNREADABLE",
+        }
+    }
+
+    /// What to say before a session is closed for good (`CloseSession`).
+    fn goodbye(&mut self) -> Vec<Frame> {
+        Vec::new()
+    }
 
     /// When [`Link::errand`] wants to be called next: requests beside the connection, such as the
     /// renewal of a channel before it expires.

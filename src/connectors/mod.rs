@@ -5,6 +5,7 @@ mod batch;
 mod contract;
 mod cxone_agent;
 mod genesys_notifications;
+mod outgoing;
 mod profile;
 mod settings;
 
@@ -21,6 +22,7 @@ pub use contract::{
     Call, Capabilities, Condition, Connector, Family, Found, Handshake, Identity, Keep, Link,
     LossWindow, Numbering, Opening, Plan, Recovered, Recoverer, Setup, Silent, Step, Verdict,
 };
+pub use outgoing::{Content, Dispatch, Outgoing, Receipt, Seen, SendOutcome, Sending, Unsendable};
 pub use profile::{
     AdherenceForm, AdherenceState, AgentStateForm, Availability, BatchShape, BoundedInterval,
     CatchUpShape, Confirmation, ConversationForm, CredentialPlace, CredentialShape, Direction,
@@ -29,7 +31,8 @@ pub use profile::{
     QueueStatisticsForm, Step as ProfileStep, Target, Template, TokenShape, WebSocketShape,
 };
 pub use settings::{
-    AgentSettings, HeartbeatSettings, Redundancy, Selector, Settings, Station, TopicSetting,
+    AgentSettings, GuestSettings, HeartbeatSettings, Redundancy, Selector, Settings, Station,
+    TopicSetting,
 };
 
 use crate::auth::CredentialPlacement;
@@ -66,6 +69,10 @@ pub struct Keys {
     pub long_poll: bool,
     /// `alternative_endpoints`: the same subscription can be had, and its position used, elsewhere.
     pub alternative_endpoints: bool,
+    /// Sessions are a guest's: made by `CreateSession` from a template, never configured.
+    pub guest: bool,
+    /// `deployment_id`.
+    pub deployment: bool,
     /// Whether what is kept between connections opens them to whoever reads it: then it belongs
     /// sealed.
     pub keeps_credential: bool,

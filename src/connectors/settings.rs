@@ -1,5 +1,6 @@
 //! [`Settings`]: what a connector is made of.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use url::Url;
 
 use super::Profile;
 use crate::domain::SessionName;
+use crate::runtime::Secret;
 
 /// Below what proxies cut and below the client's own deadline (U9).
 const HOLD: Duration = Duration::from_secs(25);
@@ -31,6 +33,8 @@ pub struct Settings {
     pub redundancy: Redundancy,
     /// Which agent, for platforms whose sessions are an agent's.
     pub agent: Option<AgentSettings>,
+    /// Whose session it is, on platforms whose sessions are a guest's.
+    pub guest: Option<GuestSettings>,
     /// How long the platform may hold a poll, where it lets the client choose.
     pub hold: Duration,
     /// The dialect, where the platform is one that the configuration describes.
@@ -56,6 +60,7 @@ impl Settings {
             topics: Vec::new(),
             redundancy: Redundancy::Single,
             agent: None,
+            guest: None,
             hold: HOLD,
             profile: None,
             heartbeat: HeartbeatSettings::default(),
@@ -129,4 +134,19 @@ pub enum Station {
     Id(String),
     /// A phone number.
     Phone(String),
+}
+
+/// Whose session it is, where sessions are a guest's (guest messaging).
+#[derive(Debug, Clone)]
+pub struct GuestSettings {
+    /// The UUID that is the guest's session, made by us: who knows it can go on with the session.
+    pub token: Secret<String>,
+    /// Shown to the agent, such as name and e-mail of the guest. Personal data.
+    pub attributes: BTreeMap<String, String>,
+    /// Which deployment of the platform the guest comes to, where the platform has them.
+    pub deployment_id: Option<String>,
+    /// The `Origin` that the deployment allows; that of the endpoint where it is not given.
+    pub origin: Option<String>,
+    /// Where the platform's REST is, where that does not follow from the endpoint.
+    pub rest_endpoint: Option<Url>,
 }

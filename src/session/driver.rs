@@ -12,6 +12,7 @@ use super::machine::{
     Action, Actions, At, CallId, Endpoint, Generation, Input, Machine, MachineParts, Recovered,
     StateName,
 };
+use super::outbound::OutboundSettings;
 use super::socket::{self, Came, Command, Inbox, Incoming, OUTGOING, Sending, Wire};
 use super::{DriverError, SessionConfig, SessionStats};
 use crate::auth::{AccessToken, Sealer, TokenProblem, TokenSource, TokenStatus};
@@ -45,6 +46,8 @@ pub(super) struct DriverParts<C: HttpClient> {
     pub(super) posts: Posts,
     /// Seals what of its state acts as a credential.
     pub(super) sealer: Option<Arc<Sealer>>,
+    /// How it sends, where it does.
+    pub(super) outbound: Option<OutboundSettings>,
 }
 
 /// Where a driver posts its state.

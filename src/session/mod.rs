@@ -10,6 +10,7 @@ mod health;
 pub mod machine;
 mod metrics;
 pub mod ordering;
+pub mod outbound;
 mod planner;
 mod socket;
 mod status;

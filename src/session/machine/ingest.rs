@@ -62,7 +62,9 @@ impl Machine {
                 | Control::Refused { .. }
                 | Control::SubscriptionLost { .. }
                 | Control::Answered { .. }
-                | Control::Ended { .. } => {}
+                | Control::Ended { .. }
+                | Control::Expired { .. }
+                | Control::Superseded { .. } => {}
             }
         }
         let cursor = batch.opaque.take();

@@ -134,7 +134,9 @@ impl Machine {
                     self.socket_lost(at, generation, "SUBSCRIPTION_LOST", Next::Dial, out);
                     return;
                 }
-                Control::Ended { reason } => ended = Some(reason),
+                Control::Ended { reason }
+                | Control::Expired { reason }
+                | Control::Superseded { reason } => ended = Some(reason),
                 Control::Answered { sent } => self.round_trip(at, sent),
                 other => batch.controls.push(other),
             }

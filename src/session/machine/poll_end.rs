@@ -17,7 +17,9 @@ impl PollEnd {
     pub(super) fn of(control: &Control) -> Option<Self> {
         match control {
             Control::SubscriptionLost { .. } => Some(Self::Lost),
-            Control::Ended { reason } => Some(Self::Ended(reason.clone())),
+            Control::Ended { reason }
+            | Control::Expired { reason }
+            | Control::Superseded { reason } => Some(Self::Ended(reason.clone())),
             Control::Closing
             | Control::Refused { .. }
             | Control::TopicRejected { .. }

@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 
 pub(super) use self::session::Build;
 use self::session::{Session, Surroundings};
+use super::outbound::OutboundSettings;
 use super::{HealthDesk, SessionBoard, SessionConfig, SessionStats, StartError};
 use crate::auth::{Sealer, TokenSource};
 use crate::connectors;
@@ -33,6 +34,8 @@ pub struct SessionParts<C> {
     pub health: HealthDesk,
     /// Seals what of its state acts as a credential; where there is none, it is kept plain.
     pub sealer: Option<Arc<Sealer>>,
+    /// How it sends, where it does.
+    pub outbound: Option<OutboundSettings>,
 }
 
 /// What a supervisor needs.

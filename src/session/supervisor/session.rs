@@ -210,6 +210,7 @@ impl<C: HttpClient + 'static> Session<C> {
             reconnect: Arc::clone(&lane.reconnect),
             posts: Arc::new(move |state| posts.post(index, state)),
             sealer: self.parts.sealer.clone(),
+            outbound: self.parts.outbound.clone(),
         };
         let span = tracing::info_span!("session", name = %lane.label);
         let driver = async { Ended::Lane(driver::run(parts, own_drain).await) };

@@ -173,6 +173,7 @@ fn start_as(
             journal: Arc::new(journal.clone()),
             health: health.clone(),
             sealer: None,
+            outbound: None,
         }
     };
     let board = SessionBoard::new();

@@ -93,6 +93,7 @@ fn start(listed: &Arc<Listed>) -> Running {
             journal: Arc::new(journal.clone()),
             health: HealthDesk::default(),
             sealer: None,
+            outbound: None,
         }],
         board: board.clone(),
         clock: Clock::anchored(wall),

@@ -176,6 +176,7 @@ impl Recoverer for Adherence {
         Ok(Recovered {
             events,
             complete: Vec::new(),
+            ..Recovered::default()
         })
     }
 

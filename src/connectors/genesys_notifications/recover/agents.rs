@@ -248,6 +248,7 @@ impl<S: Source> Recoverer for AgentStates<S> {
         Ok(Recovered {
             events,
             complete: Vec::new(),
+            ..Recovered::default()
         })
     }
 

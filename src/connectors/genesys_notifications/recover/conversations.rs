@@ -278,6 +278,7 @@ impl Recoverer for Conversations {
         Ok(Recovered {
             events: vec![facts::complete(event)],
             complete: Vec::new(),
+            ..Recovered::default()
         })
     }
 

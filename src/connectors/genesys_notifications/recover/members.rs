@@ -92,7 +92,11 @@ impl Recoverer for Members {
             self.at += 1;
             self.page = 1;
         }
-        Ok(Recovered { events, complete })
+        Ok(Recovered {
+            events,
+            complete,
+            ..Recovered::default()
+        })
     }
 
     /// A queue that may not be read leaves the others readable.

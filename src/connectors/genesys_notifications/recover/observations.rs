@@ -111,6 +111,7 @@ impl Recoverer for Observations {
         Ok(Recovered {
             events,
             complete: Vec::new(),
+            ..Recovered::default()
         })
     }
 }

@@ -172,6 +172,7 @@ fn recovered(
             let Recovered {
                 events: more,
                 complete: scopes,
+                seen: _,
             } = recoverer.answer(&answer, noon()).unwrap();
             events.extend(more);
             complete.extend(scopes);

@@ -345,6 +345,7 @@ impl Recoverer for FakeRecoverer {
         Ok(Recovered {
             events: batch.events,
             complete,
+            ..Recovered::default()
         })
     }
 
