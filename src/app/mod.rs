@@ -5,6 +5,7 @@
 //! platform. The end is written in `ending`.
 
 mod ending;
+mod guests;
 mod host;
 mod process;
 mod sessions;
@@ -22,6 +23,7 @@ use crate::runtime::{Clock, DrainTrigger, Latch, Readiness, Rng, TaskKind, TaskS
 use crate::session::{SessionBoard, StatsSnapshot};
 
 pub use self::ending::{Ended, Stop};
+pub use self::guests::TemplateError;
 pub use self::host::Host;
 use self::host::Machine;
 pub use self::process::Process;
@@ -78,6 +80,9 @@ pub enum StartError {
     /// A session cannot be made from its settings.
     #[error("sessions")]
     Session(#[from] SessionError),
+    /// Guests' sessions cannot be made of a template.
+    #[error("session_templates")]
+    Template(#[from] TemplateError),
     /// A session's dialect refuses its settings.
     #[error(transparent)]
     Dialect(#[from] crate::session::StartError),
@@ -149,16 +154,6 @@ impl App {
         });
         let board = SessionBoard::new();
         let health = grpc::Health::new();
-        let server = Server::new(ServerParts {
-            feeds: feeds.collect(),
-            sessions: board.clone(),
-            health: health.clone(),
-            clock: clock.clone(),
-            rng: rng.fork("grpc"),
-            announce: announced,
-            drain: readers_drain,
-            limits: grpc::ServerLimits::default(),
-        })?;
         let listeners = bind(host, &config.listen.grpc).await?;
         let addresses = listeners.iter().map(Listener::address).collect();
 
@@ -171,6 +166,24 @@ impl App {
             rng: &rng,
         };
         let stats = sessions::start(&config, &parts, &ingest_drain, &mut tasks)?;
+        let guests = guests::start(
+            &config,
+            &parts,
+            announced.clone(),
+            &ingest_drain,
+            &mut tasks,
+        )?;
+        let server = Server::new(ServerParts {
+            feeds: feeds.collect(),
+            sessions: board.clone(),
+            guests,
+            health: health.clone(),
+            clock: clock.clone(),
+            rng: rng.fork("grpc"),
+            announce: announced,
+            drain: readers_drain,
+            limits: grpc::ServerLimits::default(),
+        })?;
         for journal in &journals {
             let maintenance = journal.clone().maintain(rest_drain.clone());
             let name = format!("maintain {}", journal.info().name.resource());

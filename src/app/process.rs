@@ -95,6 +95,7 @@ fn refused(error: StartError) -> CommandError {
         StartError::Grpc(_)
         | StartError::Health(_)
         | StartError::Session(_)
+        | StartError::Template(_)
         | StartError::Dialect(_) => CommandError::Setting(error.into()),
         StartError::Server(_) | StartError::Panicked { .. } => CommandError::Bug(error.into()),
     }

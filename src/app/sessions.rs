@@ -44,7 +44,7 @@ pub struct SessionError {
 }
 
 #[derive(Debug, thiserror::Error)]
-enum Problem {
+pub(super) enum Problem {
     #[error(transparent)]
     Settings(#[from] SettingsError),
     #[error(transparent)]
@@ -106,13 +106,13 @@ fn failed(session: &SessionConfig, source: Problem) -> SessionError {
 }
 
 /// A session's credential, with what it shares.
-struct Credential {
-    settings: CredentialSettings,
+pub(super) struct Credential {
+    pub(super) settings: CredentialSettings,
     /// Shared by all sessions of one client, for platforms count by client (U40).
-    gate: Arc<RateGate>,
+    pub(super) gate: Arc<RateGate>,
     /// Likewise (U27).
-    health: HealthDesk,
-    sealer: Option<Arc<Sealer>>,
+    pub(super) health: HealthDesk,
+    pub(super) sealer: Option<Arc<Sealer>>,
 }
 
 /// The credential of each session, in their order.
@@ -122,7 +122,8 @@ fn credentials(config: &Config, clock: &Clock) -> Result<Vec<Credential>, Sessio
     };
     let sealer = sealer(config).map_err(|source| failed(first, source))?;
     let each = config.sessions.iter().map(|session| {
-        let settings = credential(session).map_err(|source| failed(session, source))?;
+        let settings =
+            credential(session, session.name.as_str()).map_err(|source| failed(session, source))?;
         Ok((session.rate_limit.per_minute, settings))
     });
     let all = each.collect::<Result<Vec<_>, SessionError>>()?;
@@ -149,7 +150,7 @@ fn credentials(config: &Config, clock: &Clock) -> Result<Vec<Credential>, Sessio
     Ok(each.collect())
 }
 
-fn sealer(config: &Config) -> Result<Option<Arc<Sealer>>, Problem> {
+pub(super) fn sealer(config: &Config) -> Result<Option<Arc<Sealer>>, Problem> {
     let Some(path) = &config.state_key_file else {
         return Ok(None);
     };
@@ -160,11 +161,15 @@ fn sealer(config: &Config) -> Result<Option<Arc<Sealer>>, Problem> {
     Ok(Some(Arc::new(sealer)))
 }
 
-fn credential(session: &SessionConfig) -> Result<CredentialSettings, Problem> {
+/// `owner` names it where tokens are kept.
+pub(super) fn credential(
+    session: &SessionConfig,
+    owner: &str,
+) -> Result<CredentialSettings, Problem> {
     let defaults = connectors::token_defaults(&session.settings())?;
     let refresh_before = defaults.refresh_before;
     Ok(CredentialSettings::new(
-        session.name.as_str(),
+        owner,
         &session.auth,
         &defaults.url,
         defaults.placement,
@@ -181,22 +186,12 @@ fn session_parts<H: Host>(
     tasks: &mut Tasks,
 ) -> Result<SessionParts<Way<H>>, Problem> {
     let journal = journal_of(session, parts.journals)?;
-    let mut allowed = connectors::platform_domains(&session.settings())?;
-    allowed.extend(session.allowed_domains.iter().cloned());
-    for endpoint in &session.alternative_endpoints {
-        let there = Settings {
-            endpoint: endpoint.clone(),
-            ..session.settings()
-        };
-        allowed.extend(connectors::platform_domains(&there)?);
-        allowed.extend(place_of(endpoint));
-    }
-    let policy = UrlPolicy::new(&session.endpoint, &allowed, session.allow_plaintext)?;
-    let client = client(session, policy, parts.host)?;
+    let client = client(session, reach(session)?, parts.host)?;
     let client = Budgeted::new(client, Arc::clone(&credential.gate));
     let sealer = credential.sealer.clone();
     let health = credential.health.clone();
-    let tokens = start_tokens(session, credential, &journal, parts, drain, tasks)?;
+    let owner = session.name.resource();
+    let tokens = start_tokens(session, &owner, credential, &journal, parts, drain, tasks)?;
     Ok(SessionParts {
         config: session.clone(),
         http: Arc::new(client),
@@ -208,8 +203,27 @@ fn session_parts<H: Host>(
     })
 }
 
+/// Where a session may connect to.
+pub(super) fn reach(session: &SessionConfig) -> Result<UrlPolicy, Problem> {
+    let mut allowed = connectors::platform_domains(&session.settings())?;
+    allowed.extend(session.allowed_domains.iter().cloned());
+    for endpoint in &session.alternative_endpoints {
+        let there = Settings {
+            endpoint: endpoint.clone(),
+            ..session.settings()
+        };
+        allowed.extend(connectors::platform_domains(&there)?);
+        allowed.extend(place_of(endpoint));
+    }
+    Ok(UrlPolicy::new(
+        &session.endpoint,
+        &allowed,
+        session.allow_plaintext,
+    )?)
+}
+
 /// The way out of a session.
-type Way<H> = Budgeted<Audited<<H as Host>::Http>>;
+pub(super) type Way<H> = Budgeted<Audited<<H as Host>::Http>>;
 
 /// An endpoint as an entry of allowed domains.
 fn place_of(endpoint: &Url) -> Option<String> {
@@ -221,7 +235,7 @@ fn place_of(endpoint: &Url) -> Option<String> {
 }
 
 /// Every connection of a session is made alike, its tokens' included.
-fn client<H: Host>(
+pub(super) fn client<H: Host>(
     session: &SessionConfig,
     policy: UrlPolicy,
     host: &H,
@@ -231,8 +245,9 @@ fn client<H: Host>(
     Ok(Audited::new(client, session.name.as_str()))
 }
 
-fn start_tokens<H: Host>(
+pub(super) fn start_tokens<H: Host>(
     session: &SessionConfig,
+    owner: &str,
     credential: Credential,
     journal: &Arc<dyn Journal>,
     parts: &Parts<'_, H>,
@@ -252,7 +267,7 @@ fn start_tokens<H: Host>(
     )?;
     let client = Budgeted::new(client(session, policy, parts.host)?, gate);
     let vault = StateVault::new(JournalState(Arc::clone(journal)), sealer);
-    let label = format!("tokens of {}", session.name.resource());
+    let label = format!("tokens of {owner}");
     let rng = parts.rng.fork(&label);
     let (tokens, refresher) =
         Refresher::new(settings, client, Arc::new(vault), parts.clock.clone(), rng);
@@ -264,7 +279,7 @@ fn start_tokens<H: Host>(
     Ok(tokens)
 }
 
-fn journal_of(
+pub(super) fn journal_of(
     session: &SessionConfig,
     journals: &[FileJournal],
 ) -> Result<Arc<dyn Journal>, Problem> {

@@ -66,6 +66,8 @@ pub enum Grant {
     /// RFC 6749 section 4.3, with an access key. A refresh token that comes with the answer is used
     /// until it is refused or two hours old.
     Password,
+    /// None at all: the platform knows a guest by the UUID that the guest's side made up (U22).
+    GuestSession,
 }
 
 /// Where client id and secret stand in a token request.
@@ -79,17 +81,38 @@ pub enum CredentialPlacement {
 }
 
 impl AuthConfig {
+    /// The section of a platform that needs none.
+    #[must_use]
+    pub fn guest_session() -> Self {
+        Self {
+            grant: Grant::GuestSession,
+            token_url: None,
+            credential_placement: None,
+            client_id_file: None,
+            client_id_env: None,
+            client_secret_file: None,
+            client_secret_env: None,
+            refresh_token_file: None,
+            refresh_token_env: None,
+            username_file: None,
+            username_env: None,
+            password_file: None,
+            password_env: None,
+        }
+    }
+
     /// Every mistake in this section.
     #[must_use]
     pub fn problems(&self) -> Vec<InvalidAuth> {
         let refresh = self.grant == Grant::RefreshToken;
         let password = self.grant == Grant::Password;
+        let guest = self.grant == Grant::GuestSession;
         [
-            self.check("client_id", self.client_id(), Some(true)),
+            self.check("client_id", self.client_id(), Some(!guest)),
             self.check(
                 "client_secret",
                 self.client_secret(),
-                (!refresh).then_some(true),
+                (!refresh).then_some(!guest),
             ),
             self.check("refresh_token", self.refresh_token(), Some(refresh)),
             self.check("username", self.username(), Some(password)),
@@ -153,6 +176,7 @@ impl Grant {
             Self::ClientCredentials => "client_credentials",
             Self::RefreshToken => "refresh_token",
             Self::Password => "password",
+            Self::GuestSession => "guest_session",
         }
     }
 }
@@ -215,6 +239,17 @@ mod tests {
             },
         ];
         assert_eq!(config.problems(), expected);
+    }
+
+    #[test]
+    fn u22_a_guest_needs_no_credential_and_takes_none() {
+        assert_eq!(AuthConfig::guest_session().problems(), []);
+        let config = config(serde_json::json!({
+            "grant": "guest_session", "client_id_env": "ID",
+        }));
+        let grant = "guest_session";
+        let unused = |key| InvalidAuth::Unused { key, grant };
+        assert_eq!(config.problems(), [unused("client_id")]);
     }
 
     #[test]

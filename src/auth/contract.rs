@@ -30,7 +30,7 @@ pub enum TokenProblem {
         /// What the endpoint said, without any secret.
         reason: String,
     },
-    /// The proxy before the endpoint does not take our credentials; needs a person likewise.
+    /// The proxy before the endpoint does not take our credentials; tried again with back-off.
     #[error("{reason}")]
     ProxyRefused {
         /// What to mend.
@@ -55,6 +55,8 @@ pub struct TokenStatus {
     pub problem: Option<TokenProblem>,
     /// Tokens obtained since the start.
     pub refreshes: u64,
+    /// How often its secrets, or the proxy's password, were seen to change.
+    pub changes: u64,
 }
 
 /// Hands out tokens of one credential. One refresh at a time, however many ask (U21).

@@ -52,6 +52,7 @@ pub(super) fn token_request(
     let mut pairs: Vec<(&str, &str)> = Vec::with_capacity(6);
     match (grant, refresh_token) {
         (Grant::ClientCredentials, _) => pairs.push(("grant_type", grant.name())),
+        (Grant::GuestSession, _) => return Err(refused("a guest's session has no token endpoint")),
         (Grant::RefreshToken, None) => return Err(refused("no refresh token is configured")),
         (Grant::RefreshToken, Some(token)) => {
             pairs.extend([("grant_type", "refresh_token"), ("refresh_token", token)]);

@@ -8,6 +8,7 @@ mod contract;
 mod error;
 mod grant;
 mod metrics;
+mod nobody;
 mod refresher;
 mod renewal;
 mod schedule;
@@ -25,6 +26,7 @@ pub use contract::{
     AccessToken, StateStore, TokenProblem, TokenSource, TokenStatus, TokenVault, VaultError,
 };
 pub use error::{InvalidAuth, SealError, SealingKeyError};
+pub use nobody::Nobody;
 pub use refresher::Refresher;
 pub use sealing::Sealer;
 pub use settings::CredentialSettings;

@@ -41,6 +41,8 @@ pub struct Refresher<C> {
     renewal: Option<Renewal>,
     /// The secrets as they were at the latest attempt.
     fingerprint: u64,
+    /// Of the secrets when they were last looked at.
+    seen: Option<u64>,
 }
 
 struct Issued {
@@ -71,6 +73,7 @@ impl<C: HttpClient> Refresher<C> {
             expires_at: None,
             problem: None,
             refreshes: 0,
+            changes: 0,
         });
         let shared = Arc::new(Shared {
             credential: settings.name.clone(),
@@ -93,6 +96,7 @@ impl<C: HttpClient> Refresher<C> {
             unsaved: None,
             renewal: None,
             fingerprint: 0,
+            seen: None,
         };
         (Tokens(shared), refresher)
     }
@@ -121,7 +125,7 @@ impl<C: HttpClient> Refresher<C> {
                     () = drain.forced() => return,
                     () = self.attempt() => {}
                 },
-                _ = look.tick(), if refused => self.look_at_secrets().await,
+                _ = look.tick(), if refused || self.settings.sources.on_the_way.is_some() => self.look_at_secrets().await,
                 () = self.shared.asked.notified() => {}
             }
         }
@@ -279,9 +283,13 @@ impl<C: HttpClient> Refresher<C> {
     async fn look_at_secrets(&mut self) {
         let sources = self.settings.sources.clone();
         let look = offload(move || sources.fingerprint());
-        if let Ok(Ok(now)) = timeout(SECRETS_INTERVAL, look).await
-            && now != self.fingerprint
-        {
+        let Ok(Ok(now)) = timeout(SECRETS_INTERVAL, look).await else {
+            return;
+        };
+        if self.seen.replace(now).is_some_and(|seen| seen != now) {
+            self.status.send_modify(|status| status.changes += 1);
+        }
+        if now != self.fingerprint && self.shared.state.lock().schedule.is_refused() {
             metrics::secrets_changed(&self.settings.name);
             let mut state = self.shared.state.lock();
             state.schedule.secrets_changed(self.clock.now());

@@ -62,7 +62,7 @@ pub(super) enum Reply {
 pub(super) enum Failure {
     /// Needs a person.
     Refused { reason: String },
-    /// Needs a person, though the endpoint was not even reached.
+    /// The endpoint was not even reached; may be mended at any moment.
     ProxyRefused { reason: String },
     /// The endpoint asks to be left alone.
     Throttled {
@@ -147,8 +147,9 @@ impl Schedule {
                 REFUSED.mul_f64(1.0 + unit / 5.0),
                 TokenProblem::Refused { reason },
             ),
+            // The endpoint is not troubled by attempts that do not reach it.
             Failure::ProxyRefused { reason } => (
-                REFUSED.mul_f64(1.0 + unit / 5.0),
+                self.backoff.next_delay(unit),
                 TokenProblem::ProxyRefused { reason },
             ),
             Failure::Throttled {

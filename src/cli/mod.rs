@@ -84,7 +84,7 @@ enum Command {
     Run(run::RunArgs),
     Check(check::CheckArgs),
     Schema(schema::SchemaArgs),
-    Sandbox(sandbox::SandboxArgs),
+    Sandbox(Box<sandbox::SandboxArgs>),
     Tail(tail::TailArgs),
     Status(status::StatusArgs),
     Journal(journal::JournalArgs),

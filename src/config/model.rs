@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::journal::JournalConfig;
 use crate::runtime::{ByteSize, HumanDuration};
-use crate::session::SessionConfig;
+use crate::session::{SessionConfig, SessionTemplateConfig};
 
 /// The whole configuration.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -20,7 +20,15 @@ pub struct Config {
     #[serde(default = "default_journals")]
     pub journals: Vec<JournalConfig>,
     /// Upstream sessions.
+    #[serde(default)]
     pub sessions: Vec<SessionConfig>,
+    /// What `CreateSession` makes sessions of: guest messaging.
+    #[serde(default)]
+    pub session_templates: Vec<SessionTemplateConfig>,
+    /// Sessions that `CreateSession` may keep open at once.
+    #[serde(default = "default_max_dynamic_sessions")]
+    #[schemars(range(max = 100_000))]
+    pub max_dynamic_sessions: u32,
     /// File that holds the key (32 bytes, base64 or hex) that seals credentials kept on disk: rotated
     /// refresh tokens, channels and cursors of platforms.
     #[serde(default)]
@@ -83,6 +91,10 @@ fn default_journals() -> Vec<JournalConfig> {
         })
         .into_iter()
         .collect()
+}
+
+fn default_max_dynamic_sessions() -> u32 {
+    500
 }
 
 fn default_drain_timeout() -> HumanDuration {

@@ -10,11 +10,15 @@ pub(super) const NAME_PATTERN: &str = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$";
 
 /// What the model's types know and their generated schema does not say: definition, property, and
 /// the keyword with its value.
-const REFINEMENTS: [(&str, &str, &str, &str); 6] = [
+const REFINEMENTS: [(&str, &str, &str, &str); 10] = [
     ("JournalConfig", "name", "pattern", NAME_PATTERN),
     ("SessionConfig", "name", "pattern", NAME_PATTERN),
     ("SessionConfig", "journal", "pattern", NAME_PATTERN),
     ("SessionConfig", "endpoint", "format", "uri"),
+    ("SessionTemplateConfig", "name", "pattern", NAME_PATTERN),
+    ("SessionTemplateConfig", "journal", "pattern", NAME_PATTERN),
+    ("SessionTemplateConfig", "endpoint", "format", "uri"),
+    ("SessionTemplateConfig", "rest_endpoint", "format", "uri"),
     ("AuthConfig", "token_url", "format", "uri"),
     ("ProxyConfig", "url", "format", "uri"),
 ];

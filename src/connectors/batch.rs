@@ -146,7 +146,7 @@ pub enum Control {
         /// Why.
         reason: String,
     },
-    /// It knows that we missed events: a loss window opens at the last proof of life (U18).
+    /// It knows that we missed events: a loss window opens when everything had last come (U18).
     Missed {
         /// How it said so.
         reason: String,
@@ -156,6 +156,11 @@ pub enum Control {
     Answered {
         /// When the heartbeat left.
         sent: MonoTime,
+    },
+    /// The session ends by itself then, unless something is said in it before.
+    Lasts {
+        /// When, by the platform's clock.
+        until: WallTime,
     },
     /// The session is over for good and keeps nothing: a connection made anew would be another
     /// conversation (U39). Nothing is sent any more, and it is not connected again.
@@ -168,6 +173,11 @@ pub enum Control {
     Superseded {
         /// Why.
         reason: String,
+    },
+    /// It answered a question of [`super::Link::ask`]: everything that it sent before has come (U18).
+    Proof {
+        /// The question's name.
+        name: Bytes,
     },
     /// What was subscribed to has ended, as an agent who signed out: nothing comes any more until
     /// it begins anew, which is tried slowly.

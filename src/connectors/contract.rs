@@ -2,55 +2,20 @@
 //! pure: no clock, no socket, no task, no chance.
 
 use std::fmt;
-use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use url::Url;
 
 use super::{
-    Batch, Confirms, Dispatch, NumberRange, Opaque, Outgoing, ProviderEvent, Resume, Seen,
-    SendOutcome, Sending, Transport, Unreadable, Unsendable,
+    Batch, Capabilities, Confirms, Dispatch, LossWindow, NumberRange, Opaque, Outgoing, ProviderEvent,
+    Recoverer, Resume, SendOutcome, Sending, Transport, Unreadable, Unsendable,
 };
 use crate::auth::AccessToken;
 use crate::domain::{Platform, WallTime};
 use crate::net::{Frame, HttpResponse, UrlPolicy};
 use crate::proto::v1;
 use crate::runtime::MonoTime;
-
-/// What a platform can do, and what its numbers mean.
-#[derive(Debug, Clone)]
-pub struct Capabilities {
-    /// Whether there is a WebSocket (U6).
-    pub websocket: bool,
-    /// Whether there is long polling (U6).
-    pub long_poll: bool,
-    /// How a repeated event is recognised.
-    pub identity: Identity,
-    /// Whether a subscription that names its cursor is sent what it missed: then a broken
-    /// connection opens no loss window (U18).
-    pub resumes: bool,
-    /// Whether a range of numbers can be asked for again (U17).
-    pub catch_up: bool,
-    /// Whether two connections may stand side by side for a while (U4, U5).
-    pub overlap: bool,
-    /// How long a hole may be mere disorder before it is called a gap.
-    pub loose_order: Duration,
-    /// How long the first confirmation of a subscription may take on a WebSocket.
-    pub confirm_within: Duration,
-    /// Whether close codes 1000 and 1001 end the session instead of a reconnect (U31).
-    pub stop_on_clean_close: bool,
-    /// Whether a connection lives no longer than the token it was made with: a renewed token then
-    /// asks for a successor beside it (U5).
-    pub bound_to_token: bool,
-    /// How far REST may lag behind the events: a present state asked for sooner after a loss window
-    /// could be older than its end (U18).
-    pub rest_lag: Duration,
-    /// Connections that are to stand at once: 1, or 2 where the configuration asks for redundancy
-    /// and the platform allows it.
-    pub connections: u8,
-}
 
 /// Topics whose loss is told and recovered together (U18).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,26 +54,6 @@ pub enum Keep {
     Nothing,
     /// This.
     This(Opaque),
-}
-
-/// How a repeated event is recognised (U16).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Identity {
-    /// By the platform's number.
-    Numbers(Numbering),
-    /// By the platform's event id.
-    Ids,
-    /// Only between overlapping connections, by topic, bytes and occurrence.
-    Neither,
-}
-
-/// What a platform's numbers mean (U15).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Numbering {
-    /// Whether each number is used once: then a hole is a loss.
-    pub dense: bool,
-    /// Whether the batch's number is the cursor, so that an empty batch may advance it.
-    pub batch_is_cursor: bool,
 }
 
 /// A request of the dialect; the engine adds deadline and size limit.
@@ -183,89 +128,8 @@ pub enum Verdict {
     Gone,
     /// What was subscribed to has ended: tried again slowly ([`super::Control::Ended`]).
     Ended,
-}
-
-/// A time in which events may have been lost (U18).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LossWindow {
-    /// The last proof of life before it.
-    pub start: WallTime,
-    /// When every topic was confirmed again.
-    pub end: WallTime,
-}
-
-/// The next step of a conversation over REST.
-#[derive(Debug)]
-pub enum Step<T> {
-    /// This request; its answer goes back to whoever asked for it.
-    Call(Box<Call>),
-    /// The end, and what came of it.
-    Done(T),
-}
-
-/// What REST could say about a loss window (U18).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Found {
-    /// Every event of it, or that there was none: the gap is closed.
-    Everything,
-    /// The present state: the gap is confirmed with reason `SNAPSHOT`.
-    PresentState,
-    /// Nothing: the gap is confirmed.
-    Nothing,
-}
-
-/// What one answer about a loss window held.
-#[derive(Debug, Clone, Default)]
-pub struct Recovered {
-    /// In the order in which they are to be journaled.
-    pub events: Vec<ProviderEvent>,
-    /// Scopes of [`super::Tracked`] that are listed in full, now that this answer is in.
-    pub complete: Vec<String>,
-    /// Messages of ours that the answer showed to have arrived (U36).
-    pub seen: Vec<Seen>,
-}
-
-/// Asks REST about the loss window of one family. Pure; one is made for each window.
-pub trait Recoverer: Send + fmt::Debug {
-    /// Whether live events of the family wait while it asks, so that a present state comes before
-    /// what changed it.
-    fn holds(&self) -> bool;
-
-    /// What to do next. Asked again after each answer, and after a pause when a call failed.
-    fn next(&mut self, token: &AccessToken) -> Step<Found>;
-
-    /// Reads the answer (a status of success) to the last call. `wall` stamps states that carry no
-    /// time of their own.
-    ///
-    /// # Errors
-    /// When the body is not what the platform sends.
-    fn answer(&mut self, answer: &HttpResponse, wall: WallTime) -> Result<Recovered, Unreadable>;
-
-    /// The last call was refused for good (not throttled, not a failure of the network): whether
-    /// there is another way. `false` ends with [`Found::Nothing`].
-    fn refused(&mut self, _status: StatusCode) -> bool {
-        false
-    }
-}
-
-/// Finds out, over REST, what a session is to subscribe to: names become ids, families their
-/// members, and many topics several connectors. Pure.
-pub trait Plan: Send + fmt::Debug {
-    /// What to do next. Asked again after each answer; and when a call failed, after a pause or with
-    /// another token: then it gives the same call.
-    fn next(&mut self, token: &AccessToken) -> Step<Vec<Arc<dyn Connector>>>;
-
-    /// Reads the answer (a status of success) to the last call.
-    ///
-    /// # Errors
-    /// When the body is not what the platform sends.
-    fn answer(&mut self, answer: &HttpResponse) -> Result<(), Unreadable>;
-
-    /// The last call was refused with this status: whether the plan goes on without it. What could
-    /// not be resolved is then reported by the connectors as rejected topics.
-    fn refused(&mut self, _status: StatusCode) -> bool {
-        false
-    }
+    /// The session is over for good ([`super::Control::Expired`]).
+    Expired,
 }
 
 /// A platform's dialect. One instance serves one subscription; a session that needs several
@@ -419,6 +283,13 @@ pub trait Link: Send + fmt::Debug {
     /// that confirm a subscription by nothing else, and whose link pings behind its first frames.
     fn ponged(&mut self, _named: &Bytes) -> Confirms {
         Confirms::Nothing
+    }
+
+    /// A frame whose answer the platform sends behind everything that it sent before (U16, U18). The
+    /// protocol's own ping with this payload, whose pong carries it too; where a platform has a ping
+    /// of its own, its answer is told as [`super::Control::Proof`].
+    fn ask(&mut self, name: &Bytes) -> Frame {
+        Frame::Ping(name.clone())
     }
 
     /// Reads the answer (a status of success, or 304) to a poll.

@@ -1,10 +1,14 @@
 //! Platform dialects as data and pure functions. Adding a platform touches one folder and its name
 //! in `registry!`; adding a profile touches one file, which the build finds in `profile/built_in`.
 
+mod asking;
 mod batch;
+mod capabilities;
 mod contract;
 mod cxone_agent;
 mod genesys_notifications;
+mod genesys_web_messaging;
+mod genesys_webchat;
 mod outgoing;
 mod profile;
 mod settings;
@@ -14,13 +18,14 @@ use std::time::Duration;
 
 use url::Url;
 
+pub use asking::{Found, LossWindow, Plan, Recovered, Recoverer, Step};
 pub use batch::{
     Batch, Confirms, Control, NumberRange, Opaque, ProviderEvent, Resume, Snapshot, Tracked,
     Transport, Unreadable,
 };
+pub use capabilities::{COVERAGE_MARK, Capabilities, Identity, Numbering};
 pub use contract::{
-    Call, Capabilities, Condition, Connector, Family, Found, Handshake, Identity, Keep, Link,
-    LossWindow, Numbering, Opening, Plan, Recovered, Recoverer, Setup, Silent, Step, Verdict,
+    Call, Condition, Connector, Family, Handshake, Keep, Link, Opening, Setup, Silent, Verdict,
 };
 pub use outgoing::{Content, Dispatch, Outgoing, Receipt, Seen, SendOutcome, Sending, Unsendable};
 pub use profile::{
@@ -71,6 +76,8 @@ pub struct Keys {
     pub alternative_endpoints: bool,
     /// Sessions are a guest's: made by `CreateSession` from a template, never configured.
     pub guest: bool,
+    /// A guest needs no credential but a token that is made up: `auth.grant: guest_session`.
+    pub guest_token: bool,
     /// `deployment_id`.
     pub deployment: bool,
     /// Whether what is kept between connections opens them to whoever reads it: then it belongs
@@ -150,7 +157,7 @@ macro_rules! registry {
     };
 }
 
-registry! { profile, genesys_notifications, cxone_agent }
+registry! { profile, genesys_notifications, genesys_web_messaging, genesys_webchat, cxone_agent }
 
 /// Every platform that `sessions[].platform` may name.
 #[must_use]

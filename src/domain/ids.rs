@@ -105,6 +105,46 @@ name!(
     SessionName,
     "sessions"
 );
+name!(
+    /// The name of a template that sessions are made of; `sessionTemplates/{template}` in the API.
+    TemplateName,
+    "sessionTemplates"
+);
+
+impl TemplateName {
+    /// The same name as a session's: both have one form.
+    #[must_use]
+    pub fn as_session(&self) -> SessionName {
+        SessionName(Arc::clone(&self.0))
+    }
+}
+
+/// Random bits in the form of a random UUID (RFC 9562 section 5.4), in lower case.
+#[must_use]
+pub fn uuid(bits: u128) -> String {
+    let bits = bits & !(0xf000_u128 << 64) & !(0xc000_u128 << 48);
+    let bits = bits | 0x4000_u128 << 64 | 0x8000_u128 << 48;
+    format!(
+        "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
+        bits >> 96,
+        bits >> 80 & 0xffff,
+        bits >> 64 & 0xffff,
+        bits >> 48 & 0xffff,
+        bits & 0xffff_ffff_ffff
+    )
+}
+
+/// A UUID of any version as it is written, in lower case; `None` where the text is not one.
+#[must_use]
+pub fn uuid_from_text(text: &str) -> Option<String> {
+    let dashes = [8, 13, 18, 23];
+    let fits = |(at, byte): (usize, u8)| match dashes.contains(&at) {
+        true => byte == b'-',
+        false => byte.is_ascii_hexdigit(),
+    };
+    let is = text.len() == 36 && text.bytes().enumerate().all(fits);
+    is.then(|| text.to_ascii_lowercase())
+}
 
 /// The registry name of a platform, as in `sessions[].platform`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -133,6 +173,23 @@ impl fmt::Display for Platform {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bits_become_a_random_uuid_and_only_uuids_are_read_as_such() {
+        let made = uuid(u128::MAX);
+        assert_eq!(made, "ffffffff-ffff-4fff-bfff-ffffffffffff");
+        assert_eq!(uuid_from_text(&made.to_uppercase()), Some(made.clone()));
+        assert_eq!(uuid(0), "00000000-0000-4000-8000-000000000000");
+        for wrong in [
+            "",
+            "x",
+            &made[1..],
+            &made.replace('-', "0"),
+            &made.replace('f', "g"),
+        ] {
+            assert_eq!(uuid_from_text(wrong), None, "{wrong}");
+        }
+    }
 
     #[test]
     fn names_are_checked() {

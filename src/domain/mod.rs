@@ -5,7 +5,9 @@ mod position;
 mod sequence;
 mod time;
 
-pub use ids::{InvalidName, JournalName, Platform, SessionName};
+pub use ids::{
+    InvalidName, JournalName, Platform, SessionName, TemplateName, uuid, uuid_from_text,
+};
 pub use position::{Epoch, InvalidPosition, Position};
 pub use sequence::Sequence;
 pub use time::WallTime;

@@ -108,7 +108,7 @@ fn preset_start(preset: i32) -> Result<Start, RequestError> {
     }
 }
 
-fn unknown(field: &'static str, value: i32) -> RequestError {
+pub(super) fn unknown(field: &'static str, value: i32) -> RequestError {
     RequestError::Invalid {
         field,
         problem: format!("{value} is not a known value"),
@@ -123,7 +123,10 @@ fn asked(position: v1::Position) -> AskedPosition {
 }
 
 /// A moment before 1970 stands for the beginning, one after 2554 for the end of time.
-fn moment(field: &'static str, time: &prost_types::Timestamp) -> Result<WallTime, RequestError> {
+pub(super) fn moment(
+    field: &'static str,
+    time: &prost_types::Timestamp,
+) -> Result<WallTime, RequestError> {
     if !(0..1_000_000_000).contains(&time.nanos) {
         return Err(RequestError::Invalid {
             field,

@@ -4,6 +4,7 @@
 //! upstream is connected), `journals/<name>` (it takes appends). No platform decides the first two.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tonic_health::ServingStatus;
@@ -15,6 +16,9 @@ use crate::feed::Feed;
 use crate::proto::v1;
 use crate::runtime::Drain;
 use crate::session::{Post, SessionBoard};
+
+/// Changes within this time are told together.
+const TOGETHER: Duration = Duration::from_millis(20);
 
 const EVENT_SERVICE: &str = "tieline.v1.EventService";
 
@@ -100,6 +104,8 @@ impl Health {
                 reporter.clear_service_status(&gone.resource()).await;
             }
             told = now;
+            // Thousands of sessions may change together: one look for all of them.
+            tokio::time::sleep(TOGETHER).await;
             if posts.changed().await.is_err() {
                 std::future::pending::<()>().await;
             }

@@ -8,6 +8,7 @@ mod convert;
 mod events;
 mod health;
 mod listener;
+mod messaging;
 mod paging;
 mod panic;
 mod response;

@@ -22,12 +22,14 @@ use super::event_service::event_service_server::EventServiceServer;
 use super::events::{Events, Journals};
 use super::health::Health;
 use super::listener::{Accepted, Listener};
+use super::messaging::Messaging;
 use super::panic::{CatchPanic, any_body};
 use super::sessions::Sessions;
 use crate::feed::{Feed, Registry};
+use crate::proto::v1::messaging_service_server::MessagingServiceServer;
 use crate::proto::v1::session_service_server::SessionServiceServer;
 use crate::runtime::{Clock, Drain, Rng};
-use crate::session::SessionBoard;
+use crate::session::{Guests, SessionBoard};
 
 /// Heartbeats are messages; pings find peers that are gone. They wait behind buffered data, and a
 /// slow link is not a dead one, hence the long patience.
@@ -74,6 +76,8 @@ pub struct ServerParts {
     pub feeds: Vec<Feed>,
     /// The sessions.
     pub sessions: SessionBoard,
+    /// Those that `CreateSession` opens.
+    pub guests: Guests,
     /// Health, shared with other listeners.
     pub health: Health,
     /// Time.
@@ -114,7 +118,13 @@ impl Server {
         let events = Events {
             journals: Journals::new(parts.feeds.iter().cloned()),
         };
+        let messaging = Messaging {
+            guests: parts.guests.clone(),
+            board: parts.sessions.clone(),
+            clock: parts.clock.clone(),
+        };
         let sessions = Sessions {
+            guests: parts.guests,
             board: parts.sessions.clone(),
             clock: parts.clock,
             rng: parts.rng,
@@ -123,6 +133,9 @@ impl Server {
         let routes =
             Routes::new(EventServiceServer::new(events).max_decoding_message_size(REQUEST))
                 .add_service(SessionServiceServer::new(sessions).max_decoding_message_size(REQUEST))
+                .add_service(
+                    MessagingServiceServer::new(messaging).max_decoding_message_size(REQUEST),
+                )
                 .add_service(parts.health.service())
                 .add_service(reflection().build_v1()?)
                 .add_service(reflection().build_v1alpha()?)

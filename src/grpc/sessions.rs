@@ -2,18 +2,20 @@
 
 use tonic::{Request, Response, Status};
 
+use super::messaging::attributes;
 use super::paging;
-use super::status::{RequestError, Resource};
+use super::status::{Of, RequestError, Resource};
 use super::watch::SessionWatch;
-use crate::domain::SessionName;
+use crate::domain::{SessionName, TemplateName, uuid};
 use crate::proto::v1;
 use crate::runtime::{Clock, Drain, Rng};
-use crate::session::SessionBoard;
+use crate::session::{CloseProblem, CreateProblem, Guests, SessionBoard};
 use v1::session_service_server::SessionService;
 
-/// The service. Guest sessions come with a later version: until then there are no templates.
+/// The service.
 #[derive(Debug)]
 pub(super) struct Sessions {
+    pub(super) guests: Guests,
     pub(super) board: SessionBoard,
     pub(super) clock: Clock,
     pub(super) rng: Rng,
@@ -21,6 +23,11 @@ pub(super) struct Sessions {
 }
 
 impl Sessions {
+    /// For a name that nobody chose: it need not be a secret.
+    fn any_bits(&self) -> u128 {
+        u128::from(self.rng.bits()) << 64 | u128::from(self.rng.bits())
+    }
+
     fn find(&self, name: &str) -> Result<v1::Session, RequestError> {
         SessionName::from_resource(name)
             .and_then(|known| self.board.watch().borrow().get(&known).cloned())
@@ -95,18 +102,48 @@ impl SessionService for Sessions {
         &self,
         request: Request<v1::CreateSessionRequest>,
     ) -> Result<Response<v1::CreateSessionResponse>, Status> {
-        Err(RequestError::NotFound {
+        let asked = request.into_inner();
+        let no_template = || RequestError::NotFound {
             resource: Resource::Template,
-            name: request.into_inner().template,
-        }
-        .into())
+            name: asked.template.clone(),
+        };
+        let template = TemplateName::from_resource(&asked.template).ok_or_else(no_template)?;
+        let name = match asked.session_id.as_str() {
+            "" => SessionName::new(&uuid(self.any_bits())),
+            given => SessionName::new(given),
+        };
+        let name = name.map_err(|wrong| RequestError::Invalid {
+            field: "session_id",
+            problem: wrong.to_string(),
+        })?;
+        let attributes = attributes("guest_attributes", asked.guest_attributes)?;
+        let resource = name.resource();
+        let created = self.guests.create(template, name, attributes).await;
+        let session = created.map_err(|problem| {
+            let of = match &problem {
+                CreateProblem::NoTemplate | CreateProblem::Settings { .. } => &asked.template,
+                _ => &resource,
+            };
+            Of(of).create(&problem)
+        })?;
+        Ok(Response::new(v1::CreateSessionResponse {
+            session: Some(session),
+        }))
     }
 
     async fn close_session(
         &self,
         request: Request<v1::CloseSessionRequest>,
     ) -> Result<Response<v1::CloseSessionResponse>, Status> {
-        let session = self.find(&request.get_ref().name)?;
-        Err(RequestError::SessionConfigured { name: session.name }.into())
+        let name = request.into_inner().name;
+        let session = SessionName::from_resource(&name).ok_or_else(|| not_found(&name))?;
+        match self.guests.close(session).await {
+            Ok(()) => Ok(Response::new(v1::CloseSessionResponse {})),
+            Err(CloseProblem::NotFound) => {
+                let session = self.find(&name)?;
+                Err(RequestError::SessionConfigured { name: session.name }.into())
+            }
+            Err(problem) => Err(Of(&name).close(&problem)),
+        }
     }
 }

@@ -13,7 +13,7 @@ use super::contract::{
     CallClass, HandshakeFailure, HttpClient, HttpFailure, HttpRequest, HttpResponse,
     WebSocketRequest,
 };
-use crate::runtime::Clock;
+use crate::runtime::{Clock, MonoTime};
 
 /// A request that is held back for this long fails, as if it had not been answered.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
@@ -24,6 +24,8 @@ const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 pub struct RateGate {
     clock: Clock,
     budget: Mutex<Budget>,
+    /// The time between two handshakes, and when the next one may begin.
+    handshakes: Option<(Duration, Mutex<MonoTime>)>,
     /// One of each class waits for the budget, the others for their turn, in their order.
     turns: [tokio::sync::Mutex<()>; 6],
 }
@@ -34,9 +36,32 @@ impl RateGate {
     pub fn new(per_minute: u32, clock: Clock) -> Self {
         Self {
             budget: Mutex::new(Budget::new(per_minute, clock.now())),
+            handshakes: None,
             clock,
             turns: std::array::from_fn(|_| tokio::sync::Mutex::new(())),
         }
+    }
+
+    /// The same, and lets at most so many handshakes of WebSockets begin in any second, evenly.
+    #[must_use]
+    pub fn with_handshakes(mut self, per_second: u32) -> Self {
+        let apart = Duration::from_secs(1) / per_second.max(1);
+        self.handshakes = Some((apart, Mutex::new(self.clock.now())));
+        self
+    }
+
+    /// Waits until a handshake may begin. One that is given up on the way leaves its moment unused.
+    async fn pass_handshake(&self) {
+        let Some((apart, next)) = &self.handshakes else {
+            return;
+        };
+        let mine = {
+            let mut next = next.lock();
+            let mine = (*next).max(self.clock.now());
+            *next = mine + *apart;
+            mine
+        };
+        tokio::time::sleep_until(mine).await;
     }
 
     /// Waits until a request of `class` may leave. Cancel-safe.
@@ -69,8 +94,8 @@ impl fmt::Debug for RateGate {
     }
 }
 
-/// A client behind a [`RateGate`]. A request's own deadline begins when it leaves; handshakes of
-/// WebSockets are not counted.
+/// A client behind a [`RateGate`]. The deadline of a request or handshake begins when it leaves;
+/// handshakes of WebSockets count only for [`RateGate::with_handshakes`].
 #[derive(Debug, Clone)]
 pub struct Budgeted<C> {
     client: C,
@@ -104,6 +129,7 @@ impl<C: HttpClient> HttpClient for Budgeted<C> {
     }
 
     async fn websocket(&self, request: WebSocketRequest) -> Result<C::Socket, HandshakeFailure> {
+        self.gate.pass_handshake().await;
         self.client.websocket(request).await
     }
 }

@@ -7,6 +7,10 @@ use std::io;
 use super::contract::HttpFailure;
 use super::stack::CONNECT_LIMIT;
 
+/// What reqwest says of an IPv6 address behind a proxy (`ProxyRoutes::cannot_name`); a test holds the
+/// two together.
+const NO_NAME: &str = "Invalid Server Name";
+
 /// What broke before the head of an answer was complete.
 pub(super) fn before_head(error: &reqwest::Error) -> HttpFailure {
     let cause = causes(error);
@@ -16,6 +20,10 @@ pub(super) fn before_head(error: &reqwest::Error) -> HttpFailure {
     if error.is_timeout() {
         // reqwest is given no other limit than this.
         return HttpFailure::Connect(format!("no connection within {CONNECT_LIMIT:?}"));
+    }
+    if cause.iter().any(|cause| cause.to_string() == NO_NAME) {
+        let why = "behind a proxy, an https address must have a name and no IPv6 address";
+        return HttpFailure::Connect(why.to_owned());
     }
     let connecting = error.is_connect() || error.is_builder();
     if cause.iter().any(|cause| cause.is::<rustls::Error>()) {

@@ -10,6 +10,8 @@ use rand::{RngExt, SeedableRng};
 #[derive(Debug, Clone)]
 pub struct Rng {
     seed: u64,
+    /// Whether chance is the operating system's, and the seed merely what repeats a run.
+    entropy: bool,
     source: Arc<Mutex<StdRng>>,
 }
 
@@ -19,6 +21,7 @@ impl Rng {
     pub fn from_seed(seed: u64) -> Self {
         Self {
             seed,
+            entropy: false,
             source: Arc::new(Mutex::new(StdRng::seed_from_u64(seed))),
         }
     }
@@ -28,7 +31,10 @@ impl Rng {
     pub fn from_entropy() -> Self {
         let mut bytes = [0_u8; 8];
         match rand::TryRng::try_fill_bytes(&mut rand::rngs::SysRng, &mut bytes) {
-            Ok(()) => Self::from_seed(u64::from_le_bytes(bytes)),
+            Ok(()) => Self {
+                entropy: true,
+                ..Self::from_seed(u64::from_le_bytes(bytes))
+            },
             // No entropy at all: the address of a fresh allocation still differs between processes.
             Err(_) => Self::from_seed(std::ptr::from_ref(&*Box::new(0_u8)).addr() as u64),
         }
@@ -44,7 +50,23 @@ impl Rng {
     /// much other components have drawn meanwhile.
     #[must_use]
     pub fn fork(&self, label: &str) -> Self {
-        Self::from_seed(self.seed ^ xxhash_rust::xxh3::xxh3_64(label.as_bytes()))
+        Self {
+            entropy: self.entropy,
+            ..Self::from_seed(self.seed ^ xxhash_rust::xxh3::xxh3_64(label.as_bytes()))
+        }
+    }
+
+    /// Bits for what acts as a credential: the operating system's, which the seed in the log does not
+    /// give away; the seed's only where the whole run is a repeatable one. `None` where the system
+    /// has none to give.
+    #[must_use]
+    pub fn secret_bits(&self) -> Option<u128> {
+        if !self.entropy {
+            return Some(u128::from(self.bits()) << 64 | u128::from(self.bits()));
+        }
+        let mut bytes = [0_u8; 16];
+        rand::TryRng::try_fill_bytes(&mut rand::rngs::SysRng, &mut bytes).ok()?;
+        Some(u128::from_le_bytes(bytes))
     }
 
     /// Uniform in [0, 1).
@@ -73,6 +95,19 @@ impl Rng {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn secrets_do_not_follow_from_the_seed_unless_the_run_is_a_repeatable_one() {
+        let one = Rng::from_seed(7).fork("guests").secret_bits();
+        assert_eq!(one, Rng::from_seed(7).fork("guests").secret_bits());
+        let free = Rng::from_entropy();
+        let again = Rng::from_seed(free.seed());
+        let label = "guests";
+        assert_ne!(
+            free.fork(label).secret_bits(),
+            again.fork(label).secret_bits()
+        );
+    }
 
     #[test]
     fn forks_do_not_depend_on_what_others_drew() {

@@ -36,6 +36,10 @@
 //! | `PUT /rate` | `{"per_second": 100}` |
 //! | `POST /expire-tokens`, `POST /restart-numbering` | at once |
 //!
+//! # Other platforms
+//! Each has a module, and says there what it serves: [`genesys_cloud`], [`cxone`], [`push`] for those
+//! that only push, [`guests`] for those to which people write.
+//!
 //! # How it is built
 //! `platform` decides and knows no socket; `server` carries out; `fault` and `script` are data.
 //! Queues, bodies, frames, logs and connections are bounded: see [`SandboxConfig`].
@@ -44,6 +48,7 @@ mod config;
 pub mod cxone;
 pub mod fault;
 pub mod genesys_cloud;
+pub mod guests;
 mod handle;
 mod oracle;
 mod platform;

@@ -9,7 +9,7 @@ use url::Url;
 
 use super::topics::{AgentConfig, TopicConfig};
 use crate::auth::AuthConfig;
-use crate::connectors::{HeartbeatSettings, Profile, Redundancy, Settings};
+use crate::connectors::{GuestSettings, HeartbeatSettings, Profile, Redundancy, Settings};
 use crate::domain::{JournalName, SessionName};
 use crate::net::{ProxyConfig, RateLimitConfig, TlsConfig};
 use crate::runtime::HumanDuration;
@@ -57,6 +57,10 @@ pub struct SessionConfig {
     /// Which agent's session to read, where sessions are an agent's.
     #[serde(default)]
     pub agent: Option<AgentConfig>,
+    /// Whose session it is, where it was made of a template.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub guest: Option<GuestSettings>,
     /// The platform's limit on requests.
     #[serde(default)]
     pub rate_limit: RateLimitConfig,
@@ -108,6 +112,7 @@ impl SessionConfig {
             topics: self.topics.iter().flat_map(TopicConfig::settings).collect(),
             redundancy,
             agent: self.agent.as_ref().and_then(AgentConfig::settings),
+            guest: self.guest.clone(),
             profile: self.profile.clone(),
             heartbeat: self.timing.heartbeat.settings(),
             hold: hold(self.timing.poll_timeout.0),
@@ -167,6 +172,8 @@ pub struct TimingConfig {
     pub health_interval: HumanDuration,
     /// Average round trip above which a session is degraded (U28).
     pub degraded_latency: HumanDuration,
+    /// How long a message to be sent may wait (U37); for session templates.
+    pub outbound_ttl: HumanDuration,
     /// How often heartbeats are sent, where the platform wants them beside pings (U26).
     pub heartbeat: HeartbeatConfig,
     /// Reconnecting (U30).
@@ -210,6 +217,7 @@ impl Default for TimingConfig {
             token_refresh_before: HumanDuration::from_secs(60),
             health_interval: HumanDuration::from_secs(15),
             degraded_latency: HumanDuration::from_millis(800),
+            outbound_ttl: HumanDuration::from_secs(300),
             heartbeat: HeartbeatConfig::default(),
             backoff: BackoffConfig::default(),
         }

@@ -5,20 +5,22 @@ use std::sync::Arc;
 
 use futures_util::future::{AbortHandle, BoxFuture, abortable};
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
+use super::callers::Callers;
 use super::health::{Asking, HealthDesk, HealthReport};
 use super::machine::{
     Action, Actions, At, CallId, Endpoint, Generation, Input, Machine, MachineParts, Recovered,
     StateName,
 };
-use super::outbound::OutboundSettings;
+use super::ordering::SharedIds;
+use super::outbound::{Handover, OutboundSettings, Ticket};
 use super::socket::{self, Came, Command, Inbox, Incoming, OUTGOING, Sending, Wire};
 use super::{DriverError, SessionConfig, SessionStats};
 use crate::auth::{AccessToken, Sealer, TokenProblem, TokenSource, TokenStatus};
-use crate::connectors::{Connector, Identity};
+use crate::connectors::Connector;
 use crate::journal::{AppendError, Committed, Journal};
-use crate::net::{HandshakeFailure, HttpClient, HttpFailure, HttpResponse};
+use crate::net::{Frame, HandshakeFailure, HttpClient, HttpFailure, HttpResponse};
 use crate::proto::v1;
 use crate::runtime::{Clock, Drain, Rng};
 
@@ -48,6 +50,8 @@ pub(super) struct DriverParts<C: HttpClient> {
     pub(super) sealer: Option<Arc<Sealer>>,
     /// How it sends, where it does.
     pub(super) outbound: Option<OutboundSettings>,
+    /// The journal's recent ids, for platforms that name their events.
+    pub(super) recent_ids: SharedIds,
 }
 
 /// Where a driver posts its state.
@@ -60,6 +64,8 @@ enum Ended<S> {
     Answer(CallId, Result<HttpResponse, HttpFailure>),
     Appended(Result<Committed, AppendError>),
     Health(HealthReport),
+    /// The frames of a message were given to the socket.
+    Written(Generation, Ticket),
     /// A connection is over, or something was given up.
     Nothing,
 }
@@ -74,6 +80,7 @@ pub(super) async fn run<C: HttpClient + 'static>(
 ) -> Result<(), DriverError> {
     let mut driver = Driver::new(parts)?;
     driver.feed(Input::Start);
+    driver.callers.open();
     let timer = tokio::time::sleep_until(driver.clock.now());
     tokio::pin!(timer);
     let mut draining = false;
@@ -94,12 +101,16 @@ pub(super) async fn run<C: HttpClient + 'static>(
             () = &mut timer, if due.is_some() => driver.timed_out(),
             Some(ended) = driver.tasks.next(), if !driver.tasks.is_empty() => driver.ended(ended),
             () = driver.reconnect.notified() => driver.feed(Input::ReconnectAsked),
+            () = driver.callers.arrived() => driver.mail_came(),
             Ok(()) = driver.token_status.changed() => driver.token_changed(),
             Ok(()) = driver.connector.changed() => driver.connector_changed(),
             Some(incoming) = driver.frames.recv(), if driver.machine.wants_frames() => {
                 driver.incoming(incoming);
             }
         }
+    }
+    if driver.machine.has_expired() {
+        driver.callers.session_expired();
     }
     Ok(())
 }
@@ -120,12 +131,14 @@ struct Driver<C: HttpClient> {
     posts: Posts,
     token_status: watch::Receiver<TokenStatus>,
     token_seen: u64,
+    changes_seen: u64,
     connector: watch::Receiver<Arc<dyn Connector>>,
     tasks: FuturesUnordered<BoxFuture<'static, Ended<C::Socket>>>,
     calls: HashMap<CallId, AbortHandle>,
     connections: HashMap<Generation, Connection>,
     inbox: Inbox,
     frames: mpsc::Receiver<Incoming>,
+    callers: Callers,
     actions: Actions,
     backlog: VecDeque<Input>,
 }
@@ -144,12 +157,6 @@ impl<C: HttpClient + 'static> Driver<C> {
         };
         let connector = Arc::clone(&parts.connector.borrow_and_update());
         let entries = parts.journal.state(&parts.prefix);
-        let named = connector.capabilities().identity == Identity::Ids;
-        let recent_ids = if named {
-            parts.journal.recent_ids()
-        } else {
-            Vec::new()
-        };
         let machine = MachineParts {
             session: parts.config.name.clone(),
             journal: parts.journal.info().name.resource(),
@@ -162,11 +169,15 @@ impl<C: HttpClient + 'static> Driver<C> {
             timing: parts.config.timing.clone(),
             rng: parts.rng.clone(),
             stats: parts.stats,
-            recent_ids,
+            recent_ids: parts.recent_ids,
+            outbound: parts.outbound.as_ref().map(OutboundSettings::defaults),
         };
         let (inbox, frames) = Inbox::new();
         let mut token_status = parts.tokens.status();
-        let token_seen = token_status.borrow_and_update().generation;
+        let (token_seen, changes_seen) = {
+            let status = token_status.borrow_and_update();
+            (status.generation, status.changes)
+        };
         Ok(Self {
             machine: Machine::new(machine, at),
             config: parts.config,
@@ -182,12 +193,14 @@ impl<C: HttpClient + 'static> Driver<C> {
             posts: parts.posts,
             token_status,
             token_seen,
+            changes_seen,
             connector: parts.connector,
             tasks: FuturesUnordered::new(),
             calls: HashMap::new(),
             connections: HashMap::new(),
             inbox,
             frames,
+            callers: Callers::new(parts.outbound.map(|outbound| outbound.mail)),
             actions: Actions::new(),
             backlog: VecDeque::new(),
         })
@@ -255,7 +268,14 @@ impl<C: HttpClient + 'static> Driver<C> {
     }
 
     fn token_changed(&mut self) {
-        let generation = self.token_status.borrow_and_update().generation;
+        let (generation, changes) = {
+            let status = self.token_status.borrow_and_update();
+            (status.generation, status.changes)
+        };
+        if changes != self.changes_seen {
+            self.changes_seen = changes;
+            self.feed(Input::SecretsChanged);
+        }
         if generation != self.token_seen {
             self.token_seen = generation;
             self.feed(Input::TokenRenewed { generation });
@@ -290,7 +310,16 @@ impl<C: HttpClient + 'static> Driver<C> {
                 self.health_seen = report.serial;
                 self.feed(Input::Health(report));
             }
+            Ended::Written(generation, ticket) => {
+                self.feed(Input::Written { generation, ticket });
+            }
             Ended::Nothing => {}
+        }
+    }
+
+    fn mail_came(&mut self) {
+        for input in self.callers.take() {
+            self.feed(input);
         }
     }
 
@@ -375,6 +404,16 @@ impl<C: HttpClient + 'static> Driver<C> {
                 let sending = Sending { frame, kind, state };
                 self.command(generation, Command::Send(sending));
             }
+            Action::Dispatch {
+                generation,
+                frames,
+                handover,
+                ticket,
+            } => self.dispatch(generation, frames, handover, ticket),
+            Action::Answer(ticket, answer) => {
+                let epoch = self.journal.info().epoch;
+                self.callers.answer(ticket, answer, epoch);
+            }
             Action::Close { generation, code } => {
                 let state = self.machine.state().word();
                 self.command(generation, Command::Close { code, state });
@@ -414,6 +453,41 @@ impl<C: HttpClient + 'static> Driver<C> {
             }
             Action::Post => (self.posts)(self.machine.status()),
         }
+    }
+
+    /// Queues the frames of a message; the last one carries it.
+    fn dispatch(
+        &mut self,
+        generation: Generation,
+        mut frames: Vec<Frame>,
+        handover: Handover,
+        ticket: Ticket,
+    ) {
+        let (kind, state) = ("message", self.machine.state().word());
+        let Some(last) = frames.pop() else {
+            return;
+        };
+        for frame in frames {
+            self.command(generation, Command::Send(Sending { frame, kind, state }));
+        }
+        let (written, told) = oneshot::channel();
+        let sending = Sending {
+            frame: last,
+            kind,
+            state,
+        };
+        let message = Command::Message {
+            sending,
+            handover,
+            written,
+        };
+        self.command(generation, message);
+        self.tasks.push(Box::pin(async move {
+            match told.await {
+                Ok(()) => Ended::Written(generation, ticket),
+                Err(_) => Ended::Nothing,
+            }
+        }));
     }
 
     /// Queues a command; a connection whose queue is full lets nothing out any more.

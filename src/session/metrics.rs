@@ -3,6 +3,9 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use crate::proto::v1;
+use crate::proto::v1::OutboundMessageState as MessageState;
+
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {
         /// Counters of one session. Shared by its driver and whoever shows them.
@@ -68,6 +71,14 @@ counters! {
     endpoint_changes,
     /// Times the path was given up because its health requests had no answer.
     unhealthy_paths,
+    /// Messages that wait to be sent, now.
+    outbound_waiting,
+    /// Messages that the platform acknowledged.
+    outbound_acknowledged,
+    /// Messages that were not sent: refused, tried too often, too old.
+    outbound_failed,
+    /// Times it became unknown whether a message had arrived.
+    outbound_unknown,
     /// Times nothing was read for a second or longer, because the journal was slow or full.
     reading_stops,
 }
@@ -77,6 +88,38 @@ impl SessionStats {
         self.events.fetch_add(1, Relaxed);
         self.backfilled.fetch_add(backfilled.into(), Relaxed);
         self.malformed.fetch_add(malformed.into(), Relaxed);
+    }
+
+    pub(super) fn outbound_waiting(&self, waiting: usize) {
+        self.outbound_waiting.store(waiting as u64, Relaxed);
+    }
+
+    /// A message came to a state.
+    pub(super) fn message(&self, session: &str, event: &v1::OutboundMessageEvent) {
+        let (message, reason) = (&event.outbound_message, &event.reason);
+        match event.state() {
+            MessageState::Acknowledged => {
+                self.outbound_acknowledged.fetch_add(1, Relaxed);
+            }
+            MessageState::Failed | MessageState::Expired => {
+                self.outbound_failed.fetch_add(1, Relaxed);
+                tracing::warn!(session, message, reason, "Message not sent");
+            }
+            MessageState::OutcomeUnknown => {
+                self.outbound_unknown.fetch_add(1, Relaxed);
+                tracing::warn!(session, message, reason, "Message may have arrived");
+            }
+            MessageState::Unspecified
+            | MessageState::Accepted
+            | MessageState::Sent
+            | MessageState::Delivered
+            | MessageState::Read
+            | MessageState::Cancelled => {}
+        }
+    }
+
+    pub(super) fn over(&self, session: &str, reason: &str) {
+        tracing::info!(session, reason, "Session over for good");
     }
 
     pub(super) fn duplicate(&self, events: usize) {

@@ -3,9 +3,11 @@
 //! [`machine`] decides, [`ordering`] orders, the driver does what it is told. The journal stands
 //! between a session and its readers: what is not durable is not seen.
 
+mod callers;
 mod config;
 mod driver;
 mod error;
+mod guests;
 mod health;
 pub mod machine;
 mod metrics;
@@ -15,14 +17,17 @@ mod planner;
 mod socket;
 mod status;
 mod supervisor;
+mod template;
 #[cfg(test)]
 mod tests;
 mod topics;
 
 pub use config::{BackoffConfig, SessionConfig, TimingConfig, TransportChoice};
 pub use error::{DriverError, StartError, StateError};
+pub use guests::{CloseProblem, CreateProblem, Guests, GuestsParts, GuestsRunner, TemplateParts};
 pub use health::{Checked, HealthDesk, HealthReport};
 pub use metrics::{SessionStats, StatsSnapshot};
 pub use status::{BoardSlot, Post, SessionBoard};
 pub use supervisor::{SessionParts, Supervisor, SupervisorParts};
+pub use template::SessionTemplateConfig;
 pub use topics::{AgentConfig, OneOrMany, SelectorConfig, TopicConfig};

@@ -4,9 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use super::machine::Generation;
+use super::outbound::Handover;
 use crate::domain::SessionName;
 use crate::net::{Frame, HttpFailure, Note, WebSocket, sent};
 use crate::runtime::MonoTime;
@@ -24,6 +25,13 @@ const CLOSE_GRACE: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(super) enum Command {
     Send(Sending),
+    /// The frame that carries a message: unless it was taken back, and with a word when it is
+    /// written.
+    Message {
+        sending: Sending,
+        handover: Handover,
+        written: oneshot::Sender<()>,
+    },
     Close {
         code: u16,
         /// Where the session stands, for the audit log.
@@ -100,6 +108,30 @@ impl Wire {
         }
     }
 
+    /// Obeys a command, but for the close frame's answer.
+    async fn obey<S: WebSocket>(
+        &self,
+        socket: &mut S,
+        command: Command,
+    ) -> Result<(), HttpFailure> {
+        match command {
+            Command::Send(sending) => self.send(socket, sending).await,
+            Command::Message {
+                sending,
+                handover,
+                written,
+            } => {
+                if handover.begin() {
+                    self.send(socket, sending).await?;
+                    // The driver may be gone.
+                    let _gone = written.send(());
+                }
+                Ok(())
+            }
+            Command::Close { code, state } => self.send(socket, goodbye(code, state)).await,
+        }
+    }
+
     /// Sends a frame, and writes its line of the audit log (U29).
     async fn send<S: WebSocket>(
         &self,
@@ -164,13 +196,13 @@ pub(super) async fn run<S: WebSocket>(
         tokio::select! {
             biased;
             command = commands.recv() => match command {
-                Some(Command::Send(sending)) => {
-                    if let Err(failure) = wire.send(&mut socket, sending).await {
-                        return inbox.put(generation, Came::Ended(Some(failure))).await;
-                    }
-                }
                 Some(Command::Close { code, state }) => {
                     return close(&wire, socket, goodbye(code, state), &inbox).await;
+                }
+                Some(command) => {
+                    if let Err(failure) = wire.obey(&mut socket, command).await {
+                        return inbox.put(generation, Came::Ended(Some(failure))).await;
+                    }
                 }
                 None => return,
             },
@@ -207,17 +239,17 @@ async fn put_or_obey<S: WebSocket>(
             biased;
             () = &mut put => return true,
             command = commands.recv() => match command {
-                Some(Command::Send(sending)) => {
-                    if let Err(failure) = wire.send(socket, sending).await {
-                        put.await;
-                        inbox.put(generation, Came::Ended(Some(failure))).await;
-                        return false;
-                    }
-                }
                 // No time to wait for room: whoever closes wants nothing more.
                 Some(Command::Close { code, state }) => {
                     let _broken = wire.send(socket, goodbye(code, state)).await;
                     return false;
+                }
+                Some(command) => {
+                    if let Err(failure) = wire.obey(socket, command).await {
+                        put.await;
+                        inbox.put(generation, Came::Ended(Some(failure))).await;
+                        return false;
+                    }
                 }
                 None => return false,
             },
@@ -253,4 +285,114 @@ async fn close<S: WebSocket>(wire: &Wire, mut socket: S, last: Sending, inbox: &
         Err(_) => Some(HttpFailure::Timeout(CLOSE_GRACE)),
     };
     inbox.put(wire.generation, Came::Ended(failure)).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use async_trait::async_trait;
+
+    use super::*;
+
+    /// Takes frames until it breaks.
+    #[derive(Debug)]
+    struct Paper {
+        written: Vec<Frame>,
+        breaks_after: usize,
+        read: VecDeque<Frame>,
+    }
+
+    #[async_trait]
+    impl WebSocket for Paper {
+        async fn receive(&mut self) -> Result<Option<Frame>, HttpFailure> {
+            match self.read.pop_front() {
+                Some(frame) => Ok(Some(frame)),
+                None => std::future::pending().await,
+            }
+        }
+
+        async fn send(&mut self, frame: Frame) -> Result<(), HttpFailure> {
+            if self.written.len() >= self.breaks_after {
+                return Err(HttpFailure::Reset("paper".to_owned()));
+            }
+            self.written.push(frame);
+            Ok(())
+        }
+    }
+
+    fn message(handover: &Handover) -> (Command, oneshot::Receiver<()>) {
+        let (written, told) = oneshot::channel();
+        let sending = Sending {
+            frame: Frame::Text("hello".into()),
+            kind: "message",
+            state: "live_websocket",
+        };
+        let handover = handover.clone();
+        let command = Command::Message {
+            sending,
+            handover,
+            written,
+        };
+        (command, told)
+    }
+
+    fn wire() -> Wire {
+        Wire::new(&SessionName::new("cc").unwrap(), 1)
+    }
+
+    fn paper(breaks_after: usize) -> Paper {
+        Paper {
+            written: Vec::new(),
+            breaks_after,
+            read: VecDeque::new(),
+        }
+    }
+
+    #[tokio::test]
+    async fn u36_a_message_is_reported_once_it_is_written() {
+        let (mut socket, handover) = (paper(1), Handover::default());
+        let (command, told) = message(&handover);
+        wire().obey(&mut socket, command).await.unwrap();
+        assert_eq!((told.await, socket.written.len()), (Ok(()), 1));
+        assert!(!handover.revoke(), "it may have arrived");
+    }
+
+    #[tokio::test]
+    async fn u36_a_message_that_was_taken_back_is_not_written() {
+        let (mut socket, handover) = (paper(1), Handover::default());
+        let (command, told) = message(&handover);
+        assert!(handover.revoke());
+        wire().obey(&mut socket, command).await.unwrap();
+        assert!(told.await.is_err() && socket.written.is_empty());
+    }
+
+    #[tokio::test]
+    async fn u36_a_message_whose_writing_broke_may_have_arrived() {
+        let (mut socket, handover) = (paper(0), Handover::default());
+        let (command, told) = message(&handover);
+        wire().obey(&mut socket, command).await.unwrap_err();
+        assert!(told.await.is_err() && !handover.revoke());
+    }
+
+    #[tokio::test]
+    async fn u36_a_message_behind_a_broken_write_was_certainly_not_written() {
+        let (commands, queue) = mpsc::channel(OUTGOING);
+        let (inbox, mut frames) = Inbox::new();
+        let handover = Handover::default();
+        let (command, told) = message(&handover);
+        let first = Sending {
+            frame: Frame::Ping(bytes::Bytes::new()),
+            kind: "ping",
+            state: "live_websocket",
+        };
+        commands.try_send(Command::Send(first)).unwrap();
+        commands.try_send(command).unwrap();
+        run(wire(), paper(0), queue, inbox).await;
+        assert!(matches!(
+            frames.recv().await.unwrap().what,
+            Came::Ended(Some(_))
+        ));
+        assert!(told.await.is_err() && handover.revoke());
+    }
 }

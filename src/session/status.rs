@@ -62,6 +62,13 @@ impl SessionBoard {
         self.posts.borrow().clone()
     }
 
+    /// What one session posts; `None` where there is no such session.
+    #[must_use]
+    pub fn state(&self, name: &SessionName) -> Option<v1::Session> {
+        let posts = self.posts.borrow();
+        Some(posts.get(name)?.state.as_ref().clone())
+    }
+
     /// Watches the posts.
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<BTreeMap<SessionName, Post>> {

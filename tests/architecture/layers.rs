@@ -130,8 +130,15 @@ pub(crate) const NARROW: [(&str, &str, &[&str], &str); 3] = [
     (
         "grpc",
         "session",
-        &["SessionBoard", "Post"],
-        "the edge reads what sessions post and drives none",
+        &[
+            "SessionBoard",
+            "Post",
+            "Guests",
+            "CreateProblem",
+            "CloseProblem",
+            "outbound",
+        ],
+        "the edge reads what sessions post, and asks guests' sessions; it drives none",
     ),
 ];
 

@@ -233,3 +233,17 @@ fn a_connector_that_is_laid_out_otherwise_is_found() {
         assert_eq!(found, [Violation(expected)]);
     }
 }
+
+#[test]
+fn a_behaviour_without_a_test_is_found() {
+    let numbers = (1..=35_u8).chain(40..=42);
+    let text: String = numbers
+        .filter(|number| ![4, 16, 41].contains(number))
+        .map(|number| format!("fn u{number}_a_test() {{}}\n"))
+        .collect();
+    let both = format!("{text}async fn u3_u4_two() {{}}\nfn u16_at(bytes: &[u8]) {{}}\n");
+    let source = Source::new("tests/a/main.rs", &both);
+    let found = rules::behaviours_are_tested(&[source]);
+    let missing = |number: u8| Violation(format!("U{number} is named by no test"));
+    assert_eq!(found, [missing(16), missing(41)]);
+}

@@ -3,6 +3,7 @@
 //! A fixture is one frame or one answer to a poll as it stands on the wire, `fixtures/<name>.json`
 //! in the connector's folder (of a profile: `profile/fixtures/<platform>/`).
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,8 +13,8 @@ use http::{HeaderMap, StatusCode};
 use tieline::auth::AccessToken;
 use tieline::config::{Sources, load_text};
 use tieline::connectors::{
-    AgentSettings, Batch, Built, Connector, Link, Opaque, Opening, Plan, Profile, ProviderEvent,
-    Resume, Settings, Step, TopicSetting, Transport, Unreadable, build, platforms,
+    AgentSettings, Batch, Built, Connector, GuestSettings, Link, Opaque, Opening, Plan, Profile,
+    ProviderEvent, Resume, Settings, Step, TopicSetting, Transport, Unreadable, build, platforms,
 };
 use tieline::domain::{SessionName, WallTime};
 use tieline::net::HttpResponse;
@@ -77,11 +78,29 @@ pub(crate) fn settings_for(platform: &str, endpoint: &str) -> Settings {
         },
         Settings {
             agent: Some(AgentSettings::Join { agent_id }),
+            ..bare.clone()
+        },
+        Settings {
+            guest: Some(guest(None)),
+            ..bare.clone()
+        },
+        Settings {
+            guest: Some(guest(Some("6f0f0c0e-8a9c-4b8e-9d5e-2f4b6c1d7e90"))),
             ..bare
         },
     ];
     let found = ways.into_iter().find(|way| build(way).is_ok());
     found.unwrap_or_else(|| panic!("{platform}: no way of subscribing is accepted"))
+}
+
+fn guest(deployment: Option<&str>) -> GuestSettings {
+    GuestSettings {
+        token: Secret::new("0b7c3a52-6d1e-4f8a-9c3b-5e2d7f1a4c60".to_owned()),
+        attributes: BTreeMap::new(),
+        deployment_id: deployment.map(str::to_owned),
+        origin: None,
+        rest_endpoint: None,
+    }
 }
 
 /// The vendor of the README's example.

@@ -11,6 +11,8 @@ mod ending;
 #[cfg(test)]
 mod full_disk;
 #[cfg(test)]
+mod guests;
+#[cfg(test)]
 mod journal;
 #[cfg(test)]
 mod place;

@@ -102,7 +102,7 @@ async fn drained(transport: TransportChoice) {
 }
 
 #[tokio::test]
-async fn a_drain_takes_readers_to_the_end_and_the_next_start_goes_on_behind_it() {
+async fn u35_a_drain_takes_readers_to_the_end_and_the_next_start_goes_on_behind_it() {
     tokio::join!(drained(Websocket), drained(LongPoll));
 }
 

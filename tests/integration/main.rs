@@ -9,6 +9,8 @@ mod credentials;
 #[cfg(test)]
 mod draining;
 #[cfg(test)]
+mod guests;
+#[cfg(test)]
 mod health;
 #[cfg(test)]
 mod kit;

@@ -7,6 +7,7 @@
 //! --test simulation one_seed -- --nocapture` repeats one.
 
 #[cfg(test)]
+mod clocks;
 mod filtered;
 #[cfg(test)]
 mod host;

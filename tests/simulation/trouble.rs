@@ -89,6 +89,21 @@ impl Trouble {
         (trouble, lasts)
     }
 
+    /// Whether the process may end of it, or write nothing for a while.
+    pub(crate) fn may_end_process(&self) -> bool {
+        matches!(
+            self,
+            Self::SlowDisk(_)
+                | Self::FullDisk(_)
+                | Self::FailedOperation(..)
+                | Self::PowerCut
+                | Self::Kill
+                | Self::KillInOperation(_)
+                | Self::Drain
+                | Self::KillInDrain(_)
+        )
+    }
+
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Platform(_) => "platform",

@@ -1,7 +1,7 @@
 //! [`run`]: one simulated life of everything: a platform, the sidecar, its readers, and what goes wrong
 //! between them. Everything follows from the seed.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,19 +11,20 @@ use parking_lot::Mutex;
 use serde_json::json;
 use tieline::config::Config;
 use tieline::journal::SimulatedDisk;
-use tieline::runtime::{Clock, MonoTime, Rng};
+use tieline::runtime::{MonoTime, Rng};
 use tokio::runtime::{Builder, RngSeed};
 use tokio::sync::watch;
 use tokio::task::{JoinSet, LocalSet};
 use tokio::time::sleep;
 
+use crate::clocks::Clocks;
 use crate::host::DiskTakes;
 use crate::invariants::{Aftermath, Choosy, comes_back};
 use crate::late::read_all;
 use crate::manners::Manners;
 use crate::mood::Mood;
 use crate::network::{Network, Place};
-use crate::platform::{self, EPOCH, Found, Judge, Platform};
+use crate::platform::{self, Found, Judge, Platform};
 use crate::reader::{Habit, Phase, Reader};
 use crate::sidecar::{ADDRESS, Ground, Sidecar};
 use crate::trace::Trace;
@@ -81,7 +82,11 @@ struct World {
     network: Network,
     disk: SimulatedDisk,
     disk_takes: DiskTakes,
-    clock: Clock,
+    clocks: Clocks,
+    /// The process may die until then of what has struck it.
+    shaky_until: Cell<MonoTime>,
+    /// It has seen, at the latest, that its clock was set back.
+    set_back_until: Cell<MonoTime>,
     sidecar: RefCell<Sidecar>,
     strikes: RefCell<Strikes>,
     trace: Trace,
@@ -198,7 +203,7 @@ async fn live(mood: Mood, seed: u64, keep: bool) -> Report {
 
 impl World {
     fn new(mood: Mood, rng: &Rng, trace: &Trace, secrets: &Path) -> Self {
-        let clock = Clock::anchored(EPOCH);
+        let clocks = Clocks::new();
         let network = Network::new(rng.fork("network"), trace.clone());
         let platform = platform::of(mood, rng, &network);
         let disk = SimulatedDisk::new(rng.fork("disk").seed());
@@ -210,7 +215,7 @@ impl World {
             disk: disk.clone(),
             disk_takes: Arc::clone(&disk_takes),
             config: settings(mood, rng, &*platform, secrets),
-            clock: clock.clone(),
+            clock: clocks.sidecar().clone(),
             rng: rng.fork("sidecar"),
             trace: trace.clone(),
         });
@@ -221,7 +226,9 @@ impl World {
             network,
             disk,
             disk_takes,
-            clock,
+            clocks,
+            shaky_until: Cell::new(MonoTime::now()),
+            set_back_until: Cell::new(MonoTime::now()),
             sidecar: RefCell::new(sidecar),
             strikes: RefCell::default(),
             trace: trace.clone(),
@@ -267,7 +274,7 @@ impl World {
     /// What the oracles make of it, in the order of the readers.
     fn judge(&self) -> Vec<Found> {
         let each = self.oracles.iter();
-        each.map(|oracle| self.platform.judge(&**oracle.lock()))
+        each.map(|oracle| self.platform.judge(&**oracle.lock(), &self.clocks))
             .collect()
     }
 
@@ -297,31 +304,12 @@ impl World {
                 self.trace.note(name, 0, 0);
                 return;
             }
-            // Loss windows are times of the sidecar's clock, and take what comes to be no more than a
-            // second old.
-            Trouble::Clock(_) | Trouble::Narrow(..) | Trouble::Thin(..)
-                if !self.platform.has_numbers() =>
-            {
-                return;
-            }
-            Trouble::Slow(.., most)
-                if !self.platform.has_numbers() && *most > Duration::from_millis(400) =>
-            {
-                return;
-            }
-            Trouble::SlowDisk(_)
-            | Trouble::FullDisk(_)
-            | Trouble::FailedOperation(..)
-            | Trouble::PowerCut
-            | Trouble::Kill
-            | Trouble::KillInOperation(_)
-            | Trouble::Drain
-            | Trouble::KillInDrain(_)
-                if !up =>
-            {
-                return;
-            }
+            trouble if trouble.may_end_process() && !(up && self.may_end()) => return,
+            Trouble::Clock(by) if *by < 0 && !self.may_set_back(up) => return,
             _ => self.count(&trouble),
+        }
+        if trouble.may_end_process() {
+            self.shaky_until.set(MonoTime::now() + lasts + SEEN_WITHIN);
         }
         match trouble {
             Trouble::Platform(_) => {}
@@ -329,14 +317,12 @@ impl World {
                 net.change(a, b, |w| w.held = true);
                 net.change(b, a, |w| w.held = true);
                 sleep(lasts).await;
-                self.late_is_lost(a, b);
                 net.change(a, b, |w| w.held = false);
                 net.change(b, a, |w| w.held = false);
             }
             Trouble::OneWay(a, b) => {
                 net.change(a, b, |w| w.held = true);
                 sleep(lasts).await;
-                self.late_is_lost(a, b);
                 net.change(a, b, |w| w.held = false);
             }
             Trouble::NoAnswer(a, b) => {
@@ -383,21 +369,30 @@ impl World {
                 sleep(after).await;
                 sidecar.borrow_mut().kill();
             }
-            Trouble::Clock(by) => self.clock.set_by(by),
+            Trouble::Clock(by) => self.clocks.set_by(by),
         }
     }
 
-    /// Loss windows take what comes to be no more than a second old: where nothing is numbered, what
-    /// was held back does not come any more.
-    fn late_is_lost(&self, a: Place, b: Place) {
-        if !self.platform.has_numbers() {
-            self.network.reset(a, b);
+    /// Where losses are told by times of the sidecar's clock, a sidecar sees it set back and lives to
+    /// write that down: nobody can tell what a clock showed that nobody looked at.
+    fn may_set_back(&self, up: bool) -> bool {
+        if self.platform.has_numbers() {
+            return true;
         }
+        let now = MonoTime::now();
+        let may = up && now >= self.shaky_until.get();
+        if may {
+            self.set_back_until.set(now + SEEN_WITHIN);
+        }
+        may
+    }
+
+    fn may_end(&self) -> bool {
+        MonoTime::now() >= self.set_back_until.get()
     }
 
     /// Everything that went wrong is over.
     fn calm(&self) {
-        self.late_is_lost(Place::Sidecar, Place::Platform);
         self.network.clear();
         self.disk.set_capacity(ENDLESS);
         *self.disk_takes.lock() = FAST;
@@ -463,6 +458,8 @@ impl World {
     }
 }
 
+/// A sidecar sees within this that its clock was set back, and has written it down.
+const SEEN_WITHIN: Duration = Duration::from_secs(15);
 const FAST: (Duration, Duration) = (Duration::from_micros(100), Duration::from_micros(900));
 const ENDLESS: u64 = 1 << 40;
 

@@ -151,6 +151,7 @@ async fn config(
         topics: Vec::new(),
         redundancy: 1,
         agent: None,
+        guest: None,
         rate_limit: RateLimitConfig::default(),
         auth,
         transport: TransportChoice::Auto,
@@ -173,6 +174,8 @@ async fn config(
             retention: RetentionConfig::default(),
         }],
         sessions: vec![session],
+        session_templates: Vec::new(),
+        max_dynamic_sessions: 0,
         state_key_file: None,
         drain_timeout: HumanDuration::from_secs(5),
     })

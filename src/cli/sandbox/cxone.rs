@@ -38,7 +38,7 @@ pub(super) async fn start(
         tls_ca_out: args.tls_ca_out.clone(),
         tls_client_ca: args.tls_client_ca.clone(),
         agents: args.agents,
-        rate: args.rate,
+        rate: args.rate(),
         token_lifetime: args
             .token_lifetime
             .map_or(defaults.token_lifetime, |lifetime| lifetime.0),

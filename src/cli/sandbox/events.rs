@@ -42,7 +42,7 @@ pub(super) async fn start(args: &SandboxArgs, clock: Clock, rng: Rng) -> Result<
         tls_ca_out: args.tls_ca_out.clone(),
         tls_client_ca: args.tls_client_ca.clone(),
         channels: args.channels.clone(),
-        rate: args.rate,
+        rate: args.rate(),
         payload: args.payload,
         token_lifetime: args.token_lifetime.unwrap_or(TOKEN_LIFETIME).0,
         hold_min: hold.mul_f64(5.0 / 6.0),

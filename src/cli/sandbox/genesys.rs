@@ -44,7 +44,7 @@ pub(super) async fn start(
         tls_client_ca: args.tls_client_ca.clone(),
         users: args.users,
         queues: args.queues,
-        rate: args.rate,
+        rate: args.rate(),
         token_lifetime: args
             .token_lifetime
             .map_or(defaults.token_lifetime, |lifetime| lifetime.0),

@@ -3,6 +3,7 @@
 mod cxone;
 mod events;
 mod genesys;
+mod guests;
 mod push;
 
 use std::future::Future;
@@ -17,6 +18,7 @@ use clap::{Args, ValueEnum};
 use super::CommandError;
 use crate::runtime::{Clock, EndSignals, HumanDuration, Rng, TaskFailure};
 use crate::sandbox::fault::FaultKind;
+use crate::sandbox::guests::AgentReply;
 use crate::sandbox::script::{self, Step};
 use crate::sandbox::{DEFAULT_CHANNELS, StartError};
 
@@ -45,9 +47,10 @@ pub(super) struct SandboxArgs {
     /// Serve only clients with a certificate of an authority in this PEM file
     #[arg(long, value_name = "FILE", requires = "tls_ca_out")]
     tls_client_ca: Option<PathBuf>,
-    /// Events, or changes that are told by several events, per second
-    #[arg(long, default_value_t = 10.0)]
-    rate: f64,
+    /// Events, or changes that are told by several events, per second; messages of the agent on
+    /// platforms for guests [default: 10, on platforms for guests 0]
+    #[arg(long)]
+    rate: Option<f64>,
     /// Repeat the story of an earlier run
     #[arg(long)]
     seed: Option<u64>,
@@ -109,7 +112,38 @@ pub(super) struct SandboxArgs {
     /// Agents, each with a session of its own
     #[arg(long, default_value_t = 3, help_heading = "cxone-agent")]
     agents: usize,
+    /// The deployment that guests come to
+    #[arg(long, value_name = "ID", help_heading = "genesys-web-messaging")]
+    deployment: Option<String>,
+    /// Origins that the deployment allows; every one unless some are given
+    #[arg(
+        long,
+        value_delimiter = ',',
+        value_name = "ORIGIN",
+        help_heading = "genesys-web-messaging"
+    )]
+    origins: Vec<String>,
+    /// How long a guest's session lives after it was configured or last spoken in
+    #[arg(long, default_value = "1h", help_heading = GUESTS)]
+    session_duration: HumanDuration,
+    /// Sockets that one session may have
+    #[arg(long, default_value_t = 3, help_heading = GUESTS)]
+    sockets_per_session: usize,
+    /// Handshakes that are taken within a second; unlimited unless it is given
+    #[arg(long, help_heading = GUESTS)]
+    handshakes_per_second: Option<usize>,
+    /// What the agent does by itself: off, echo, or script (greets, answers, offers choices on `help`,
+    /// ends on `bye`)
+    #[arg(long, default_value = "script", help_heading = GUESTS)]
+    reply: AgentReply,
+    /// How long the agent thinks
+    #[arg(long, default_value = "0s", help_heading = GUESTS)]
+    reply_delay: HumanDuration,
 }
+
+const GUESTS: &str = "genesys-web-messaging, genesys-webchat";
+/// Events a second, where none is asked for.
+const RATE: f64 = 10.0;
 
 /// The platforms that are simulated, as they are called in a configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -131,6 +165,10 @@ enum Platform {
     GenesysNotifications,
     /// NICE CXone: tokens, discovery and the polled sessions of agents
     CxoneAgent,
+    /// Guests who write: a deployment, sockets, history
+    GenesysWebMessaging,
+    /// Guests who write: tokens, instances, sockets, sending over REST
+    GenesysWebchat,
 }
 
 /// A platform that runs.
@@ -174,6 +212,11 @@ impl From<StartError> for Refused {
 }
 
 impl SandboxArgs {
+    /// Events a second.
+    fn rate(&self) -> f64 {
+        self.rate.unwrap_or(RATE)
+    }
+
     pub(super) async fn run(self) -> Result<ExitCode, CommandError> {
         run(self)
             .await
@@ -216,6 +259,9 @@ async fn run(args: SandboxArgs) -> anyhow::Result<ExitCode> {
             serve(genesys::start(&args, clock, rng).await, &args, seed).await
         }
         Platform::CxoneAgent => serve(cxone::start(&args, clock, rng).await, &args, seed).await,
+        Platform::GenesysWebMessaging | Platform::GenesysWebchat => {
+            serve(guests::start(&args, clock, rng).await, &args, seed).await
+        }
     }
 }
 
@@ -270,11 +316,12 @@ async fn end(duration: Option<HumanDuration>, signals: &mut EndSignals) {
 
 fn after_help() -> String {
     format!(
-        "{COMMON_HELP}\n{}\n{}\n{}\n{}",
+        "{COMMON_HELP}\n{}\n{}\n{}\n{}\n{}",
         events::HELP,
         push::HELP,
         genesys::HELP,
-        cxone::HELP
+        cxone::HELP,
+        guests::HELP
     )
 }
 

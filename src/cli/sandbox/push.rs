@@ -46,7 +46,7 @@ pub(super) async fn start(
         control: args.control,
         tls_ca_out: args.tls_ca_out.clone(),
         tls_client_ca: args.tls_client_ca.clone(),
-        rate: args.rate,
+        rate: args.rate(),
         payload: args.payload,
         token_lifetime: args
             .token_lifetime

@@ -5,6 +5,7 @@ use crate::sandbox::cxone::fault::CxoneFaultName;
 use crate::sandbox::fault::FaultName;
 use crate::sandbox::genesys_cloud::fault::GenesysFaultName;
 use crate::sandbox::genesys_cloud::{GenesysCloud, GenesysCloudConfig};
+use crate::sandbox::guests::fault::GuestFaultName;
 use crate::sandbox::push::fault::PushFaultName;
 use crate::sandbox::{Sandbox, SandboxConfig};
 use clap::{CommandFactory, FromArgMatches, Parser};
@@ -36,8 +37,15 @@ fn the_help_names_every_fault_and_path() {
     for name in PushFaultName::ALL {
         assert!(help.contains(name.as_str()), "{name}");
     }
+    for name in GuestFaultName::ALL {
+        assert!(help.contains(name.as_str()), "{name}");
+    }
     for path in [
         "/heartbeats",
+        "/messages",
+        "/said",
+        "/sessions",
+        "/restart",
         "/state",
         "/ledger",
         "/deliveries",
@@ -63,6 +71,8 @@ async fn it_ends_by_itself_with_status_zero() {
         "genesys-analytics",
         "genesys-notifications",
         "cxone-agent",
+        "genesys-web-messaging",
+        "genesys-webchat",
     ] {
         let line = format!(
             "--platform {platform} --listen 127.0.0.1:0 --control 127.0.0.1:0 --rate 500 --for 50ms"
@@ -85,6 +95,8 @@ async fn a_wrong_script_or_setting_is_a_wrong_configuration() {
     let line = "--platform custom --listen 127.0.0.1:0 --control 127.0.0.1:0";
     assert_eq!(run(args(line)).await.unwrap(), expected);
     let line = "--listen 127.0.0.1:0 --control 0.0.0.0:0";
+    assert_eq!(run(args(line)).await.unwrap(), expected);
+    let line = "--platform genesys-webchat --listen 127.0.0.1:0 --control 127.0.0.1:0 --sockets-per-session 0";
     assert_eq!(run(args(line)).await.unwrap(), expected);
     assert!(run(args("--script no-such-file")).await.is_err());
 }

@@ -132,9 +132,14 @@ fn needs(grant: Grant) -> [(&'static str, Need); 5] {
         // Public clients refresh without a secret (RFC 6749 section 6).
         Grant::RefreshToken => (Need::Optional, Need::Required, Need::Unused),
         Grant::Password => (Need::Required, Need::Unused, Need::Required),
+        Grant::GuestSession => (Need::Unused, Need::Unused, Need::Unused),
+    };
+    let id = match grant {
+        Grant::GuestSession => Need::Unused,
+        Grant::ClientCredentials | Grant::RefreshToken | Grant::Password => Need::Required,
     };
     [
-        ("client_id", Need::Required),
+        ("client_id", id),
         ("client_secret", secret),
         ("refresh_token", refresh),
         ("username", user),

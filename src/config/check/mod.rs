@@ -8,6 +8,7 @@ mod profile;
 mod proxy;
 mod sessions;
 mod subscription;
+mod templates;
 
 use super::Config;
 use super::findings::{Code, Finding, Severity};
@@ -50,6 +51,7 @@ impl<'a> Checks<'a> {
         self.listen();
         self.journals();
         self.sessions();
+        self.templates();
         let drain = KeyPath::root().key("drain_timeout");
         if self.config.drain_timeout > LONGEST_DRAIN {
             let message = format!("must be at most {LONGEST_DRAIN}");

@@ -40,6 +40,9 @@ impl Checks<'_> {
         for problem in proxy.problems() {
             self.proxy_problem(at, &problem);
         }
+        if let Ok(routes) = ProxyRoutes::of(Some(proxy)) {
+            self.no_address_behind(at, session, &routes);
+        }
         if let Some(file) = &proxy.password_file {
             self.expect_file(&at.key("password_file"), file);
         }
@@ -90,11 +93,22 @@ impl Checks<'_> {
         self.error(code, &at, message, hint);
     }
 
+    fn no_address_behind(&mut self, at: &KeyPath, session: &SessionConfig, routes: &ProxyRoutes) {
+        if routes.cannot_name(&session.endpoint) {
+            let message = "cannot reach an https endpoint at an IPv6 address";
+            let hint = "write the endpoint with its name, or put its address into proxy.no_proxy";
+            self.error(Code::Conflict, at, message, hint);
+        }
+    }
+
     /// A session without a proxy of its own uses the environment's; silence would mean going direct
     /// where that is forbidden.
     fn proxy_of_environment(&mut self, at: &KeyPath, session: &SessionConfig) {
         let variables = &self.sources.variables;
         let routes = ProxyRoutes::from_environment(|name| variables.get(name).cloned());
+        if let Ok(routes) = &routes {
+            self.no_address_behind(at, session, routes);
+        }
         if let Err(InvalidProxy::Address { key }) = routes
             && !super::sessions::is_loopback(&session.endpoint)
         {

@@ -29,7 +29,7 @@ type Timing = (
 
 /// What each deadline and interval may be. The least keeps loops from running hot, the most keeps
 /// a dead connection from going unnoticed.
-const TIMINGS: [Timing; 10] = [
+const TIMINGS: [Timing; 11] = [
     ("probe_timeout", |t| t.probe_timeout, ms(10), s(60)),
     (
         "failback_interval",
@@ -50,6 +50,7 @@ const TIMINGS: [Timing; 10] = [
     ),
     ("health_interval", |t| t.health_interval, ms(10), s(3600)),
     ("degraded_latency", |t| t.degraded_latency, ms(1), s(60)),
+    ("outbound_ttl", |t| t.outbound_ttl, s(1), s(86_400)),
 ];
 const BACKOFF_LEAST: HumanDuration = ms(1);
 const BACKOFF_MOST: HumanDuration = s(3600);
@@ -58,9 +59,13 @@ impl Checks<'_> {
     pub(super) fn sessions(&mut self) {
         let config = self.config;
         let all = KeyPath::root().key("sessions");
-        if config.sessions.is_empty() {
+        if config.sessions.is_empty() && config.session_templates.is_empty() {
             let hint = "describe a session, or nothing will ever be received";
-            self.warning(Code::OutOfRange, &all, "holds no session", hint);
+            if self.tree.find(&all).is_some() {
+                self.warning(Code::OutOfRange, &all, "holds no session", hint);
+            } else {
+                self.error(Code::MissingKey, &all, "is missing", hint);
+            }
         }
         let mut names = BTreeMap::new();
         for (index, session) in config.sessions.iter().enumerate() {
@@ -89,7 +94,7 @@ impl Checks<'_> {
         }
     }
 
-    fn session(&mut self, at: &KeyPath, session: &SessionConfig) {
+    pub(super) fn session(&mut self, at: &KeyPath, session: &SessionConfig) {
         self.journal_of(&at.key("journal"), session);
         self.platform_of(&at.key("platform"), session);
         self.url(

@@ -24,6 +24,7 @@ impl Checks<'_> {
         let Ok(keys) = connectors::keys(&session.settings()) else {
             return;
         };
+        self.of_a_guest(at, session, keys);
         self.used(at, session, keys);
         self.heartbeat(&at.key("timing").key("heartbeat"), session, keys);
         self.transport(&at.key("transport"), session, keys);

@@ -544,6 +544,25 @@ fn u7_proxies_and_certificates() {
 }
 
 #[test]
+fn u7_an_ipv6_address_behind_a_proxy_is_refused_and_one_that_is_exempt_is_not() {
+    let there = GOOD.replacen("https://api.example.com", "https://[2001:db8::7]", 1);
+    let mut sources = sources();
+    assert_eq!(brief(&findings_of(&there, &sources)), "");
+    let proxy = "http://proxy.test:3128".to_owned();
+    sources.variables.insert("HTTPS_PROXY".to_owned(), proxy);
+    let findings = findings_of(&there, &sources);
+    assert_eq!(
+        brief(&findings).trim_end(),
+        "16 error conflict sessions[0].proxy"
+    );
+    let said = findings.to_string();
+    assert!(said.contains("IPv6") && said.contains("no_proxy"), "{said}");
+    let exempt = "2001:db8::/32".to_owned();
+    sources.variables.insert("NO_PROXY".to_owned(), exempt);
+    assert_eq!(brief(&findings_of(&there, &sources)), "");
+}
+
+#[test]
 fn u7_a_proxy_of_the_environment_is_checked_where_it_is_used() {
     let mut sources = sources();
     let wrong = "socks5://me:c4nary@proxy.test".to_owned();

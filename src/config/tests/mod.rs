@@ -4,6 +4,7 @@ mod checks;
 mod overrides;
 mod profile;
 mod subscription;
+mod templates;
 mod yaml;
 
 use std::collections::BTreeMap;

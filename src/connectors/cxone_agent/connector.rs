@@ -13,8 +13,9 @@ use super::wire::CONTACTS;
 use super::{NAME, normalize};
 use crate::auth::AccessToken;
 use crate::connectors::{
-    AgentSettings, Batch, Call, Capabilities, Connector, Handshake, Identity, Link, NumberRange,
-    Opening, ProviderEvent, Settings, SettingsError, Station, Tracked, Unreadable, Verdict,
+    AgentSettings, Batch, COVERAGE_MARK, Call, Capabilities, Connector, Handshake, Identity, Link,
+    NumberRange, Opening, ProviderEvent, Settings, SettingsError, Station, Tracked, Unreadable,
+    Verdict,
 };
 use crate::domain::Platform;
 use crate::net::{HttpResponse, UrlPolicy};
@@ -90,6 +91,7 @@ fn capabilities() -> Capabilities {
         stop_on_clean_close: false,
         bound_to_token: false,
         rest_lag: Duration::ZERO,
+        coverage_mark: COVERAGE_MARK,
         connections: 1,
     }
 }

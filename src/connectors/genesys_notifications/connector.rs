@@ -11,8 +11,9 @@ use super::topics::{Kind, Names, parse};
 use super::{NAME, normalize, recover};
 use crate::auth::AccessToken;
 use crate::connectors::{
-    Batch, Call, Capabilities, Connector, Family, Handshake, Identity, Link, LossWindow,
-    NumberRange, Opening, ProviderEvent, Recoverer, Redundancy, Tracked, Unreadable, Verdict,
+    Batch, COVERAGE_MARK, Call, Capabilities, Connector, Family, Handshake, Identity, Link,
+    LossWindow, NumberRange, Opening, ProviderEvent, Recoverer, Redundancy, Tracked, Unreadable,
+    Verdict,
 };
 use crate::domain::Platform;
 use crate::net::{HttpResponse, UrlPolicy};
@@ -80,6 +81,7 @@ fn capabilities(redundancy: Redundancy) -> Capabilities {
         stop_on_clean_close: false,
         bound_to_token: true,
         rest_lag: REST_LAG,
+        coverage_mark: COVERAGE_MARK,
         connections: match redundancy {
             Redundancy::Single => 1,
             Redundancy::Double => 2,

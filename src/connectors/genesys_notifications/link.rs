@@ -6,8 +6,7 @@ use http::{HeaderMap, Method, StatusCode};
 use super::answers;
 use super::channel::{Left, token_hash, token_until};
 use super::protocol::{
-    ChannelLink, LEAVE_BEFORE, MOST_CHANNELS, PATIENCE, PING, RENEW_AGAIN, Renewal, SILENCE, Stage,
-    Watch,
+    ChannelLink, LEAVE_BEFORE, MOST_CHANNELS, PATIENCE, RENEW_AGAIN, Renewal, SILENCE, Stage, Watch,
 };
 use super::wire::{self, Message};
 use crate::auth::AccessToken;
@@ -126,7 +125,7 @@ impl Link for ChannelLink {
 
     fn opened(&mut self, _resume: Resume<'_>) -> Vec<Frame> {
         // The pong confirms at once what the heartbeat would only confirm after half a minute.
-        vec![ping()]
+        vec![self.pings.unnamed()]
     }
 
     fn poll(&mut self, _resume: Resume<'_>, _token: &AccessToken) -> Option<Call> {
@@ -137,6 +136,12 @@ impl Link for ChannelLink {
         self.watch = Watch::Since(now);
         match wire::read(&self.shared.names, frame)? {
             Message::Alive => Ok(self.confirmed(now)),
+            Message::Pong => {
+                let proof = self.pings.answered().map(|name| Control::Proof { name });
+                let mut batch = self.confirmed(now);
+                batch.controls.extend(proof);
+                Ok(batch)
+            }
             Message::Events(events) => Ok(Batch {
                 events,
                 ..self.confirmed(now)
@@ -150,6 +155,12 @@ impl Link for ChannelLink {
                 ..Batch::default()
             }),
         }
+    }
+
+    /// The protocol's own ping only shows that the edge is alive (2.7): it may be answered before what
+    /// the platform has for us.
+    fn ask(&mut self, name: &Bytes) -> Frame {
+        self.pings.named(name)
     }
 
     fn read_poll(&mut self, _answer: &HttpResponse) -> Result<Batch, Unreadable> {
@@ -220,7 +231,7 @@ impl Link for ChannelLink {
         match self.watch {
             Watch::Since(last) if now >= last + SILENCE => {
                 self.watch = Watch::Asked(now);
-                Ok(vec![ping()])
+                Ok(vec![self.pings.unnamed()])
             }
             Watch::Asked(at) if now >= at + PATIENCE => Err(Silent),
             Watch::Since(_) | Watch::Asked(_) => Ok(Vec::new()),
@@ -233,9 +244,4 @@ impl Link for ChannelLink {
             Watch::Asked(_) => Watch::Asked(now),
         };
     }
-}
-
-/// A text frame; the protocol's own ping only shows that the edge is alive (2.7).
-fn ping() -> Frame {
-    Frame::Text(Bytes::from_static(PING.as_bytes()))
 }

@@ -89,6 +89,7 @@ mod channel;
 mod connector;
 mod link;
 mod normalize;
+mod pings;
 mod plan;
 mod protocol;
 mod recover;

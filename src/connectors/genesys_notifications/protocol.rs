@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::answers::Created;
 use super::channel::{Channel, Left, RENEW_AT, Use, topics_hash};
 use super::connector::Shared;
+use super::pings::Pings;
 use super::wire::Notice;
 use crate::auth::AccessToken;
 use crate::connectors::{Batch, Call, Confirms, Control, Opening};
@@ -30,8 +31,6 @@ pub(super) const RENEW_AGAIN: Duration = Duration::from_secs(5 * 60);
 pub(super) const LEAVE_BEFORE: Duration = Duration::from_secs(60);
 /// How many topics a reason names.
 const NAMED: usize = 3;
-
-pub(super) const PING: &str = r#"{"message":"ping"}"#;
 
 /// What the set-up does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +72,7 @@ pub(super) struct ChannelLink {
     /// The moment it was made, on both clocks.
     pub(super) origin: (MonoTime, WallTime),
     pub(super) watch: Watch,
+    pub(super) pings: Pings,
     pub(super) renewal: Option<Renewal>,
     /// When to leave a channel of an earlier token.
     pub(super) leave_at: Option<MonoTime>,
@@ -106,6 +106,7 @@ impl ChannelLink {
             token: (0, opening.wall),
             origin: (opening.now, opening.wall),
             watch: Watch::Since(opening.now),
+            pings: Pings::default(),
             renewal: None,
             leave_at: None,
             told: false,

@@ -20,8 +20,10 @@ const LONGEST_CORRELATION: usize = 200;
 /// What a frame was.
 #[derive(Debug)]
 pub(super) enum Message {
-    /// Heartbeat or pong.
+    /// Its heartbeat.
     Alive,
+    /// The answer to our ping.
+    Pong,
     /// What a topic sent: one event, or each utterance of a transcript.
     Events(Vec<ProviderEvent>),
     /// An envelope that lacks what makes it an event; kept as it is (U20).
@@ -86,6 +88,16 @@ impl<'a> Envelope<'a> {
     }
 }
 
+fn is_pong(body: &RawValue) -> bool {
+    #[derive(Deserialize)]
+    struct Body<'a> {
+        #[serde(borrow)]
+        message: Cow<'a, str>,
+    }
+    let body: Result<Body<'_>, _> = serde_json::from_str(body.get());
+    body.is_ok_and(|body| body.message.eq_ignore_ascii_case("pong"))
+}
+
 /// Reads one frame.
 pub(super) fn read(names: &Names, frame: &Bytes) -> Result<Message, Unreadable> {
     let envelope = Envelope::read(frame).map_err(|reason| Unreadable {
@@ -103,7 +115,10 @@ fn message(names: &Names, envelope: Envelope<'_>, frame: &Bytes) -> Message {
         };
     };
     if name.eq_ignore_ascii_case("channel.metadata") {
-        return Message::Alive;
+        return match envelope.event_body.is_some_and(is_pong) {
+            true => Message::Pong,
+            false => Message::Alive,
+        };
     }
     if let Some(notice) = system(&name, envelope.event_body) {
         return Message::Notice(notice);

@@ -17,7 +17,7 @@ use crate::connectors::{
     Batch, Call, Condition, Confirms, Control, Handshake, Link, Opening, Resume, Silent, Transport,
     Unreadable,
 };
-use crate::domain::WallTime;
+use crate::domain::{WallTime, uuid};
 use crate::net::{Frame, HttpResponse};
 use crate::runtime::MonoTime;
 
@@ -78,16 +78,7 @@ impl ProfileLink {
 fn identifier(source: &str, wall: WallTime) -> String {
     let text = format!("{source} {}", wall.as_nanos());
     let hash = xxhash_rust::xxh3::xxh3_128(text.as_bytes());
-    let hash = hash & !(0xf000_u128 << 64) & !(0xc000_u128 << 48);
-    let hash = hash | 0x4000_u128 << 64 | 0x8000_u128 << 48;
-    format!(
-        "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-        hash >> 96,
-        hash >> 80 & 0xffff,
-        hash >> 64 & 0xffff,
-        hash >> 48 & 0xffff,
-        hash & 0xffff_ffff_ffff
-    )
+    uuid(hash)
 }
 
 impl Link for ProfileLink {

@@ -15,8 +15,8 @@ use super::template::{Values, below, websocket};
 use super::wire::{Said, Wire};
 use crate::auth::AccessToken;
 use crate::connectors::{
-    Batch, Call, Capabilities, Connector, Handshake, Identity, Link, NumberRange, Numbering,
-    Opening, ProviderEvent, Settings, SettingsError, Unreadable,
+    Batch, COVERAGE_MARK, Call, Capabilities, Connector, Handshake, Identity, Link, NumberRange,
+    Numbering, Opening, ProviderEvent, Settings, SettingsError, Unreadable,
 };
 use crate::domain::Platform;
 use crate::net::{HttpResponse, UrlPolicy};
@@ -126,6 +126,7 @@ fn capabilities(profile: &Profile) -> Capabilities {
         stop_on_clean_close: profile.stop_on_clean_close,
         bound_to_token: profile.bound_to_token,
         rest_lag: Duration::ZERO,
+        coverage_mark: COVERAGE_MARK,
         connections: 1,
     }
 }

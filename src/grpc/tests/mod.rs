@@ -3,6 +3,7 @@
 mod errors;
 mod events;
 mod listeners;
+mod messaging;
 mod model;
 mod panics;
 mod serving;
@@ -23,7 +24,7 @@ use crate::feed::tests::{Bench, EPOCH, bench_with};
 use crate::feed::{Cause, Feed, FeedConfig};
 use crate::proto::v1;
 use crate::runtime::{Clock, Rng};
-use crate::session::SessionBoard;
+use crate::session::{Guests, SessionBoard};
 use v1::event_service_client::EventServiceClient;
 use v1::session_service_client::SessionServiceClient;
 use v1::subscribe_request::{End, Start};
@@ -57,6 +58,7 @@ fn serve(bench: Bench, feeds: Vec<Feed>, listeners: Vec<Listener>) -> Edge {
     let board = SessionBoard::new();
     let address = listeners[0].address();
     let server = Server::new(ServerParts {
+        guests: Guests::none(),
         feeds,
         sessions: board.clone(),
         health: Health::new(),

@@ -201,6 +201,15 @@ impl ProxyRoutes {
         })
     }
 
+    /// Whether an address cannot be reached through its proxy: `https` at an IPv6 address. The HTTP
+    /// client takes its brackets for a part of the name that the certificate must hold
+    /// (<https://github.com/seanmonstar/reqwest/issues/3094>).
+    #[must_use]
+    pub fn cannot_name(&self, url: &Url) -> bool {
+        let encrypted = matches!(url.scheme(), "https" | "wss");
+        encrypted && matches!(url.host(), Some(url::Host::Ipv6(_))) && self.crosses(url)
+    }
+
     /// Whether an address is reached through a proxy.
     pub(super) fn crosses(&self, url: &Url) -> bool {
         self.choose(url).is_some()

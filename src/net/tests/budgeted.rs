@@ -144,3 +144,27 @@ async fn a_429_slows_down_everybody_who_uses_the_credential() {
     let (_, next) = platform.came.lock()[1];
     assert!(next - throttled >= Duration::from_millis(250));
 }
+
+#[tokio::test(start_paused = true)]
+async fn u40_handshakes_of_a_thousand_guests_begin_evenly_and_no_faster_than_allowed() {
+    let clock = Clock::anchored(WallTime::from_millis(0));
+    let gate = Arc::new(RateGate::new(300, clock).with_handshakes(100));
+    let began = MonoTime::now();
+    let guests = (0..1_000).map(|_| async {
+        gate.pass_handshake().await;
+        began.elapsed()
+    });
+    let passed = join_all(guests).await;
+    for second in 0..10_u64 {
+        let within = |at: &&Duration| at.as_millis() / 1_000 == u128::from(second);
+        assert_eq!(passed.iter().filter(within).count(), 100, "second {second}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn handshakes_of_configured_sessions_wait_for_nothing() {
+    let gate = gate(300);
+    let began = MonoTime::now();
+    join_all((0..1_000).map(|_| gate.pass_handshake())).await;
+    assert_eq!(began.elapsed(), Duration::ZERO);
+}

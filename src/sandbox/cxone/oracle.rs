@@ -7,7 +7,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::time::Duration;
 
 use serde::Serialize;
 
@@ -40,7 +39,6 @@ pub struct CxoneOracle {
     /// Loss windows that stay on record.
     windows: Vec<(WallTime, WallTime)>,
     fold: Fold,
-    transit: Duration,
 }
 
 /// What the comparison found. Everything from `lost` to `differing` is zero when the promise was
@@ -78,14 +76,6 @@ impl CxoneOracle {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
-    }
-
-    /// Takes loss windows to begin so much earlier. An answer tells what had happened when it was
-    /// made; a reader that has a window begin when the answer came misses what happened meanwhile.
-    #[must_use]
-    pub fn tolerating(mut self, transit: Duration) -> Self {
-        self.transit = transit;
-        self
     }
 
     /// Takes events as the reader got them.
@@ -170,9 +160,7 @@ impl CxoneOracle {
         let mut windows = self.windows.iter();
         if matches!(fact.fate, FactFate::Coalesced(_)) {
             Some(Excuse::Coalesced)
-        } else if windows
-            .any(|(from, to)| (from.minus(self.transit)..=*to).contains(&fact.issued_at))
-        {
+        } else if windows.any(|(from, to)| (*from..=*to).contains(&fact.issued_at)) {
             Some(Excuse::OnRecord)
         } else {
             None

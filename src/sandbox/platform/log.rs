@@ -43,6 +43,12 @@ impl<T: Clone> Log<T> {
         self.kept.get_mut(usize::try_from(at).ok()?)
     }
 
+    /// The number of the latest that passes a test.
+    pub(crate) fn find_last(&self, test: impl Fn(&T) -> bool) -> Option<u64> {
+        let place = self.kept.iter().rposition(test)?;
+        Some(self.dropped() + place as u64 + 1)
+    }
+
     /// Those after a number, as far as they are kept.
     pub(crate) fn after(&self, number: u64, limit: usize) -> Vec<T> {
         let skip = usize::try_from(number.saturating_sub(self.dropped())).unwrap_or(usize::MAX);
@@ -64,6 +70,8 @@ mod tests {
         assert_eq!(log.after(9, 1), [] as [u64; 0]);
         *log.get_mut(4).unwrap() = 7;
         assert_eq!(log.after(3, 1), [7]);
+        assert_eq!(log.find_last(|kept| *kept == 30), Some(3));
+        assert_eq!(log.find_last(|kept| *kept == 10), None);
         assert!(log.get_mut(2).is_none() && log.get_mut(6).is_none());
     }
 }

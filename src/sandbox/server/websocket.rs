@@ -20,6 +20,8 @@ use super::link::Link;
 use crate::sandbox::platform::{Bearer, Socket, Turn};
 
 const LARGEST_MESSAGE: usize = 64 << 10;
+/// Ten thousand sockets have one each.
+const READ_BUFFER: usize = 4 << 10;
 /// How long a client may take to answer a close frame.
 const CLOSING: Duration = Duration::from_secs(2);
 /// Messages read between two turns while there is always something to send.
@@ -114,6 +116,7 @@ pub(in crate::sandbox) async fn run(
     io: TokioIo<Upgraded>,
 ) {
     let config = WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER)
         .max_message_size(Some(LARGEST_MESSAGE))
         .max_frame_size(Some(LARGEST_MESSAGE));
     let stream = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;

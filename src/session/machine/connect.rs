@@ -251,6 +251,7 @@ impl Machine {
                     link.over(Some(*status));
                 }
                 self.keep(attempt.place, link.keep());
+                self.sets_aside(link);
                 self.handshake_failed(at, role, token, failure, out);
             }
             (phase @ (Phase::Token | Phase::SettingUp { .. } | Phase::Subscribing(_)), _) => {

@@ -91,7 +91,7 @@ impl Machine {
                 socket.settled = settled;
             }
             if !settled {
-                self.ask_for_proof(at, generation, generation, out);
+                self.ask_for_proof(at, generation, Some(generation), out);
             }
         }
     }
@@ -99,7 +99,7 @@ impl Machine {
     pub(super) fn ingest_early(&mut self, at: At, generation: Generation, arrived: Arrived) {
         let place = None;
         for (came, event) in arrived.events {
-            // Should it have to wait again, nothing is covered since it came.
+            // It is as old as it is, however long it waited.
             let at = At {
                 wall: came.wall,
                 ..at

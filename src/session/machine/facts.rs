@@ -94,16 +94,30 @@ impl Machine {
         let kind = data.kind();
         data.session = self.facts.session().to_owned();
         let name = kind.as_str_name().trim_start_matches("KIND_");
+        let r#type = format!("tieline.session.{}.v1", name.to_lowercase());
+        self.own_event(at, r#type, Data::SessionEvent(data))
+    }
+
+    /// Journals the state that an outgoing message came to; its index in the coming commit.
+    pub(super) fn message_fact(&mut self, at: At, data: v1::OutboundMessageEvent) -> usize {
+        let name = data.state().as_str_name();
+        let name = name.trim_start_matches("OUTBOUND_MESSAGE_STATE_");
+        let r#type = format!("tieline.outbound_message.{}.v1", name.to_lowercase());
+        self.own_event(at, r#type, Data::OutboundMessageEvent(data))
+    }
+
+    fn own_event(&mut self, at: At, r#type: String, data: Data) -> usize {
+        let session = self.facts.session().to_owned();
         let event = v1::Event {
             id: self.facts.unique(),
             source: self.facts.source.clone(),
-            r#type: format!("tieline.session.{}.v1", name.to_lowercase()),
-            subject: data.session.clone(),
-            ordering_key: data.session.clone(),
-            session: data.session.clone(),
+            r#type,
+            subject: session.clone(),
+            ordering_key: session.clone(),
+            session,
             time: Some(at.wall.to_proto()),
             origin: Origin::Sidecar.into(),
-            data: Some(Data::SessionEvent(data)),
+            data: Some(data),
             ..v1::Event::default()
         };
         self.outbox.push(event)

@@ -9,7 +9,6 @@ use super::draft::hash;
 use super::io::At;
 use super::recoveries::Recovering;
 use crate::connectors::{ProviderEvent, Tracked};
-use crate::domain::WallTime;
 use crate::proto::v1;
 
 /// Live events held at once; beyond it they go on and the present state yields.
@@ -40,8 +39,8 @@ pub(super) enum LiveEvents {
 pub(super) struct Waiting {
     events: Vec<Held>,
     bytes: usize,
-    /// When the first of them came.
-    since: Option<WallTime>,
+    /// Until when everything had come before the first of them.
+    since: Option<At>,
 }
 
 impl Held {
@@ -57,9 +56,10 @@ impl Held {
 }
 
 impl Waiting {
-    pub(super) fn push(&mut self, at: At, held: Held) {
+    /// `since`: everything that was issued until then had come before it.
+    pub(super) fn push(&mut self, since: At, held: Held) {
         self.bytes += held.draft.encoded_len();
-        self.since = Some(self.since.map_or(at.wall, |since| since.min(at.wall)));
+        self.since.get_or_insert(since);
         self.events.push(held);
     }
 
@@ -71,7 +71,7 @@ impl Waiting {
         self.bytes
     }
 
-    pub(super) fn since(&self) -> Option<WallTime> {
+    pub(super) fn since(&self) -> Option<At> {
         self.since
     }
 
@@ -88,8 +88,9 @@ pub(super) fn key_of(event: &ProviderEvent) -> &str {
 impl Machine {
     /// Journals a live event, or holds it for the present state that comes before it.
     pub(super) fn deliver(&mut self, at: At, draft: v1::Event, event: &ProviderEvent) {
+        let since = self.coverage.frontier().unwrap_or(at);
         if let Some(snapshot) = self.snapshots.back_mut() {
-            snapshot.behind.push(at, Held::new(draft, event));
+            snapshot.behind.push(since, Held::new(draft, event));
         } else if self.recoveries.is_empty() {
             self.journal(draft, event.tracked.as_ref().map(|t| (t, hash(event))));
         } else {
@@ -98,8 +99,9 @@ impl Machine {
     }
 
     pub(super) fn journal_or_hold(&mut self, at: At, held: Held) {
+        let since = self.coverage.frontier().unwrap_or(at);
         if let Some(waiting) = self.recoveries.holding(held.family) {
-            waiting.push(at, held);
+            waiting.push(since, held);
             return self.bound_what_is_held();
         }
         for recovering in self.recoveries.of_family(held.family) {
@@ -149,14 +151,14 @@ impl Machine {
             || behind.map(Waiting::bytes).sum::<usize>() >= MOST_HELD_BYTES
     }
 
-    /// When the first came of what is received and not journaled.
-    pub(super) fn held_since(&self) -> Option<WallTime> {
+    /// Until when everything had come before the first of what is received and not journaled.
+    pub(super) fn held_since(&self) -> Option<At> {
         let snapshots = self.snapshots.iter().map(|s| s.came);
         self.recoveries
             .held_since()
             .into_iter()
             .chain(snapshots)
-            .min()
+            .min_by_key(|at| at.now)
     }
 }
 

@@ -50,18 +50,21 @@ impl Via {
 
 impl Machine {
     pub(super) fn ingest(&mut self, at: At, mut batch: Batch, via: Via, out: &mut Actions) {
+        self.receipts(at, std::mem::take(&mut batch.receipts), out);
         let mut missed = Vec::new();
         for control in std::mem::take(&mut batch.controls) {
             match control {
                 Control::TopicRejected { topic, reason } => {
                     self.topic_rejected(at, via, topic, reason);
                 }
+                Control::Lasts { until } => self.standing.lasts(until),
                 Control::Missed { reason } => missed.extend(self.missed(at, &reason)),
                 // Decided before the batch was taken in, or after it.
                 Control::Closing
                 | Control::Refused { .. }
                 | Control::SubscriptionLost { .. }
                 | Control::Answered { .. }
+                | Control::Proof { .. }
                 | Control::Ended { .. }
                 | Control::Expired { .. }
                 | Control::Superseded { .. } => {}

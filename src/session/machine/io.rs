@@ -11,6 +11,7 @@ use crate::net::{
 };
 use crate::runtime::MonoTime;
 use crate::session::health::HealthReport;
+use crate::session::outbound::{Answer, Handover, NewMessage, Stage, Ticket};
 
 /// Names one connection; rises. Frames of an older one are dropped.
 pub type Generation = u64;
@@ -39,6 +40,8 @@ pub enum Input {
         /// Its generation.
         generation: u64,
     },
+    /// A secret of the credential, or the proxy's password, is not what it was.
+    SecretsChanged,
     /// What is subscribed to changed.
     Replaced(Arc<dyn Connector>),
     /// The answer to [`Action::Dial`].
@@ -73,6 +76,33 @@ pub enum Input {
     Appended(Result<Committed, AppendError>),
     /// The answer to [`Action::AskHealth`].
     Health(HealthReport),
+    /// Somebody wants a message to be sent.
+    Send {
+        /// Where to answer.
+        ticket: Ticket,
+        /// The message.
+        message: Box<NewMessage>,
+        /// When to answer.
+        wait_for: Stage,
+    },
+    /// Somebody wants a message not to be sent any more.
+    CancelMessage {
+        /// Where to answer.
+        ticket: Ticket,
+        /// The message's id.
+        id: String,
+    },
+    /// Whoever is to be answered has left.
+    Left(Ticket),
+    /// The frames of [`Action::Dispatch`] were given to the socket and flushed.
+    Written {
+        /// On which connection.
+        generation: Generation,
+        /// Which of its dispatches.
+        ticket: Ticket,
+    },
+    /// The session is to end for good.
+    CloseAsked,
     /// An operator wants a new connection.
     ReconnectAsked,
     /// The process ends.
@@ -102,6 +132,19 @@ pub enum Action {
         /// What it is, in a word of the audit log.
         kind: &'static str,
     },
+    /// Send frames, the last of which carries a message, and report when it is written.
+    Dispatch {
+        /// On which connection.
+        generation: Generation,
+        /// The frames.
+        frames: Vec<Frame>,
+        /// To be begun before the first byte of the last frame is given to the socket.
+        handover: Handover,
+        /// For [`Input::Written`].
+        ticket: Ticket,
+    },
+    /// Tell whoever asked.
+    Answer(Ticket, Answer),
     /// Close politely: send a close frame, then read until the peer's.
     Close {
         /// Which connection.

@@ -14,8 +14,14 @@ use crate::runtime::Mistake;
 use http::StatusCode;
 
 impl Machine {
-    /// A subscription stands where none stood before.
-    pub(super) fn connected(&mut self, at: At, transport: Transport, out: &mut Actions) {
+    /// A subscription stands where none stood before. `proven`: what was sent until then came.
+    pub(super) fn connected(
+        &mut self,
+        at: At,
+        proven: At,
+        transport: Transport,
+        out: &mut Actions,
+    ) {
         self.up = Some(Up {
             transport,
             confirmed_at: at.now,
@@ -23,6 +29,7 @@ impl Machine {
             strikes_before: self.tokens.strikes,
         });
         self.backoff.reset();
+        self.proxy_backoff.reset();
         self.tokens.strikes = 0;
         let session = self.session.as_str();
         let word = transport.to_proto().as_str_name();
@@ -36,7 +43,8 @@ impl Machine {
         }
         self.last_transport = Some(transport);
         self.after_up(at, transport, out);
-        self.open_loss_window(at, out);
+        self.open_loss_window(at, proven, out);
+        self.settle_without_history(at, out);
     }
 
     /// A successor took over before the old connection ended: nothing was missed.
@@ -135,7 +143,7 @@ impl Machine {
         self.catch_up_stop(out);
         self.renumbering_stop(out);
         self.recoveries_stop(out);
-        self.cover_until_last_life(at);
+        self.cover_until_last_life();
         self.pause_gaps();
     }
 
@@ -191,12 +199,26 @@ impl Machine {
     }
 
     pub(super) fn suspend_for(&mut self, at: At, awaits: Awaits, reason: &str, out: &mut Actions) {
-        self.suspend_with(at, Kind::Suspended, awaits, reason, out);
+        let delay = self.spread(limits::SUSPENDED_RETRY);
+        self.suspend_with(at, Kind::Suspended, awaits, delay, reason, out);
+    }
+
+    /// Likewise, and tried again after a delay.
+    pub(super) fn suspend_until(
+        &mut self,
+        at: At,
+        delay: Duration,
+        awaits: Awaits,
+        reason: &str,
+        out: &mut Actions,
+    ) {
+        self.suspend_with(at, Kind::Suspended, awaits, delay, reason, out);
     }
 
     /// What was subscribed to has ended: tried again slowly, for it may begin anew.
     pub(super) fn ended(&mut self, at: At, reason: &str, out: &mut Actions) {
-        self.suspend_with(at, Kind::Expired, Awaits::Person, reason, out);
+        let delay = self.spread(limits::SUSPENDED_RETRY);
+        self.suspend_with(at, Kind::Expired, Awaits::Person, delay, reason, out);
     }
 
     fn suspend_with(
@@ -204,6 +226,7 @@ impl Machine {
         at: At,
         kind: Kind,
         awaits: Awaits,
+        delay: Duration,
         reason: &str,
         out: &mut Actions,
     ) {
@@ -212,7 +235,6 @@ impl Machine {
             self.stats.suspended(self.session.as_str(), reason);
             self.fact(at, Fact::new(kind).reason(reason));
         }
-        let delay = self.spread(limits::SUSPENDED_RETRY);
         self.backoff.reset();
         self.tokens.strikes = 0;
         self.unreadable = 0;
@@ -226,6 +248,7 @@ impl Machine {
     pub(super) fn stop_ingest(&mut self, at: At, reason: &str, out: &mut Actions) {
         self.outbox.give_up();
         self.leave(at, reason, out);
+        self.messages_stuck(at, out);
         self.standing.suspended(reason);
         self.stats.suspended(self.session.as_str(), reason);
         self.enter(State::Suspended {
@@ -273,7 +296,18 @@ impl Machine {
             self.outdate(at, |socket| socket.token < generation, out);
         }
         if let State::Suspended {
-            awaits: Awaits::Credentials,
+            awaits: Awaits::Credentials | Awaits::Proxy,
+            ..
+        } = self.state
+        {
+            self.begin(at, Next::Negotiate, out);
+        }
+    }
+
+    /// What a proxy refused may be mended; what the platform refused, a new token shows.
+    pub(super) fn secrets_changed(&mut self, at: At, out: &mut Actions) {
+        if let State::Suspended {
+            awaits: Awaits::Proxy,
             ..
         } = self.state
         {
@@ -340,6 +374,7 @@ impl Machine {
         }
         self.overlap.end(at.now, socket.generation);
         Self::errand_stops(&socket, out);
+        self.sending_over(at, socket.generation, socket.link, out);
     }
 
     /// The channel or cursor is gone: set up anew, soon the first time and with a back-off then.

@@ -43,7 +43,7 @@ impl Live {
         self.sockets
     }
 
-    fn take(&mut self, generation: Generation) -> Option<Socket> {
+    pub(super) fn take(&mut self, generation: Generation) -> Option<Socket> {
         let index = self
             .sockets
             .iter()
@@ -138,7 +138,7 @@ impl Machine {
         }
         live.sockets.push(socket);
         for older in self.generations(|older| !replays && older.generation != newer) {
-            self.ask_for_proof(at, older, newer, out);
+            self.ask_for_proof(at, older, Some(newer), out);
         }
         self.relieve(at, out);
     }
@@ -193,12 +193,12 @@ impl Machine {
             let alone = settled && !live.sockets.iter().any(|s| s.settled);
             let first = live.sockets.first().filter(|_| alone)?;
             let clear = first.confirmed.filter(|_| !first.joined);
-            Some((first.generation, clear, first.life))
+            Some((first.generation, clear, first.proven))
         });
-        if let Some((survivor, clear, life)) = survivor {
+        if let Some((survivor, clear, proven)) = survivor {
             // What it brought may be taken for what the other brought before it.
             let clear = clear.filter(|_| self.overlap.is_clear(survivor));
-            let end = clear.map_or(at.wall, |confirmed| confirmed.wall);
+            let end = clear.unwrap_or(at);
             // First what it brought: a present state asked for from now on is newer.
             self.join(at, |socket| socket.generation == survivor, out);
             self.overlap.settle(survivor);
@@ -206,10 +206,12 @@ impl Machine {
             if let Some(socket) = self.socket_mut(survivor) {
                 socket.settled = true;
             }
-            self.coverage.lives(life);
+            if let Some(proven) = proven {
+                self.coverage.lives(proven);
+            }
             // What is gone was to answer for the others.
             for other in self.generations(|socket| !socket.settled) {
-                self.ask_for_proof(at, survivor, other, out);
+                self.ask_for_proof(at, survivor, Some(other), out);
             }
         }
         let lived = lived.map(|since| at.now.saturating_duration_since(since.now));

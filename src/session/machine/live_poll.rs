@@ -47,7 +47,7 @@ pub(super) enum PollPhase {
     },
     InFlight {
         call: CallId,
-        sent: MonoTime,
+        sent: At,
         token: u64,
     },
     /// The last answer is on its way into the journal.
@@ -157,7 +157,7 @@ impl Machine {
         )?;
         Some(PollPhase::InFlight {
             call,
-            sent: at.now,
+            sent: at,
             token: token.generation,
         })
     }
@@ -175,8 +175,7 @@ impl Machine {
         match std::mem::replace(&mut polling.phase, PollPhase::Committing) {
             PollPhase::SettingUp { token, .. } => self.poll_set_up(at, &token, result, out),
             PollPhase::InFlight { sent, token, .. } => {
-                let held = at.now.saturating_duration_since(sent);
-                self.hold_ended(at, held, token, result, out);
+                self.hold_ended(at, sent, token, result, out);
             }
             other @ (PollPhase::Token | PollPhase::Committing | PollPhase::Paused { .. }) => {
                 polling.phase = other;
@@ -230,11 +229,12 @@ impl Machine {
     fn hold_ended(
         &mut self,
         at: At,
-        held: Duration,
+        sent: At,
         token: u64,
         result: Result<HttpResponse, HttpFailure>,
         out: &mut Actions,
     ) {
+        let held = at.now.saturating_duration_since(sent.now);
         match result {
             Ok(answer) if answer.status.is_success() || answer.status.as_u16() == 304 => {
                 self.standing.received(at.wall);
@@ -243,7 +243,7 @@ impl Machine {
                     return;
                 };
                 match polling.link.read_poll(&answer) {
-                    Ok(batch) => self.poll_batch(at, held, token, batch, out),
+                    Ok(batch) => self.poll_batch(at, sent, token, batch, out),
                     Err(error) => {
                         self.stats.unreadable(self.session.as_str(), &error);
                         self.poll_unreadable(at, held, "BODY_UNREADABLE", out);
@@ -265,7 +265,8 @@ impl Machine {
         }
     }
 
-    fn poll_batch(&mut self, at: At, held: Duration, token: u64, batch: Batch, out: &mut Actions) {
+    fn poll_batch(&mut self, at: At, sent: At, token: u64, batch: Batch, out: &mut Actions) {
+        let held = at.now.saturating_duration_since(sent.now);
         let refused = batch.controls.iter().find_map(|control| match control {
             Control::Refused { status, .. } => http::StatusCode::from_u16(*status).ok(),
             _ => None,
@@ -282,6 +283,10 @@ impl Machine {
         let end = batch.controls.iter().find_map(PollEnd::of);
         // An answer without content at once may be anybody's: it proves nothing.
         let proves = batch.confirms != Confirms::Nothing || held >= limits::QUICK;
+        // The platform answered after the request had left: with everything, unless it says at once
+        // that there is nothing, which is abnormal (U10).
+        let whole = !batch.events.is_empty() || held >= limits::QUICK;
+        let proven = self.coverage.frontier().filter(|_| !whole).unwrap_or(sent);
         let Some(polling) = self.polling() else {
             return;
         };
@@ -295,7 +300,7 @@ impl Machine {
             if let Some(polling) = self.polling() {
                 polling.link.condition(at.now, condition);
             }
-            self.connected(at, Transport::LongPoll, out);
+            self.connected(at, proven, Transport::LongPoll, out);
         } else if proves {
             self.tokens.strikes = 0;
             self.answers_again();
@@ -307,15 +312,16 @@ impl Machine {
         let news = self.ordering.is_none() && !batch.events.is_empty();
         self.ingest(at, batch, Via::Poll { began, generation }, out);
         self.keep(Place::FIRST, keep);
-        if proves {
-            self.coverage.lives(at.wall);
+        if proves && whole {
+            self.coverage.lives(proven);
+            self.mark_coverage(at);
         }
         // An answer that repeats what is known is as good as an empty one: it may come from a cache.
         let idle = !news && before == self.progress();
         if let Some(end) = end {
             match end {
                 PollEnd::Lost => self.lose_poll(at, "SUBSCRIPTION_LOST", out),
-                PollEnd::Ended(reason) => self.ended(at, &reason, out),
+                PollEnd::Over(end) => self.ends(at, end, out),
             }
         } else if idle && held < limits::QUICK {
             self.poll_quick(at, out);

@@ -1,10 +1,11 @@
 //! Frames of WebSockets: confirmation, liveness (U25), what the end of a connection means (U31 to
 //! U33).
 
+use super::ends::End;
 use super::ingest::Via;
 use super::io::{Action, Actions, At, Generation};
 use super::live::Live;
-use super::socket::{Ping, Socket};
+use super::socket::{Ping, Pong, Socket};
 use super::state::{Phase, Role, State, Successor};
 use super::{Machine, Next};
 use crate::connectors::{Batch, Confirms, Control, Transport};
@@ -58,11 +59,13 @@ impl Machine {
         let Some(socket) = self.socket_mut(generation) else {
             return;
         };
-        let answer = match &frame {
-            Frame::Pong(named) => Some(named.clone()),
-            _ => None,
+        let mut answered = match &frame {
+            Frame::Pong(name) => socket.questions.answered(name, true),
+            _ => Vec::new(),
         };
-        let way = socket.lives(at, answer.is_some(), ping, patience);
+        let asked = answered.last().map(|question| Pong::To(question.sent.now));
+        let pong = matches!(frame, Frame::Pong(_)).then(|| asked.unwrap_or(Pong::ToNothing));
+        let way = socket.lives(at, pong, ping, patience);
         let joined = socket.joined;
         let read = match &frame {
             Frame::Text(bytes) | Frame::Binary(bytes) => {
@@ -77,6 +80,12 @@ impl Machine {
             },
             Frame::Ping(_) | Frame::Close { .. } => None,
         };
+        let controls = read.iter().flatten().flat_map(|batch| &batch.controls);
+        for control in controls {
+            if let Control::Proof { name } = control {
+                answered.extend(socket.questions.answered(name, false));
+            }
+        }
         let (token, place) = (socket.token, socket.place);
         let keep = socket.link.keep();
         self.coverage.input();
@@ -106,10 +115,7 @@ impl Machine {
         {
             self.keep(place, keep);
         }
-        self.socket_lives(at, generation);
-        if let Some(named) = answer {
-            self.proven(at, generation, &named, out);
-        }
+        self.answered(at, generation, &answered, out);
     }
 
     pub(super) fn socket_batch(
@@ -121,7 +127,8 @@ impl Machine {
         mut batch: Batch,
         out: &mut Actions,
     ) {
-        let mut ended = None;
+        self.receipts(at, std::mem::take(&mut batch.receipts), out);
+        let mut end = None;
         for control in std::mem::take(&mut batch.controls) {
             match control {
                 Control::Refused { status, .. } => {
@@ -134,17 +141,18 @@ impl Machine {
                     self.socket_lost(at, generation, "SUBSCRIPTION_LOST", Next::Dial, out);
                     return;
                 }
-                Control::Ended { reason }
-                | Control::Expired { reason }
-                | Control::Superseded { reason } => ended = Some(reason),
                 Control::Answered { sent } => self.round_trip(at, sent),
-                other => batch.controls.push(other),
+                Control::Proof { .. } => {}
+                other => match End::of(&other) {
+                    Some(own) => end = Some(own),
+                    None => batch.controls.push(other),
+                },
             }
         }
         let confirmed = self
             .socket_mut(generation)
             .is_some_and(|s| s.confirm(&batch));
-        if let (Owner::Attempt(role), true, None) = (owner, confirmed, &ended) {
+        if let (Owner::Attempt(role), true, None) = (owner, confirmed, &end) {
             self.promote(at, role, out);
         }
         let closing = batch.controls.contains(&Control::Closing);
@@ -153,8 +161,8 @@ impl Machine {
             batch.events = self.wait_for_the_older(at, generation, batch.events);
         }
         self.ingest(at, batch, Via::Socket { generation, place }, out);
-        if let Some(reason) = ended {
-            self.ended(at, &reason, out);
+        if let Some(end) = end {
+            self.ends(at, end, out);
         } else if closing {
             self.closing_announced(at, generation, out);
         }
@@ -173,6 +181,7 @@ impl Machine {
         self.successor = Successor::None;
         socket.place = Some(self.take_place(attempt.place));
         socket.confirmed = Some(at);
+        socket.ask_at = self.first_question(at);
         socket.link.condition(at.now, self.condition());
         self.endpoints.moving = false;
         let bound = self.connector.capabilities().bound_to_token;
@@ -194,13 +203,14 @@ impl Machine {
             self.failback_pause = self.timing.failback_interval.0;
             self.enter(State::Live(Live::new(*socket)));
             match role {
-                Role::Primary | Role::Beside => self.connected(at, Transport::WebSocket, out),
+                Role::Primary | Role::Beside => self.connected(at, at, Transport::WebSocket, out),
                 Role::Failback => {
                     self.taken_over(at, Transport::WebSocket, out);
-                    self.open_loss_window(at, out);
+                    self.open_loss_window(at, at, out);
                 }
             }
             self.ingest_early(at, generation, early);
+            self.overlap.replace(generation);
         }
         self.subscribed_now(at);
         self.refill(at, out);
@@ -210,6 +220,7 @@ impl Machine {
     pub(super) fn sockets_due(&mut self, at: At, out: &mut Actions) {
         for generation in self.open_sockets() {
             self.socket_due(at, generation, out);
+            self.question_due(at, generation, out);
         }
     }
 

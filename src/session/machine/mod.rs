@@ -5,13 +5,16 @@
 //! network lets no WebSocket through, `Waiting` between attempts, `Suspended` where a person is
 //! needed. A successor may be on its way beside a connection that works (make before break).
 
+mod carrying;
 mod catch_up;
 mod connect;
+mod coverage;
 mod deaf;
 mod draft;
 mod drain;
 mod early;
 mod endpoints;
+mod ends;
 mod errands;
 mod facts;
 mod failback;
@@ -31,6 +34,7 @@ mod poll_end;
 mod poll_trouble;
 mod proof;
 mod quality;
+mod questions;
 mod recovered;
 mod recoveries;
 mod recovery;
@@ -38,13 +42,14 @@ mod refused;
 mod rejected;
 mod renumbering;
 mod requests;
+mod sending;
 mod sift;
 mod snapshot;
 mod socket;
 mod state;
 mod status;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod timeouts;
 mod tokens;
 mod tracked;
@@ -64,10 +69,13 @@ use crate::auth::Sealer;
 use crate::connectors::{Connector, Identity, Transport};
 use crate::domain::{SessionName, WallTime};
 use crate::runtime::{Backoff, Mistake, MonoTime, Rng};
-use crate::session::ordering::{Ordering, Overlap, Position, RecentIds};
+use crate::session::ordering::{Ordering, Overlap, Position, RecentIds, SharedIds};
+use crate::session::outbound::Defaults;
 use crate::session::{SessionStats, TimingConfig, TransportChoice};
 use catch_up::CatchUp;
+use coverage::Coverage;
 use deaf::Deaf;
+use drain::Lingering;
 use endpoints::Endpoints;
 use facts::Facts;
 use gaps::Gap;
@@ -78,12 +86,12 @@ use quality::Quality;
 use recoveries::Recoveries;
 use rejected::Subscribed;
 use renumbering::Renumbering;
+use sending::Outbound;
 use snapshot::PresentState;
 use state::{Next, State, Successor};
 use status::Standing;
 use tokens::TokenDesk;
 use tracked::Known;
-use windows::Coverage;
 
 /// What a machine is made of.
 #[derive(Debug)]
@@ -110,8 +118,10 @@ pub struct MachineParts {
     pub recovered: Recovered,
     /// Seals what acts as a credential before it is committed.
     pub sealer: Option<Arc<Sealer>>,
-    /// Hashes of the journal's recent ids, for platforms that name their events.
-    pub recent_ids: Vec<u64>,
+    /// The journal's recent ids, for platforms that name their events.
+    pub recent_ids: SharedIds,
+    /// What holds for messages, where the session sends any.
+    pub outbound: Option<Defaults>,
 }
 
 /// One session.
@@ -141,6 +151,8 @@ pub struct Machine {
     backoff: Backoff,
     /// Of connections beside those that stand.
     beside_backoff: Backoff,
+    /// Of attempts that a proxy refuses.
+    proxy_backoff: Backoff,
     newest_token: u64,
     setup_refusals: u32,
     up: Option<Up>,
@@ -166,6 +178,11 @@ pub struct Machine {
     /// When frames were last left unread: those that come after were sent some time ago.
     stalled: Option<MonoTime>,
     outbox: Outbox,
+    outbound: Option<Outbound>,
+    /// Stays, while the session ends, for what is in flight on it.
+    lingering: Option<Lingering>,
+    /// Why the session was over before it began.
+    over: Option<String>,
     position_moved: bool,
     missing_moved: bool,
     facts: Facts,
@@ -198,15 +215,29 @@ impl Machine {
             &parts.rng,
             at.wall,
         );
+        let outbound = parts.outbound.map(|defaults| {
+            let stored = recovered.outbound;
+            let (connector, backoff) = (&*parts.connector, &timing.backoff);
+            Outbound::new(
+                &parts.session,
+                connector,
+                defaults,
+                backoff,
+                &parts.rng,
+                stored,
+                at,
+            )
+        });
         let standing = Standing::new(&parts.session, parts.journal, &*parts.connector);
         Self {
             backoff: Backoff::new(timing.backoff.base.0, timing.backoff.cap.0),
             beside_backoff: Backoff::new(timing.backoff.base.0, timing.backoff.cap.0),
+            proxy_backoff: Backoff::new(timing.backoff.base.0, timing.backoff.cap.0),
             newest_token: 0,
             setup_refusals: 0,
             failback_pause: timing.failback_interval.0,
-            ids: RecentIds::seeded(at.now, parts.recent_ids),
-            coverage: Coverage::new(recovered.covered_until),
+            ids: RecentIds::seeded(parts.recent_ids),
+            coverage: Coverage::new(recovered.covered, at),
             keeping: recovered.keeping,
             known: recovered.known,
             subscribed: Subscribed::default(),
@@ -246,6 +277,9 @@ impl Machine {
             overlap: Overlap::default(),
             catch_up: CatchUp::default(),
             outbox: Outbox::default(),
+            outbound,
+            lingering: None,
+            over: recovered.over,
             position_moved: false,
             missing_moved: false,
         }
@@ -253,6 +287,7 @@ impl Machine {
 
     /// Takes one input.
     pub fn handle(&mut self, at: At, input: Input, out: &mut Actions) {
+        self.mind_clock(at);
         if matches!(self.state, State::Draining { .. } | State::Ended) {
             self.handle_draining(at, input, out);
         } else {
@@ -265,11 +300,16 @@ impl Machine {
         match input {
             Input::Start => {
                 if matches!(self.state, State::Idle) {
-                    self.begin(at, Next::Negotiate, out);
+                    self.with_queue(out, at, |queue, fx| queue.start(at.into(), fx));
+                    match self.over.take() {
+                        Some(reason) => self.is_over(at, &reason, out),
+                        None => self.begin(at, Next::Negotiate, out),
+                    }
                 }
             }
             Input::Token(result) => self.token_came(at, result, out),
             Input::TokenRenewed { generation } => self.token_renewed(at, generation, out),
+            Input::SecretsChanged => self.secrets_changed(at, out),
             Input::Replaced(connector) => self.replaced(at, connector, out),
             Input::Dialled { generation, result } => self.dialled(at, generation, result, out),
             Input::Frame { generation, frame } => self.frame_came(at, generation, frame, out),
@@ -282,6 +322,15 @@ impl Machine {
             Input::Answer { call, result } => self.answer_came(at, call, result, out),
             Input::Appended(result) => self.appended(at, result, out),
             Input::Health(report) => self.health_came(at, &report, out),
+            Input::Send {
+                ticket,
+                message,
+                wait_for,
+            } => self.send_asked(at, ticket, *message, wait_for, out),
+            Input::CancelMessage { ticket, id } => self.cancel_asked(at, ticket, &id, out),
+            Input::Left(ticket) => self.caller_left(ticket),
+            Input::Written { generation, ticket } => self.written(at, generation, ticket, out),
+            Input::CloseAsked => self.close_asked(at, out),
             Input::ReconnectAsked => self.reconnect_asked(at, out),
             Input::Drain => self.drain(at, out),
         }
@@ -312,15 +361,19 @@ impl Machine {
         out: &mut Actions,
     ) {
         match self.outbox.written(at, result) {
-            Written::Durable(gaps) => {
+            Written::Durable(durable) => {
                 self.standing.has_space(true);
-                self.gaps_numbered(&gaps);
+                self.gaps_numbered(&durable.gaps);
+                self.messages_durable(at, durable.messages, out);
                 self.settle_gaps(at);
                 self.journal_snapshots(at);
                 self.recovery_next(at, out);
                 self.poll_after_commit(at, out);
             }
-            Written::Later => self.standing.has_space(false),
+            Written::Later => {
+                self.standing.has_space(false);
+                self.messages_stuck(at, out);
+            }
             Written::TooLarge(index) => {
                 let shrunk = self.outbox.refused_event(index).and_then(|event| {
                     let size = event.raw_data.len();
@@ -342,6 +395,7 @@ impl Machine {
 
     /// What every input ends with: commit what gathered, post what changed.
     fn finish(&mut self, at: At, out: &mut Actions) {
+        self.mind_sending(at, out);
         self.flush(out);
         if !self.wants_frames() {
             self.stalled = Some(at.now);

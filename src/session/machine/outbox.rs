@@ -24,6 +24,7 @@ pub(super) struct Outbox {
     bytes: usize,
     state: BTreeMap<String, (Option<Bytes>, Option<usize>)>,
     gaps: Vec<(String, usize)>,
+    messages: Vec<(u64, Option<usize>)>,
     in_flight: Option<InFlight>,
     given_up: bool,
 }
@@ -32,14 +33,24 @@ pub(super) struct Outbox {
 struct InFlight {
     commit: Commit,
     gaps: Vec<(String, usize)>,
+    messages: Vec<(u64, Option<usize>)>,
     retry_at: Option<MonoTime>,
+}
+
+/// What became durable.
+#[derive(Debug, Default)]
+pub(super) struct Durable {
+    /// Gaps, with the sequences of their suspicions.
+    pub(super) gaps: Vec<(String, Sequence)>,
+    /// Changes of outgoing messages, with the sequence of the event where it counts.
+    pub(super) messages: Vec<(u64, Option<Sequence>)>,
 }
 
 /// What an answer of the journal means.
 #[derive(Debug)]
 pub(super) enum Written {
-    /// Durable: these gaps now have sequences.
-    Durable(Vec<(String, Sequence)>),
+    /// Durable.
+    Durable(Durable),
     /// No space: the same commit is tried again later.
     Later,
     /// This event (its index) is too large.
@@ -68,6 +79,12 @@ impl Outbox {
     /// Asks to be told the sequence of the event at `index`, which opened a gap.
     pub(super) fn await_gap(&mut self, key: String, index: usize) {
         self.gaps.push((key, index));
+    }
+
+    /// Asks to be told when a change of an outgoing message is durable, with the sequence of the
+    /// event at `index`.
+    pub(super) fn await_message(&mut self, order: u64, index: Option<usize>) {
+        self.messages.push((order, index));
     }
 
     /// The journal takes nothing any more.
@@ -136,6 +153,7 @@ impl Outbox {
         self.in_flight = Some(InFlight {
             commit,
             gaps: std::mem::take(&mut self.gaps),
+            messages: std::mem::take(&mut self.messages),
             retry_at: None,
         });
     }
@@ -147,12 +165,18 @@ impl Outbox {
         };
         let written = match result {
             Ok(committed) => {
+                let sequence = |index: usize| committed.first.plus(index as u64);
                 let gaps = in_flight.gaps.drain(..);
-                let gaps = gaps.map(|(key, index)| (key, committed.first.plus(index as u64)));
-                return Written::Durable(gaps.collect());
+                let messages = in_flight.messages.drain(..);
+                return Written::Durable(Durable {
+                    gaps: gaps.map(|(key, index)| (key, sequence(index))).collect(),
+                    messages: messages
+                        .map(|(order, index)| (order, index.map(sequence)))
+                        .collect(),
+                });
             }
             Err(AppendError::NoSpace { .. }) if Mistake::RefusedCommitForgotten.is_made() => {
-                return Written::Durable(Vec::new());
+                return Written::Durable(Durable::default());
             }
             Err(AppendError::NoSpace { retry_after }) => {
                 // A delay of nothing would be a hot loop.

@@ -1,6 +1,7 @@
 //! The end of a chain of polls, and what comes beside it.
 
 use super::Machine;
+use super::ends::End;
 use super::io::{Action, Actions, At};
 use super::keeping::Place;
 use super::live_poll::PollPhase;
@@ -10,21 +11,14 @@ use crate::connectors::Control;
 /// What a batch says of the end of the subscription.
 pub(super) enum PollEnd {
     Lost,
-    Ended(String),
+    Over(End),
 }
 
 impl PollEnd {
     pub(super) fn of(control: &Control) -> Option<Self> {
         match control {
             Control::SubscriptionLost { .. } => Some(Self::Lost),
-            Control::Ended { reason }
-            | Control::Expired { reason }
-            | Control::Superseded { reason } => Some(Self::Ended(reason.clone())),
-            Control::Closing
-            | Control::Refused { .. }
-            | Control::TopicRejected { .. }
-            | Control::Answered { .. }
-            | Control::Missed { .. } => None,
+            other => End::of(other).map(Self::Over),
         }
     }
 }

@@ -74,7 +74,7 @@ impl Machine {
                 self.poll_over(Some(answer.status));
                 self.suspend(at, "PERMISSION_DENIED", out);
             }
-            Verdict::Ended => {
+            Verdict::Ended | Verdict::Expired => {
                 self.poll_over(Some(answer.status));
                 self.ended(at, &word, out);
             }
@@ -155,7 +155,7 @@ impl Machine {
     /// The chain is broken: from the beginning after a back-off, unless only a person can mend it.
     pub(super) fn lose_poll(&mut self, at: At, word: &str, out: &mut Actions) {
         if word == PROXY_REFUSED {
-            return self.proxy_refused(at, out);
+            return self.proxy_refused(at, PROXY_REFUSED, out);
         }
         self.back_off(at, Next::Negotiate, word, out);
     }

@@ -1,13 +1,14 @@
 //! The session's place as it is kept in the journal's state, and its way back. Pure.
 //!
 //! Keys stand under `sessions/<name>/`: `position`, `missing`, `coverage`, `gaps/<key>`,
-//! `known/<scope>/<key>`.
+//! `known/<scope>/<key>`, `outbound/<id>`, `over`.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::coverage::{Covered, Stored};
 use super::gaps::{Extent, Gap, Resolution};
 use super::keeping::Keeping;
 use super::tracked::Known;
@@ -18,21 +19,27 @@ use crate::journal::StateEntry;
 use crate::runtime::Mistake;
 use crate::session::StateError;
 use crate::session::ordering::{Missing, MissingRun, Position};
+use crate::session::outbound::queue::{KEYS, Message};
 
 pub(super) const POSITION: &str = "position";
 pub(super) const MISSING: &str = "missing";
 pub(super) const COVERAGE: &str = "coverage";
 pub(super) const GAPS: &str = "gaps/";
 pub(super) const KNOWN: &str = "known/";
+/// Why the session is over for good.
+pub(super) const OVER: &str = "over";
 
 /// What a session knew when it was last committed.
 #[derive(Debug, Default)]
 pub struct Recovered {
     pub(super) position: Position,
     pub(super) keeping: Keeping,
-    pub(super) covered_until: Option<WallTime>,
+    pub(super) covered: Option<Covered>,
     pub(super) gaps: Vec<Gap>,
     pub(super) known: Known,
+    /// Outgoing messages, by id.
+    pub(super) outbound: Vec<(String, Message)>,
+    pub(super) over: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -131,9 +138,13 @@ impl Recovered {
                     });
                 }
             }
-            COVERAGE => self.covered_until = Some(WallTime::from_nanos(json(&entry.value)?)),
+            COVERAGE => self.covered = Some(json::<Stored>(&entry.value)?.into()),
+            OVER => self.over = Some(json(&entry.value)?),
             _ => {
-                if let Some(gap) = key.strip_prefix(GAPS) {
+                if let Some(id) = key.strip_prefix(KEYS) {
+                    let message = Message::decode(&entry.value, entry.sequence)?;
+                    self.outbound.push((id.to_owned(), message));
+                } else if let Some(gap) = key.strip_prefix(GAPS) {
                     let stored: StoredGap = json(&entry.value)?;
                     self.gaps.push(stored.restore(gap, entry.sequence));
                 } else if let Some((scope, name)) = key.strip_prefix(KNOWN).and_then(known_name) {
@@ -251,8 +262,8 @@ pub(super) fn missing_value(missing: &Missing) -> Bytes {
 }
 
 /// The value of `coverage`.
-pub(super) fn coverage_value(until: WallTime) -> Bytes {
-    value(&until.as_nanos())
+pub(super) fn coverage_value(covered: Covered) -> Bytes {
+    value(&Stored::from(covered))
 }
 
 /// `<scope>/<key>`: the key is escaped, so that the last stroke parts them.
@@ -270,6 +281,11 @@ fn known_name(text: &str) -> Option<(String, String)> {
 /// The value of `known/<scope>/<key>`.
 pub(super) fn known_value(hash: u64) -> Bytes {
     value(&hash)
+}
+
+/// The value of `over`.
+pub(super) fn over_value(reason: &str) -> Bytes {
+    value(&reason)
 }
 
 /// The value of `gaps/<key>`.

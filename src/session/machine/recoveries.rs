@@ -3,10 +3,10 @@
 use std::collections::{HashSet, VecDeque};
 
 use super::holding::{LiveEvents, Waiting};
-use super::io::CallId;
+use super::io::{At, CallId};
 use crate::connectors::{LossWindow, Recoverer};
-use crate::domain::WallTime;
 use crate::runtime::MonoTime;
+use crate::session::outbound::queue::Asked;
 
 /// The windows that REST is asked about.
 #[derive(Debug, Default)]
@@ -25,6 +25,8 @@ pub(super) struct Recovering {
     pub(super) keys: Vec<String>,
     /// From the start of the first to the end of the last.
     pub(super) window: LossWindow,
+    /// What the history is asked about, for what was sent.
+    pub(super) asked: Asked,
     pub(super) recoverer: Box<dyn Recoverer>,
     pub(super) phase: Phase,
     pub(super) failures: u32,
@@ -84,8 +86,10 @@ impl Recoveries {
         })
     }
 
-    pub(super) fn held_since(&self) -> Option<WallTime> {
-        self.waits().filter_map(Waiting::since).min()
+    pub(super) fn held_since(&self) -> Option<At> {
+        self.waits()
+            .filter_map(Waiting::since)
+            .min_by_key(|at| at.now)
     }
 
     pub(super) fn concerns(&self, key: &str) -> bool {

@@ -17,6 +17,7 @@ use crate::domain::{Sequence, WallTime};
 use crate::journal::id_hash;
 use crate::net::{HttpFailure, HttpResponse};
 use crate::runtime::MonoTime;
+use crate::session::outbound::queue::Asked;
 
 impl Machine {
     /// Every open window that nobody asks about yet is asked about: its family's live events wait
@@ -61,7 +62,8 @@ impl Machine {
                 }
             }
         }
-        let Some(recoverer) = self.connector.recover(&family, &window) else {
+        let asked = self.asked_of_history(&window);
+        let Some(recoverer) = self.connector.recover(&family, &asked) else {
             return self.resolve_windows(&keys, Found::Nothing);
         };
         let live = if recoverer.holds() {
@@ -75,6 +77,10 @@ impl Machine {
             family,
             keys,
             window,
+            asked: Asked {
+                start: asked.start,
+                decided: at.now,
+            },
             recoverer,
             phase: Phase::Lagging(at.now + lag),
             failures: 0,
@@ -139,7 +145,7 @@ impl Machine {
             },
             Step::Done(found) => found,
         };
-        self.end_recovery(at, recovering, found);
+        self.end_recovery(at, recovering, found, out);
         self.recovery_next(at, out);
     }
 
@@ -183,7 +189,7 @@ impl Machine {
             }
         };
         if recovering.failures >= limits::IN_A_ROW {
-            self.end_recovery(at, recovering, Found::Nothing);
+            self.end_recovery(at, recovering, Found::Nothing, out);
             return self.recovery_next(at, out);
         }
         // The journal is full: what is fetched would have to wait in memory.
@@ -227,6 +233,7 @@ impl Machine {
 
     /// Journals what an answer brought. A present state never dedupes a live event.
     fn recovered(&mut self, at: At, recovering: &mut Recovering, found: Recovered) {
+        self.history_showed(found.seen);
         for event in found.events {
             if let Some(tracked) = event.tracked.as_ref().filter(|t| t.stands) {
                 let listed = (tracked.scope.clone(), tracked.key.clone());
@@ -274,7 +281,8 @@ impl Machine {
         inside.next().or_else(|| own.next_back())?.sequence
     }
 
-    fn end_recovery(&mut self, at: At, recovering: Recovering, found: Found) {
+    fn end_recovery(&mut self, at: At, recovering: Recovering, found: Found, out: &mut Actions) {
+        self.history_told(at, recovering.asked, found == Found::Everything, out);
         self.resolve_windows(&recovering.keys, found);
         if let LiveEvents::Held(waiting) = recovering.live {
             for held in waiting.into_events() {

@@ -50,11 +50,14 @@ impl Machine {
                     Verdict::Forbidden if role == Role::Primary && !polls => {
                         self.suspend(at, "PERMISSION_DENIED", out);
                     }
-                    Verdict::Ended if role == Role::Primary => self.ended(at, &word, out),
+                    Verdict::Ended | Verdict::Expired if role == Role::Primary => {
+                        self.ended(at, &word, out);
+                    }
                     Verdict::Forbidden
                     | Verdict::Interrupted
                     | Verdict::Unavailable
-                    | Verdict::Ended => {
+                    | Verdict::Ended
+                    | Verdict::Expired => {
                         self.no_websocket(at, role, &word, out);
                     }
                 }
@@ -93,7 +96,7 @@ impl Machine {
             }
             (_, Role::Failback | Role::Beside) => self.successor_failed(at, role),
             (Verdict::Forbidden, Role::Primary) => self.suspend(at, "PERMISSION_DENIED", out),
-            (Verdict::Ended, Role::Primary) => self.ended(at, word, out),
+            (Verdict::Ended | Verdict::Expired, Role::Primary) => self.ended(at, word, out),
             (Verdict::Gone, Role::Primary) => self.set_up_anew(at, word, out),
             (Verdict::Throttled, Role::Primary) => {
                 let delay = retry_after(headers, at.wall);
@@ -109,7 +112,7 @@ impl Machine {
     pub(super) fn no_websocket(&mut self, at: At, role: Role, reason: &str, out: &mut Actions) {
         match role {
             Role::Failback | Role::Beside => self.successor_failed(at, role),
-            Role::Primary if reason == PROXY_REFUSED => self.proxy_refused(at, out),
+            Role::Primary if reason == PROXY_REFUSED => self.proxy_refused(at, PROXY_REFUSED, out),
             Role::Primary if self.transports().1 => {
                 self.standing.set_reason(reason);
                 self.begin_polling(at, out);
@@ -122,15 +125,17 @@ impl Machine {
     pub(super) fn attempt_failed(&mut self, at: At, role: Role, reason: &str, out: &mut Actions) {
         match role {
             Role::Failback | Role::Beside => self.successor_failed(at, role),
-            Role::Primary if reason == PROXY_REFUSED => self.proxy_refused(at, out),
+            Role::Primary if reason == PROXY_REFUSED => self.proxy_refused(at, PROXY_REFUSED, out),
             Role::Primary => self.back_off(at, Next::Negotiate, reason, out),
         }
     }
 
-    /// No transport gets past the proxy (U7): tried again slowly, and with the next token, which the
-    /// same credentials have to fetch.
-    pub(super) fn proxy_refused(&mut self, at: At, out: &mut Actions) {
-        self.suspend_for(at, Awaits::Credentials, PROXY_REFUSED, out);
+    /// No transport gets past the proxy (U7). Its credentials may be mended at any moment, and the
+    /// platform is not troubled by attempts that do not reach it: tried again like any other
+    /// failure, and at once with the next token or when the password has changed.
+    pub(super) fn proxy_refused(&mut self, at: At, reason: &str, out: &mut Actions) {
+        let delay = self.proxy_backoff.next_delay(self.rng.unit());
+        self.suspend_until(at, delay, Awaits::Proxy, reason, out);
     }
 
     pub(super) fn address_refused(&mut self, at: At, role: Role, out: &mut Actions) {

@@ -21,6 +21,8 @@ pub(super) enum Asks {
     Recovery,
     /// Whether the numbering began anew.
     Renumbering,
+    /// A message of a user's.
+    Send,
     /// Single events past an answer that cannot be read.
     Sift,
 }
@@ -30,6 +32,7 @@ impl Asks {
         match self {
             Self::SetUp(_) | Self::Errand(_) => CallClass::Subscription,
             Self::Poll(_) => CallClass::Poll,
+            Self::Send => CallClass::Send,
             Self::CatchUp | Self::Recovery | Self::Renumbering | Self::Sift => CallClass::Backfill,
         }
     }
@@ -42,6 +45,7 @@ impl Asks {
             Self::CatchUp => ("catch-up", 0),
             Self::Recovery => ("recovery", 0),
             Self::Renumbering => ("renumbering", 0),
+            Self::Send => ("message", 0),
             Self::Sift => ("sift", 0),
         }
     }

@@ -10,7 +10,7 @@ use super::holding::Waiting;
 use super::ingest::Via;
 use super::io::{Actions, At};
 use crate::connectors::{Opaque, ProviderEvent, Snapshot};
-use crate::domain::{Sequence, WallTime};
+use crate::domain::Sequence;
 
 /// A present state that waits for the sequences of its gaps. Its cursor waits with it: whoever asks
 /// after the new cursor is not told again.
@@ -23,7 +23,8 @@ pub(super) struct PresentState {
     pub(super) cursors: Vec<(usize, Option<Opaque>)>,
     /// Live events that came after it.
     pub(super) behind: Waiting,
-    pub(super) came: WallTime,
+    /// Its windows end then.
+    pub(super) came: At,
 }
 
 impl Machine {
@@ -37,7 +38,7 @@ impl Machine {
         via: Via,
         out: &mut Actions,
     ) {
-        if !self.coverage.began_before() {
+        if !self.coverage.before().is_some() {
             // Nothing was missed, for nothing was covered: it is where the story begins.
             for event in events {
                 self.ingest_plain(at, event, via);
@@ -62,7 +63,7 @@ impl Machine {
             complete: snapshot.complete,
             cursors: Vec::new(),
             behind: Waiting::default(),
-            came: at.wall,
+            came: at,
         });
         self.journal_snapshots(at);
     }

@@ -7,8 +7,8 @@ use super::early::Early;
 use super::errands::Errand;
 use super::io::{At, Generation};
 use super::keeping::Place;
+use super::questions::Questions;
 use crate::connectors::{Batch, Confirms, Control, Link};
-use crate::domain::WallTime;
 use crate::runtime::MonoTime;
 
 /// An open WebSocket.
@@ -26,14 +26,19 @@ pub(super) struct Socket {
     pub(super) rejected: BTreeMap<String, String>,
     /// When every topic was confirmed.
     pub(super) confirmed: Option<At>,
-    /// Its last frame.
-    pub(super) life: WallTime,
+    /// When the last question left that it answered.
+    pub(super) proven: Option<At>,
+    pub(super) questions: Questions,
+    /// When to ask whether everything came; `None` where nobody needs to know.
+    pub(super) ask_at: Option<MonoTime>,
     /// Whether nothing was missed between the connections before it and its confirmation: one of
     /// them has shown life since.
     pub(super) joined: bool,
-    /// Whether it has brought everything that the others brought before it was joined.
+    /// Whether it has brought everything that the others had brought when it was asked.
     pub(super) compared: bool,
-    /// Whether they have brought, in turn, what was taken meanwhile for something they had brought.
+    /// How often it answered that.
+    pub(super) round: u32,
+    /// Whether nothing that it brought was taken for something that it was not.
     pub(super) settled: bool,
     /// What it brought before it was joined.
     pub(super) early: Early,
@@ -53,6 +58,15 @@ pub(super) enum Ping {
     },
 }
 
+/// Which ping a pong answers.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Pong {
+    /// A question that left then.
+    To(MonoTime),
+    /// None of those that are named.
+    ToNothing,
+}
+
 impl Socket {
     pub(super) fn new(
         at: At,
@@ -70,9 +84,12 @@ impl Socket {
             unconfirmed: topics.iter().cloned().collect(),
             rejected: BTreeMap::new(),
             confirmed: None,
-            life: at.wall,
+            proven: None,
+            questions: Questions::default(),
+            ask_at: None,
             joined: false,
             compared: false,
+            round: 0,
             settled: false,
             early: Early::default(),
             leaving: false,
@@ -100,19 +117,24 @@ impl Socket {
         self.unconfirmed.is_empty()
     }
 
-    /// A frame came: the connection lives. The way there and back, where it was the pong.
+    /// A frame came: the connection lives. The way there and back, where it was the pong. A pong to a
+    /// question that is older than the ping under way is none to that.
     pub(super) fn lives(
         &mut self,
         at: At,
-        pong: bool,
+        pong: Option<Pong>,
         ping: Duration,
         patience: Duration,
     ) -> Option<Duration> {
-        self.life = at.wall;
         let Ping::Awaited { sent, dead_at } = &mut self.ping else {
             return None;
         };
-        if pong {
+        let answers = match pong {
+            Some(Pong::To(asked)) => asked >= *sent,
+            Some(Pong::ToNothing) => true,
+            None => false,
+        };
+        if answers {
             let way = at.now.saturating_duration_since(*sent);
             self.ping = Ping::Due(at.now + ping);
             return Some(way);
@@ -129,6 +151,7 @@ impl Socket {
         };
         let beat = self.link.heartbeat_due();
         let errand = self.errand_due();
-        beat.into_iter().chain(errand).fold(ping, MonoTime::min)
+        let others = beat.into_iter().chain(errand).chain(self.ask_at);
+        others.fold(ping, MonoTime::min)
     }
 }

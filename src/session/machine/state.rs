@@ -75,6 +75,8 @@ pub enum StateName {
 pub(super) enum Awaits {
     /// The token endpoint to take the credentials again (U24).
     Credentials,
+    /// The proxy to take ours (U7).
+    Proxy,
     /// Something else that only a person can change.
     Person,
 }
@@ -206,11 +208,11 @@ pub(super) mod limits {
     /// A connection that breaks sooner after its confirmation has proved nothing: the back-off
     /// goes on where it was.
     pub(in super::super) const PROVEN_AFTER: Duration = Duration::from_secs(10);
-    /// How often a platform without replay has its coverage committed (U18).
-    pub(in super::super) const COVERAGE_MARK: Duration = Duration::from_secs(5);
-    /// What left the platform so long before the last frame reached us may have been behind it: a
-    /// loss window begins so much earlier.
-    pub(in super::super) const IN_FLIGHT: Duration = Duration::from_secs(1);
+    /// How long an acknowledgement may take, where the platform does not say (U38).
+    pub(in super::super) const ACKNOWLEDGED: Duration = Duration::from_secs(30);
+    /// An answer comes behind everything that the platform wrote before it. An event may be issued
+    /// this long before it is written; a loss window begins so much earlier.
+    pub(in super::super) const PLATFORM_LAG: Duration = Duration::from_secs(1);
     /// Between two errands of one connection, whatever it asks for.
     pub(in super::super) const ERRAND_REST: Duration = Duration::from_secs(1);
     /// Other ways that a link may try before a refusal is taken for one.

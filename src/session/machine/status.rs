@@ -48,6 +48,7 @@ pub(super) struct Standing {
     reconnects: u32,
     open_gap: Option<Sequence>,
     review_required: bool,
+    lasts_until: Option<WallTime>,
 }
 
 impl Standing {
@@ -78,6 +79,7 @@ impl Standing {
             reconnects: 0,
             open_gap: None,
             review_required: false,
+            lasts_until: None,
         }
     }
 
@@ -242,6 +244,12 @@ impl Standing {
         new
     }
 
+    /// When the platform will end the session by itself.
+    pub(super) fn lasts(&mut self, until: WallTime) {
+        self.changed |= self.lasts_until != Some(until);
+        self.lasts_until = Some(until);
+    }
+
     pub(super) fn closed(&mut self) {
         self.closed = true;
         self.changed = true;
@@ -300,7 +308,7 @@ impl Machine {
             generation: standing.generation,
             connect_time: standing.connect_time.map(WallTime::to_proto),
             last_receive_time: standing.last_receive.map(WallTime::to_proto),
-            expire_time: None,
+            expire_time: self.standing.lasts_until.map(WallTime::to_proto),
             round_trip: self
                 .quality
                 .round_trip()

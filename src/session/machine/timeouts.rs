@@ -45,12 +45,14 @@ impl Machine {
             self.coverage_timeout(),
             self.recovery_timeout(),
             self.deaf.due(),
+            self.sending_timeout(),
         ];
         all.into_iter().flatten().min()
     }
 
     /// Does what is due.
     pub fn handle_timeout(&mut self, at: At, out: &mut Actions) {
+        self.mind_clock(at);
         if self.outbox.retry_at().is_some_and(|due| due <= at.now) {
             self.outbox.resend(out);
         }
@@ -77,6 +79,7 @@ impl Machine {
         }
         self.coverage_due(at);
         self.recovery_due(at, out);
+        self.sending_due(at, out);
         self.finish(at, out);
     }
 
@@ -152,6 +155,8 @@ impl Machine {
             self.renumbering_answered(at, &result, out);
         } else if self.recovery_call() == call {
             self.recovery_answered(at, result, out);
+        } else if self.sending_call() == call {
+            self.sent_answered(at, result, out);
         } else if let Some(generation) = call.and_then(|call| self.errand_of(call)) {
             self.errand_answered(at, generation, &result, out);
         }

@@ -134,7 +134,7 @@ impl Machine {
                     }
                     TokenProblem::ProxyRefused { reason } => {
                         let reason = format!("{PROXY_REFUSED}: {reason}");
-                        self.suspend_for(at, Awaits::Credentials, &reason, out);
+                        self.proxy_refused(at, &reason, out);
                     }
                     TokenProblem::Unavailable { reason } => {
                         let word = format!("TOKEN_UNAVAILABLE: {reason}");

@@ -1,55 +1,12 @@
-//! Platforms without replay: up to when the subscription is known to have stood, and the windows in
-//! which events may have been lost (U18).
+//! Platforms without replay: the windows in which events may have been lost, and the marks that give a
+//! crash its window (U18).
 
 use super::Machine;
 use super::gaps::Extent;
 use super::io::{Actions, At};
 use super::recovered::{COVERAGE, coverage_value};
-use super::state::limits;
 use crate::connectors::{Family, LossWindow};
-use crate::domain::WallTime;
 use crate::runtime::MonoTime;
-
-/// Up to when the subscription is known to have stood.
-#[derive(Debug, Default)]
-pub(super) struct Coverage {
-    /// As it is committed.
-    until: Option<WallTime>,
-    /// The last proof of life of a confirmed connection.
-    life: Option<WallTime>,
-    /// What was known before the frame or answer in hand.
-    before: Option<WallTime>,
-    mark_at: Option<MonoTime>,
-}
-
-impl Coverage {
-    pub(super) fn new(until: Option<WallTime>) -> Self {
-        Self {
-            until,
-            ..Self::default()
-        }
-    }
-
-    /// Up to when every topic is known to have stood.
-    pub(super) fn frontier(&self) -> Option<WallTime> {
-        self.life.max(self.until)
-    }
-
-    /// A frame or answer of the subscription is at hand.
-    pub(super) fn input(&mut self) {
-        self.before = self.frontier();
-    }
-
-    /// A confirmed connection lives.
-    pub(super) fn lives(&mut self, wall: WallTime) {
-        self.life = self.life.max(Some(wall));
-    }
-
-    /// Whether anything was ever covered before the frame or answer in hand.
-    pub(super) fn began_before(&self) -> bool {
-        self.before.is_some()
-    }
-}
 
 impl Machine {
     pub(super) fn replays(&self) -> bool {
@@ -57,47 +14,46 @@ impl Machine {
     }
 
     /// Whether the time that is covered is kept: numbers that are sent again need none.
-    fn keeps_coverage(&self) -> bool {
+    pub(super) fn keeps_coverage(&self) -> bool {
         !self.replays() || self.ordering.is_none()
     }
 
-    /// Every topic is confirmed again: the time since the last proof of life is a loss window.
-    pub(super) fn open_loss_window(&mut self, at: At, out: &mut Actions) {
-        if let (Some(life), false) = (self.coverage.frontier(), self.replays()) {
-            let window = LossWindow {
-                start: life.minus(limits::IN_FLIGHT),
-                end: at.wall,
-            };
-            self.open_windows(at, &window, "DISCONNECTED");
+    /// Every topic is confirmed again: the time since everything is known to have come is a loss
+    /// window. `proven`: what was sent until then came, where there is no window.
+    pub(super) fn open_loss_window(&mut self, at: At, proven: At, out: &mut Actions) {
+        match self.coverage.frontier().filter(|_| !self.replays()) {
+            Some(life) => {
+                let window = self.coverage.window(life, at);
+                self.open_windows(at, &window, "DISCONNECTED");
+                self.coverage.lives(at);
+            }
+            None => self.coverage.lives(proven),
         }
-        self.coverage.lives(at.wall);
         self.mark_coverage(at);
         self.plan_recoveries(at, out);
     }
 
-    /// A connection that was confirmed earlier goes on alone, and nothing shows that the one before
-    /// it lived so long.
-    pub(super) fn open_window_between(&mut self, at: At, end: WallTime, out: &mut Actions) {
+    /// A connection that was confirmed at `end` goes on alone, and nothing shows that the one before
+    /// it brought everything until then.
+    pub(super) fn open_window_between(&mut self, at: At, end: At, out: &mut Actions) {
         if self.replays() {
             return;
         }
         if let Some(life) = self.coverage.frontier() {
-            let start = life.min(end).minus(limits::IN_FLIGHT);
-            self.open_windows(at, &LossWindow { start, end }, "DISCONNECTED");
+            let window = self.coverage.window(life, end);
+            self.open_windows(at, &window, "DISCONNECTED");
             self.plan_recoveries(at, out);
         }
+        self.coverage.lives(end);
     }
 
-    /// The platform itself says that we missed events, since the proof of life before this one. The
+    /// The platform itself says that we missed events, since everything came for the last time. The
     /// keys of the gaps; none where nothing was covered before.
     pub(super) fn missed(&mut self, at: At, reason: &str) -> Vec<String> {
-        let Some(life) = self.coverage.before else {
+        let Some(life) = self.coverage.before() else {
             return Vec::new();
         };
-        let window = LossWindow {
-            start: life.minus(limits::IN_FLIGHT),
-            end: at.wall,
-        };
+        let window = self.coverage.window(life, at);
         // The connection was lost as well, and that is told already.
         let told = self.gaps.iter().filter(|gap| {
             gap.sequence.is_none()
@@ -109,7 +65,7 @@ impl Machine {
         } else {
             told
         };
-        self.coverage.lives(at.wall);
+        self.coverage.lives(at);
         self.mark_coverage(at);
         keys
     }
@@ -149,33 +105,43 @@ impl Machine {
         own.unwrap_or_else(|| self.connector.topics().to_vec())
     }
 
-    /// Commits what is covered. What is held is not journaled, so it is not covered yet.
-    fn mark_coverage(&mut self, at: At) {
-        self.coverage.mark_at = Some(at.now + limits::COVERAGE_MARK);
+    /// Commits what is covered, and again after a while.
+    pub(super) fn mark_coverage(&mut self, at: At) {
+        self.coverage.mark_at = self
+            .keeps_coverage()
+            .then_some(at.now + self.connector.capabilities().coverage_mark);
+        self.commit_coverage();
+    }
+
+    /// What is held is not journaled, so it is not covered yet.
+    fn commit_coverage(&mut self) {
         if !self.keeps_coverage() {
-            self.coverage.mark_at = None;
             return;
         }
-        let held = self.held_since();
-        let covered = self.coverage.frontier();
-        let covered = covered.map(|until| held.map_or(until, |held| until.min(held)));
-        if covered > self.coverage.until {
-            self.coverage.until = covered;
-            let value = covered.map(coverage_value);
+        if let Some(covered) = self.coverage.mark(self.held_since()) {
+            let value = Some(coverage_value(covered));
             self.outbox.set(COVERAGE.to_owned(), value, None);
         }
     }
 
-    /// Every 5 s while connected, so that a crash has a window too.
+    /// Looks at the clocks before each input. That the one on the wall was set back is committed at
+    /// once, for a process that begins anew cannot see it.
+    pub(super) fn mind_clock(&mut self, at: At) {
+        if self.coverage.sees(at) {
+            self.commit_coverage();
+        }
+    }
+
+    /// Now and then while connected, so that a crash has a window too.
     pub(super) fn coverage_due(&mut self, at: At) {
         if self.coverage.mark_at.is_some_and(|due| due <= at.now) {
             self.mark_coverage(at);
         }
     }
 
-    /// The connection is gone: the window runs from its last sign of life, not from now.
-    pub(super) fn cover_until_last_life(&mut self, at: At) {
-        self.mark_coverage(at);
+    /// The connection is gone: what is known of it is committed.
+    pub(super) fn cover_until_last_life(&mut self) {
+        self.commit_coverage();
         self.coverage.mark_at = None;
     }
 

@@ -23,7 +23,7 @@ impl Machine {
         match verdict {
             Verdict::Unauthorized => self.token_refused(at, generation, token, out),
             Verdict::Forbidden => self.forbidden(at, generation, out),
-            Verdict::Ended => self.ended(at, "ENDED", out),
+            Verdict::Ended | Verdict::Expired => self.ended(at, "ENDED", out),
             Verdict::Gone => self.socket_lost(at, generation, "GONE", Next::Dial, out),
             Verdict::Throttled | Verdict::Interrupted | Verdict::Unavailable => {
                 self.socket_lost(at, generation, "REFUSED_IN_FRAME", Next::Dial, out);

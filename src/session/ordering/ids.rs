@@ -1,7 +1,10 @@
 //! [`RecentIds`]: which event ids were seen of late (U16). Pure.
 
 use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
+
+use parking_lot::Mutex;
 
 use crate::runtime::MonoTime;
 
@@ -14,23 +17,62 @@ const MOST: usize = 1_000_000;
 pub struct RecentIds {
     seen: HashSet<u64>,
     order: VecDeque<(MonoTime, u64)>,
+    shared: SharedIds,
+}
+
+/// What a journal remembered when the process began, for all its sessions together: a million hashes
+/// for each of thousands would be too many. Given up with the window.
+#[derive(Debug, Clone, Default)]
+pub struct SharedIds(Arc<Mutex<Option<Remembered>>>);
+
+#[derive(Debug)]
+struct Remembered {
+    since: MonoTime,
+    /// Ascending.
+    hashes: Vec<u64>,
+}
+
+impl SharedIds {
+    /// Remembers these.
+    #[must_use]
+    pub fn new(now: MonoTime, mut hashes: Vec<u64>) -> Self {
+        hashes.sort_unstable();
+        hashes.dedup();
+        Self(Arc::new(Mutex::new(Some(Remembered {
+            since: now,
+            hashes,
+        }))))
+    }
+
+    fn contains(&self, hash: u64) -> bool {
+        let remembered = self.0.lock();
+        let known = remembered.as_ref();
+        known.is_some_and(|known| known.hashes.binary_search(&hash).is_ok())
+    }
+
+    fn expire(&self, now: MonoTime) {
+        let mut remembered = self.0.lock();
+        let since = remembered.as_ref().map(|known| known.since);
+        if since.is_some_and(|since| now.saturating_duration_since(since) > WINDOW) {
+            *remembered = None;
+        }
+    }
 }
 
 impl RecentIds {
-    /// Begins with what a journal remembers, oldest first.
+    /// Begins with what the journal remembers.
     #[must_use]
-    pub fn seeded(now: MonoTime, hashes: impl IntoIterator<Item = u64>) -> Self {
-        let mut ids = Self::default();
-        for hash in hashes {
-            ids.is_new(now, hash);
+    pub fn seeded(shared: SharedIds) -> Self {
+        Self {
+            shared,
+            ..Self::default()
         }
-        ids
     }
 
     /// Whether this id was seen within the window.
     #[must_use]
     pub fn contains(&self, hash: u64) -> bool {
-        self.seen.contains(&hash)
+        self.seen.contains(&hash) || self.shared.contains(hash)
     }
 
     /// Whether this id was not seen within the window; it is now.
@@ -43,7 +85,8 @@ impl RecentIds {
             self.seen.remove(old);
             self.order.pop_front();
         }
-        let new = self.seen.insert(hash);
+        self.shared.expire(now);
+        let new = !self.shared.contains(hash) && self.seen.insert(hash);
         if new {
             self.order.push_back((now, hash));
         }

@@ -3,6 +3,7 @@
 //! [`Ordering`] is for platforms that number their events (U15 to U17, U19), [`RecentIds`] for those
 //! that name them, [`Overlap`] for those that do neither (U16).
 
+mod aligning;
 mod ids;
 mod missing;
 mod overlap;
@@ -13,7 +14,7 @@ mod unit;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-pub use ids::RecentIds;
+pub use ids::{RecentIds, SharedIds};
 pub use missing::{Missing, MissingRun};
 pub use overlap::{Overlap, Seen};
 pub use unit::{Offered, Position, Released, Unit};

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, oneshot};
 
-use crate::connectors::{Content, Unsendable};
+use crate::connectors::{Content, Outgoing, Unsendable};
 use crate::domain::{Position, WallTime};
 use crate::proto::v1;
 
@@ -29,6 +29,35 @@ pub struct NewMessage {
     pub expire_time: Option<WallTime>,
     /// What happens when nobody knows whether it arrived; the session's own policy where not given.
     pub unknown_outcome: Option<UnknownOutcome>,
+}
+
+impl NewMessage {
+    /// As a platform would be given it.
+    #[must_use]
+    pub fn outgoing(&self) -> Outgoing<'_> {
+        Outgoing {
+            id: &self.id,
+            content: &self.content,
+            attributes: &self.attributes,
+        }
+    }
+
+    /// Bytes of its content and attributes.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        size(&self.content, &self.attributes)
+    }
+}
+
+/// Bytes of a content and its attributes.
+pub(super) fn size(content: &Content, attributes: &BTreeMap<String, String>) -> usize {
+    let content = match content {
+        Content::Text { text } => text.len(),
+        Content::QuickReply { text, payload } => text.len() + payload.len(),
+        Content::Attachment { id } => id.len(),
+    };
+    let attributes = attributes.iter();
+    content + attributes.map(|(k, v)| k.len() + v.len()).sum::<usize>()
 }
 
 /// What happens to a message that may have arrived, where no history settles it.
@@ -136,6 +165,24 @@ pub enum Letter {
     Close,
 }
 
+impl Letter {
+    /// Nobody reads it.
+    fn return_to_sender(self, problem: SendProblem) {
+        const RETRY: Duration = Duration::from_secs(5);
+        // Whoever asked may have left.
+        match self {
+            Self::Send(letter) => {
+                let _left = letter.answer.send(Err(problem));
+            }
+            Self::Cancel(letter) => {
+                let problem = CancelProblem::Unavailable { retry_after: RETRY };
+                let _left = letter.answer.send(Err(problem));
+            }
+            Self::Close => {}
+        }
+    }
+}
+
 /// A message with whom to tell.
 #[derive(Debug)]
 pub struct SendLetter {
@@ -159,8 +206,15 @@ pub struct CancelLetter {
 /// A session's letter box.
 #[derive(Debug, Default)]
 pub struct Mail {
-    letters: Mutex<VecDeque<Letter>>,
+    letters: Mutex<Letters>,
     arrived: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Letters {
+    waiting: VecDeque<Letter>,
+    /// Its session has ended, nobody empties it, and this is what whoever asks is told.
+    closed: Option<SendProblem>,
 }
 
 /// The box holds all it can.
@@ -169,25 +223,53 @@ pub struct Mail {
 pub struct MailFull;
 
 impl Mail {
-    /// Leaves a letter.
+    /// Leaves a letter. Where the session has ended, its answer comes at once:
+    /// [`SendProblem::SessionExpired`] or [`SendProblem::Draining`].
     ///
     /// # Errors
     /// [`MailFull`]: try again later.
     pub fn post(&self, letter: Letter) -> Result<(), MailFull> {
         let mut letters = self.letters.lock();
-        if letters.len() >= MOST_LETTERS {
+        if let Some(problem) = letters.closed.clone() {
+            drop(letters);
+            letter.return_to_sender(problem);
+            return Ok(());
+        }
+        if letters.waiting.len() >= MOST_LETTERS {
             return Err(MailFull);
         }
-        letters.push_back(letter);
+        letters.waiting.push_back(letter);
         drop(letters);
         self.arrived.notify_one();
         Ok(())
     }
 
+    /// How many letters lie in it.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.letters.lock().waiting.len()
+    }
+
     /// Takes the oldest letter.
     #[must_use]
     pub fn take(&self) -> Option<Letter> {
-        self.letters.lock().pop_front()
+        self.letters.lock().waiting.pop_front()
+    }
+
+    /// Somebody empties the box from now on.
+    pub(in crate::session) fn open(&self) {
+        self.letters.lock().closed = None;
+    }
+
+    /// Nobody does any more: what lies in it, and what is still posted, is answered with that.
+    pub(in crate::session) fn close(&self, problem: &SendProblem) {
+        let mut letters = self.letters.lock();
+        letters.closed = Some(problem.clone());
+        let waiting = std::mem::take(&mut letters.waiting);
+        drop(letters);
+        for letter in waiting {
+            letter.return_to_sender(problem.clone());
+        }
     }
 
     /// Completes when a letter may have come. For one reader; cancel-safe.

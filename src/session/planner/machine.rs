@@ -103,7 +103,7 @@ impl Resolving {
                 };
             }
             Err(TokenProblem::ProxyRefused { reason }) => {
-                let delay = spread(SUSPENDED, unit);
+                let delay = self.backoff.next_delay(unit);
                 self.suspended(format!("PROXY_REFUSED: {reason}"));
                 return Do::Wait {
                     delay,

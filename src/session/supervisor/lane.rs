@@ -27,6 +27,7 @@ pub(super) struct Lane {
     phase: Phase,
     backoff: Backoff,
     started: MonoTime,
+    has_run: bool,
 }
 
 #[derive(Debug)]
@@ -68,6 +69,7 @@ impl Lane {
             phase: Phase::Waiting,
             backoff: Backoff::new(Duration::from_secs(1), Duration::from_secs(30)),
             started: MonoTime::now(),
+            has_run: false,
         }
     }
 
@@ -76,10 +78,21 @@ impl Lane {
         matches!(self.phase, Phase::Waiting)
     }
 
+    /// Whether its driver ended for good.
+    pub(super) fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Over)
+    }
+
+    /// Whether its driver ran before.
+    pub(super) fn has_run(&self) -> bool {
+        self.has_run
+    }
+
     /// Its driver runs.
     pub(super) fn running(&mut self, trigger: DrainTrigger, clock: &Clock) {
         self.started = clock.now();
         self.phase = Phase::Running(trigger);
+        self.has_run = true;
     }
 
     /// It is wanted, with this; false where it is still about to end.

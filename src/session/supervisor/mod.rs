@@ -8,8 +8,7 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
-pub(super) use self::session::Build;
-use self::session::{Session, Surroundings};
+pub(super) use self::session::{Build, Session, Surroundings};
 use super::outbound::OutboundSettings;
 use super::{HealthDesk, SessionBoard, SessionConfig, SessionStats, StartError};
 use crate::auth::{Sealer, TokenSource};
@@ -82,6 +81,7 @@ impl<C: HttpClient + 'static> Supervisor<C> {
             board: parts.board,
             clock: parts.clock,
             rng: parts.rng,
+            recent_ids: Arc::default(),
         };
         let sessions = parts.sessions.into_iter().map(|session| {
             let name = session.config.name.to_string();

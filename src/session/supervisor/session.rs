@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
+use parking_lot::Mutex;
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tracing::Instrument;
 use url::Url;
@@ -15,23 +16,40 @@ use url::Url;
 use super::SessionParts;
 use super::lane::{After, Failed, Lane};
 use super::posts::Posts;
-use crate::connectors::{Built, Connector, Plan, SettingsError};
-use crate::domain::SessionName;
+use crate::connectors::{Built, Connector, Identity, Plan, SettingsError};
+use crate::domain::{JournalName, SessionName};
+use crate::journal::Journal;
 use crate::net::HttpClient;
 use crate::proto::v1;
 use crate::proto::v1::session::State;
 use crate::runtime::{Clock, Drain, MonoTime, Rng};
 use crate::session::driver::{self, DriverParts};
 use crate::session::machine::Endpoint;
+use crate::session::ordering::SharedIds;
 use crate::session::planner::{Change, Planner, Standing, changes, replan_after};
 use crate::session::{BoardSlot, DriverError, SessionBoard, SessionStats};
 
 /// What every session shares.
 #[derive(Debug)]
-pub(super) struct Surroundings {
-    pub(super) board: SessionBoard,
-    pub(super) clock: Clock,
-    pub(super) rng: Rng,
+pub(in crate::session) struct Surroundings {
+    pub(in crate::session) board: SessionBoard,
+    pub(in crate::session) clock: Clock,
+    pub(in crate::session) rng: Rng,
+    pub(in crate::session) recent_ids: Arc<JournalIds>,
+}
+
+/// What each journal remembered when the first of its sessions asked.
+#[derive(Debug, Default)]
+pub(in crate::session) struct JournalIds(Mutex<BTreeMap<JournalName, SharedIds>>);
+
+impl JournalIds {
+    /// Those of one journal, asked for once.
+    fn of(&self, journal: &dyn Journal, clock: &Clock) -> SharedIds {
+        let mut journals = self.0.lock();
+        let ids = journals.entry(journal.info().name);
+        let ids = ids.or_insert_with(|| SharedIds::new(clock.now(), journal.recent_ids()));
+        ids.clone()
+    }
 }
 
 /// Makes what a session consists of at one of its endpoints, from its settings; nothing where it has
@@ -40,13 +58,14 @@ pub(in crate::session) type Build =
     Box<dyn Fn(usize) -> Result<Option<Built>, SettingsError> + Send + Sync>;
 
 /// One session.
-pub(super) struct Session<C> {
+pub(in crate::session) struct Session<C> {
     name: SessionName,
     parts: SessionParts<C>,
     build: Build,
     stats: Arc<SessionStats>,
     slot: Arc<BoardSlot>,
     posts: Arc<Posts>,
+    recent_ids: Arc<JournalIds>,
     clock: Clock,
     rng: Rng,
     /// What it was found to consist of, by the index of its channels.
@@ -84,7 +103,7 @@ enum Ended {
 
 impl<C: HttpClient + 'static> Session<C> {
     /// Opens its place on the board; nothing runs yet.
-    pub(super) fn new(
+    pub(in crate::session) fn new(
         parts: SessionParts<C>,
         build: Build,
         surroundings: &Surroundings,
@@ -112,6 +131,7 @@ impl<C: HttpClient + 'static> Session<C> {
         let mut session = Self {
             posts: Arc::new(Posts::new(Arc::clone(&slot), first)),
             slot,
+            recent_ids: Arc::clone(&surroundings.recent_ids),
             stats: Arc::default(),
             clock: surroundings.clock.clone(),
             rng: surroundings.rng.clone(),
@@ -141,22 +161,26 @@ impl<C: HttpClient + 'static> Session<C> {
         (self.name.clone(), Arc::clone(&self.stats))
     }
 
-    /// Runs it until drained.
-    pub(super) async fn run(mut self, drain: Drain) {
+    /// Runs it until drained, or until it is over, as a guest's session may be. Gives back its place
+    /// on the board, so that whoever asked decides how long its last post stands.
+    pub(in crate::session) async fn run(mut self, drain: Drain) -> Arc<BoardSlot> {
         let slot = Arc::clone(&self.slot);
         let waiting: Vec<_> = self.lanes.keys().copied().collect();
         waiting
             .into_iter()
             .for_each(|index| self.start(index, &drain));
         let mut draining = false;
-        while !(draining && self.tasks.is_empty()) {
+        while !(draining && self.tasks.is_empty()) && !self.is_over() {
             let due = match self.planning {
                 Planning::Due(at, _) => Some(at),
                 Planning::Settled | Planning::UnderWay(_) => None,
             };
             tokio::select! {
                 biased;
-                () = drain.forced() => return self.tasks.shutdown().await,
+                () = drain.forced() => {
+                    self.tasks.shutdown().await;
+                    return slot;
+                }
                 () = drain.draining(), if !draining => {
                     draining = true;
                     self.give_up_planning();
@@ -171,6 +195,12 @@ impl<C: HttpClient + 'static> Session<C> {
                 () = until(due), if !draining && due.is_some() => self.plan(),
             }
         }
+        slot
+    }
+
+    /// Whether nothing of it will ever run again: those of the configuration stay to say so.
+    fn is_over(&self) -> bool {
+        self.parts.outbound.is_some() && self.lanes.values().all(Lane::is_over)
     }
 
     fn add(&mut self, index: usize, connector: Arc<dyn Connector>) {
@@ -193,6 +223,17 @@ impl<C: HttpClient + 'static> Session<C> {
             return;
         };
         let (trigger, own_drain) = drain.child();
+        let recent_ids = match (
+            lane.has_run(),
+            lane.connector.borrow().capabilities().identity,
+        ) {
+            (_, Identity::Numbers(_) | Identity::Neither) => SharedIds::default(),
+            (false, Identity::Ids) => self.recent_ids.of(&*self.parts.journal, &self.clock),
+            // What it journaled meanwhile is not among those of the beginning.
+            (true, Identity::Ids) => {
+                SharedIds::new(self.clock.now(), self.parts.journal.recent_ids())
+            }
+        };
         lane.running(trigger, &self.clock);
         let posts = Arc::clone(&self.posts);
         let parts = DriverParts {
@@ -210,7 +251,9 @@ impl<C: HttpClient + 'static> Session<C> {
             reconnect: Arc::clone(&lane.reconnect),
             posts: Arc::new(move |state| posts.post(index, state)),
             sealer: self.parts.sealer.clone(),
-            outbound: self.parts.outbound.clone(),
+            // One channel sends: a session that has several takes no messages.
+            outbound: self.parts.outbound.clone().filter(|_| index == 0),
+            recent_ids,
         };
         let span = tracing::info_span!("session", name = %lane.label);
         let driver = async { Ended::Lane(driver::run(parts, own_drain).await) };

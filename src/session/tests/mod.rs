@@ -4,6 +4,7 @@ mod health;
 mod lifetimes;
 mod planned;
 mod platform;
+mod sending;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -41,6 +42,7 @@ impl Tokens {
             expires_at: None,
             problem: None,
             refreshes: 1,
+            changes: 0,
         };
         Arc::new(Self {
             status: watch::Sender::new(status),

@@ -11,6 +11,7 @@ mod witness;
 use std::time::Duration;
 
 pub(crate) use authority::Authority;
+pub(crate) use canary::keep_secret;
 pub(crate) use proxy::{Conduct, Proxy};
 pub(crate) use reader::Reader;
 pub(crate) use sidecar::{SESSION, Sidecar, get, write_secret};

@@ -1,7 +1,7 @@
 //! [`Proxy`]: a forward proxy that keeps a book. CONNECT makes a tunnel to this machine, whatever
 //! name was asked for; any other request is passed on as it is.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use base64::Engine;
@@ -184,7 +184,11 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(shared: &Shared, mut stream: S
         false => Url::parse(&target).unwrap().authority().to_owned(),
     };
     let port: u16 = authority.rsplit(':').next().unwrap().parse().unwrap();
-    let Ok(mut platform) = TcpStream::connect(("127.0.0.1", port)).await else {
+    let host = match authority.starts_with('[') {
+        true => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        false => IpAddr::V4(Ipv4Addr::LOCALHOST),
+    };
+    let Ok(mut platform) = TcpStream::connect((host, port)).await else {
         drop(
             stream
                 .write_all(b"HTTP/1.1 502 No\r\nContent-Length: 0\r\n\r\n")

@@ -240,6 +240,7 @@ fn config(sandbox: &Sandbox, files: &Path) -> Config {
         topics: Vec::new(),
         redundancy: 1,
         agent: None,
+        guest: None,
         rate_limit: RateLimitConfig::default(),
         auth,
         transport: TransportChoice::Auto,
@@ -254,6 +255,8 @@ fn config(sandbox: &Sandbox, files: &Path) -> Config {
         ..RetentionConfig::default()
     };
     Config {
+        session_templates: Vec::new(),
+        max_dynamic_sessions: 0,
         listen: ListenConfig {
             grpc: vec!["127.0.0.1:0".to_owned()],
             health: "127.0.0.1:0".to_owned(),

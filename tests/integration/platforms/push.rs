@@ -11,7 +11,7 @@ use v1::session::State;
 use v1::session_event::Kind;
 
 use super::stage::{kept, of_push, push, sidecar};
-use crate::kit::{PATIENCE, Sidecar, Witness, millis};
+use crate::kit::{Authority, PATIENCE, Sidecar, Witness, millis};
 
 const NOW: HumanDuration = HumanDuration::from_secs(0);
 
@@ -70,6 +70,38 @@ async fn events_of_each_dialect_arrive_in_their_normal_forms() {
 }
 
 /// Events of the platform that came as they happened.
+/// Whoever has no certificate, or one of another authority, gets nowhere.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn u7_a_platform_that_pushes_asks_its_clients_for_their_certificate() {
+    for (dialect, _) in dialects() {
+        let files = tempfile::tempdir().unwrap();
+        let (authority, stranger) = (Authority::new(), Authority::new());
+        let name = dialect.platform();
+        let platform = push(PushConfig {
+            tls_ca_out: Some(files.path().join("ca.pem")),
+            tls_client_ca: Some(authority.file(files.path(), "clients.pem")),
+            ..PushConfig::new(dialect)
+        })
+        .await;
+        let (certificate, key) = stranger.client(files.path(), "tls.crt", "tls.key");
+        let more = json!({ "tls": {
+            "ca_file": files.path().join("ca.pem"),
+            "client_cert_file": certificate,
+            "client_key_file": key,
+        } });
+        let sidecar = sidecar(|files| vec![of_push(files, &platform, name, more)]).await;
+        let tried = |p: &PushPlatform| p.counters().connections_accepted >= 3;
+        assert!(platform.wait_until(PATIENCE, tried).await, "{name}");
+        assert_eq!(platform.tokens_issued(), 0, "{name}");
+
+        authority.client(files.path(), "tls.crt", "tls.key");
+        active(&sidecar, name).await;
+        let mut witness = Witness::new(&sidecar);
+        platform.tell(20);
+        kept(&platform, &mut witness).await;
+    }
+}
+
 fn live(witness: &Witness) -> usize {
     let live = |event: &&v1::Event| event.origin() == Origin::Live;
     witness.events.iter().filter(live).count()

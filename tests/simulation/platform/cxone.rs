@@ -11,14 +11,9 @@ use tieline::sandbox::cxone::fault::CxoneFault;
 use tieline::sandbox::cxone::{Change, CxoneAgent, CxoneConfig, CxoneOracle};
 use tieline::sandbox::fault::{FaultKind, FaultNames, FaultRule};
 
+use crate::clocks::Clocks;
+
 use super::{Found, Judge, Platform, by_name, clock, endpoint, limited, one_of, secret};
-
-/// An answer tells what had happened when it was made, not when it came; so long may it be on its
-/// way.
-const TRANSIT: Duration = Duration::from_secs(12);
-
-/// An agent whose session has ended has nothing to tell any more until somebody signs in again.
-const ENDS_THE_STORY: [&str; 2] = ["end_session", "session_refused"];
 
 pub(super) struct Cxone {
     tenant: CxoneAgent,
@@ -69,9 +64,7 @@ impl Platform for Cxone {
         if name.text() == "oversize_event" {
             rule = rule.times(2);
         }
-        if !ENDS_THE_STORY.contains(&name.text()) {
-            self.tenant.faults().set(rule).expect("a sound rule");
-        }
+        self.tenant.faults().set(rule).expect("a sound rule");
         name.text()
     }
 
@@ -86,8 +79,7 @@ impl Platform for Cxone {
     fn struck(&self) -> Vec<(&'static str, u64)> {
         let faults = self.tenant.faults();
         let all = <CxoneFault as FaultKind>::Name::all().iter();
-        all.filter(|name| !ENDS_THE_STORY.contains(&name.text()))
-            .map(|name| (name.text(), faults.struck(*name)))
+        all.map(|name| (name.text(), faults.struck(*name)))
             .collect()
     }
 
@@ -100,19 +92,21 @@ impl Platform for Cxone {
     }
 
     fn oracle(&self) -> Box<dyn Judge> {
-        Box::new(CxoneOracle::new().tolerating(TRANSIT))
+        Box::new(CxoneOracle::new())
     }
 
-    fn judge(&self, oracle: &dyn Judge) -> Found {
+    fn judge(&self, oracle: &dyn Judge, clocks: &Clocks) -> Found {
         let oracle: &CxoneOracle = oracle.as_any().downcast_ref().expect("its own");
-        let verdict = oracle.judge(&self.tenant.record());
+        let mut record = self.tenant.record();
+        for fact in &mut record.facts {
+            fact.issued_at = clocks.shown(fact.issued_at);
+        }
+        let verdict = oracle.judge(&record);
         Found {
             delivered: verdict.delivered,
             backfilled: verdict.snapshot_items,
             on_record: verdict.on_record,
-            // What came before the first answer is told by a snapshot, whose order is its own.
-            violation: (verdict.lost + verdict.doubled + verdict.invented + verdict.differing > 0)
-                .then(|| verdict.to_string()),
+            violation: (!verdict.is_clean()).then(|| verdict.to_string()),
         }
     }
 }

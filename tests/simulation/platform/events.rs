@@ -12,6 +12,7 @@ use tieline::sandbox::fault::{
 use tieline::sandbox::{Arriving, DEFAULT_CHANNELS, Oracle, Sandbox, SandboxConfig};
 
 use super::{Found, Judge, Platform, clock, endpoint, limited, one_of, secret};
+use crate::clocks::Clocks;
 use crate::world::EVENTS;
 
 pub(super) struct Events {
@@ -98,7 +99,7 @@ impl Platform for Events {
         Box::new(Oracle::new())
     }
 
-    fn judge(&self, oracle: &dyn Judge) -> Found {
+    fn judge(&self, oracle: &dyn Judge, _: &Clocks) -> Found {
         let oracle: &Oracle = oracle.as_any().downcast_ref().expect("its own");
         let verdict = oracle.judge(&self.sandbox.ledger().entries());
         Found {

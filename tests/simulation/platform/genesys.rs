@@ -14,11 +14,13 @@ use tieline::sandbox::genesys_cloud::{GenesysCloud, GenesysCloudConfig, GenesysO
 use v1::event::Data;
 use v1::session_event::Kind;
 
+use crate::clocks::Clocks;
+
 use super::{Found, Judge, Platform, by_name, clock, endpoint, limited, one_of, secret};
 
-/// An event that is lost on a connection that lives leaves no trace anywhere, a topic that is refused
-/// is told in another way than by a gap, and loss windows take what comes to be a second old at most.
-const NOT_FOR_READERS: [&str; 3] = ["drop_event", "forbid_topic", "latency"];
+/// An event that the platform drops on a connection that lives leaves no trace anywhere, and a topic
+/// that it refuses is told in another way than by a gap.
+const NOT_FOR_READERS: [&str; 2] = ["drop_event", "forbid_topic"];
 
 pub(super) struct Genesys {
     cloud: GenesysCloud,
@@ -110,14 +112,24 @@ impl Platform for Genesys {
         Box::new(Witness::default())
     }
 
-    fn judge(&self, oracle: &dyn Judge) -> Found {
+    fn judge(&self, oracle: &dyn Judge, clocks: &Clocks) -> Found {
         let witness: &Witness = oracle.as_any().downcast_ref().expect("its own");
         let client = self.cloud.client_credentials().id;
         let mut facts = self.cloud.facts();
+        let issued: Vec<WallTime> = facts.iter().map(|fact| fact.at).collect();
+        for fact in &mut facts {
+            fact.at = clocks.shown(fact.at);
+        }
         let mut verdict = witness.oracle.judge(&facts, &client);
         if verdict.lost > 0 && [verdict.invented, verdict.doubled, verdict.jumps] == [0; 3] {
             // A process that died before it could say that it listened has promised nothing.
-            facts.retain(|fact| witness.listens.is_some_and(|since| fact.at >= since));
+            let listens = witness.listens.map(|wall| clocks.first_showed(wall));
+            let mut issued = issued.iter();
+            facts.retain(|_| {
+                let at = issued.next();
+                at.zip(listens.as_ref())
+                    .is_some_and(|(at, since)| at >= since)
+            });
             let promised = witness.oracle.judge(&facts, &client);
             verdict.lost = promised.lost;
             verdict.first_violation = promised.first_violation.filter(|_| promised.lost > 0);

@@ -14,6 +14,7 @@ use tieline::runtime::{Clock, Rng, WallTime};
 use tieline::sandbox::fault::{FaultKind, FaultNames, FaultRule};
 
 pub(crate) use self::events::draw;
+use crate::clocks::Clocks;
 use crate::mood::Mood;
 use crate::network::{Network, Place};
 
@@ -27,7 +28,7 @@ pub(crate) trait Platform {
     /// The keys of a session that reads it. Secrets are written below `secrets`.
     fn session(&self, secrets: &Path) -> Value;
 
-    /// Whether losses are told by numbers; else by times, which are those of the sidecar's clock.
+    /// Whether losses are told by numbers; else by times.
     fn has_numbers(&self) -> bool {
         false
     }
@@ -56,8 +57,9 @@ pub(crate) trait Platform {
     /// The oracle of a reader that has got nothing.
     fn oracle(&self) -> Box<dyn Judge>;
 
-    /// What an oracle makes of everything that was issued.
-    fn judge(&self, oracle: &dyn Judge) -> Found;
+    /// What an oracle makes of everything that was issued. Times on record are those that the
+    /// sidecar's clock showed.
+    fn judge(&self, oracle: &dyn Judge, clocks: &Clocks) -> Found;
 }
 
 /// What one reader got.

@@ -395,6 +395,26 @@ fn u26_silence_is_asked_about_and_then_believed() {
 }
 
 #[test]
+fn u18_a_pong_proves_what_its_ping_asked_and_a_heartbeat_proves_nothing() {
+    const PONG: &str = r#"{"topicName":"channel.metadata","eventBody":{"message":"pong"}}"#;
+    let (_, mut link) = fresh();
+    set_up(&mut *link, &token());
+    link.opened(Resume::default());
+    let name = Bytes::from_static(b"1");
+    let ping = Frame::Text(Bytes::from_static(br#"{"message":"ping"}"#));
+    assert_eq!(
+        link.ask(&name),
+        ping,
+        "not the protocol's: that is the edge's"
+    );
+    let mut said = |text: &str| read(&mut *link, text).controls;
+    assert!(said(BEAT).is_empty());
+    assert!(said(PONG).is_empty(), "of the first ping");
+    assert_eq!(said(PONG), [Control::Proof { name }]);
+    assert!(said(PONG).is_empty());
+}
+
+#[test]
 fn u41_a_time_without_reading_is_not_silence() {
     let (_, mut link) = fresh();
     set_up(&mut *link, &token());

@@ -10,25 +10,29 @@ use parking_lot::Mutex;
 
 use crate::auth::AccessToken;
 use crate::connectors::{
-    Batch, Call, Capabilities, Condition, Confirms, Connector, Control, Family, Found, Handshake,
-    Identity, Keep, Link, LossWindow, NumberRange, Opaque, Opening, ProviderEvent, Recovered,
-    Recoverer, Resume, Setup, Silent, Snapshot, Step, Tracked, Transport, Unreadable, Verdict,
+    Batch, Call, Capabilities, Condition, Confirms, Connector, Content, Control, Dispatch, Family,
+    Found, Handshake, Identity, Keep, Link, LossWindow, NumberRange, Opaque, Opening, Outgoing,
+    ProviderEvent, Receipt, Recovered, Recoverer, Resume, Seen, SendOutcome, Sending, Setup,
+    Silent, Snapshot, Step, Tracked, Transport, Unreadable, Unsendable, Verdict,
 };
 use crate::domain::{Platform, WallTime};
 use crate::net::{Frame, HttpResponse, UrlPolicy};
 use crate::proto::v1;
 use crate::runtime::MonoTime;
 
+/// What a link's own ping says.
+pub(super) const OWN_PING: &str = "own";
+
 /// What REST can say about a loss window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Rest {
+pub(in crate::session) enum Rest {
     Nothing,
     History { calls: usize },
     PresentState { calls: usize },
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Fake {
+pub(in crate::session) struct Fake {
     pub(super) capabilities: Capabilities,
     /// What REST knows of each family, by its name.
     pub(super) rest: Vec<(&'static str, Rest)>,
@@ -43,13 +47,23 @@ pub(super) struct Fake {
     pub(super) yields: bool,
     pub(super) errand: Option<Duration>,
     pub(super) heartbeat: Option<Duration>,
+    /// Nothing but the answer to its own ping confirms a subscription.
+    pub(super) confirms_by_pong: bool,
+    /// It has a ping of its own: `ask:` with a name in hexadecimal, answered by `proof:` with that.
+    pub(super) own_questions: bool,
     /// What links were told of the session.
     pub(super) conditions: Arc<Mutex<Vec<Condition>>>,
+    /// How it takes messages.
+    pub(super) sending: Option<Sending>,
+    /// What the history was asked about.
+    pub(super) asked: Arc<Mutex<Vec<LossWindow>>>,
+    /// They leave as requests on a connection, too.
+    pub(super) calls: bool,
     addresses: UrlPolicy,
 }
 
 impl Fake {
-    pub(super) fn new(identity: Identity) -> Self {
+    pub(in crate::session) fn new(identity: Identity) -> Self {
         Self {
             capabilities: Capabilities {
                 websocket: true,
@@ -63,6 +77,7 @@ impl Fake {
                 stop_on_clean_close: false,
                 bound_to_token: false,
                 rest_lag: Duration::ZERO,
+                coverage_mark: crate::connectors::COVERAGE_MARK,
                 connections: 1,
             },
             rest: Vec::new(),
@@ -74,14 +89,30 @@ impl Fake {
             yields: false,
             errand: None,
             heartbeat: None,
+            confirms_by_pong: false,
+            own_questions: false,
             conditions: Arc::default(),
+            sending: None,
+            asked: Arc::default(),
+            calls: false,
             addresses: UrlPolicy::new(&"https://fake.test".parse().unwrap(), &[], false).unwrap(),
         }
     }
 
     /// One family of all topics, of which REST can say this.
-    pub(super) fn knowing(mut self, rest: Rest) -> Self {
+    pub(in crate::session) fn knowing(mut self, rest: Rest) -> Self {
         self.rest = vec![("", rest)];
+        self
+    }
+
+    /// Takes messages.
+    pub(in crate::session) fn taking(mut self, rest: bool, history: bool) -> Self {
+        self.sending = Some(Sending {
+            pace: Duration::from_millis(100),
+            acknowledged_within: Duration::from_secs(30),
+            rest,
+            history,
+        });
         self
     }
 
@@ -100,7 +131,7 @@ impl Fake {
         self
     }
 
-    pub(super) fn shared(self) -> Arc<dyn Connector> {
+    pub(in crate::session) fn shared(self) -> Arc<dyn Connector> {
         Arc::new(self)
     }
 
@@ -172,10 +203,37 @@ impl Fake {
                 ["ended"] => batch.controls.push(Control::Ended {
                     reason: "SIGNED_OUT".to_owned(),
                 }),
+                ["expired"] => batch.controls.push(Control::Expired {
+                    reason: "SESSION_EXPIRED".to_owned(),
+                }),
+                ["superseded"] => batch.controls.push(Control::Superseded {
+                    reason: "NEW_TAB".to_owned(),
+                }),
+                ["ack", ref rest @ ..] => batch.receipts.push(Receipt {
+                    id: rest.first().map(|id| (*id).to_owned()),
+                    outcome: SendOutcome::Acknowledged {
+                        provider_id: rest.get(1).map(|id| (*id).to_owned()),
+                    },
+                }),
+                ["throttled", millis] => batch.receipts.push(Receipt {
+                    id: None,
+                    outcome: SendOutcome::Throttled {
+                        retry_after: Duration::from_millis(millis.parse().unwrap()),
+                    },
+                }),
+                ["unknown"] => batch.receipts.push(Receipt {
+                    id: None,
+                    outcome: SendOutcome::Unknown { reason: "UNSURE" },
+                }),
                 ["no", topic] => batch.controls.push(Control::TopicRejected {
                     topic: topic.to_owned(),
                     reason: "forbidden".to_owned(),
                 }),
+                ["proof", name] => {
+                    let name = u64::from_str_radix(name, 16).unwrap().to_be_bytes();
+                    let name = Bytes::copy_from_slice(&name);
+                    batch.controls.push(Control::Proof { name });
+                }
                 ["beat"] => {}
                 _ => {
                     let reason = "unknown word".to_owned();
@@ -187,6 +245,26 @@ impl Fake {
             }
         }
         Ok(batch)
+    }
+}
+
+/// `seen:provider's id:text`
+fn seen_copy(word: &str) -> Seen {
+    let parts: Vec<_> = word.split(':').collect();
+    Seen {
+        provider_id: parts[1].to_owned(),
+        id: None,
+        content: Some(Content::Text {
+            text: parts[2].to_owned(),
+        }),
+        time: None,
+    }
+}
+
+fn words(message: &Outgoing<'_>) -> String {
+    match message.content {
+        Content::Text { text } => format!("{}:{text}", message.id),
+        other => panic!("sends text, not {other:?}"),
     }
 }
 
@@ -266,6 +344,7 @@ impl Connector for Fake {
 
     fn recover(&self, family: &str, window: &LossWindow) -> Option<Box<dyn Recoverer>> {
         assert!(window.start <= window.end);
+        self.asked.lock().push(window.clone());
         let (name, rest) = *self.rest.iter().find(|(name, _)| *name == family)?;
         let (calls, found) = match rest {
             Rest::Nothing => return None,
@@ -288,6 +367,21 @@ impl Connector for Fake {
             family: self.family_of(scope),
             ..ProviderEvent::default()
         })
+    }
+
+    fn sending(&self) -> Option<Sending> {
+        self.sending
+    }
+
+    fn check_outgoing(&self, message: &Outgoing<'_>) -> Result<(), Unsendable> {
+        match words(message).len() {
+            0..100 => Ok(()),
+            long => Err(Unsendable {
+                reason: "MESSAGE_TOO_LONG",
+                field: "message.text.text",
+                problem: format!("{long} bytes; at most 99"),
+            }),
+        }
     }
 
     fn verdict(&self, status: StatusCode) -> Option<Verdict> {
@@ -340,12 +434,15 @@ impl Recoverer for FakeRecoverer {
 
     fn answer(&mut self, answer: &HttpResponse, _wall: WallTime) -> Result<Recovered, Unreadable> {
         let mut complete = Vec::new();
-        let batch = self.fake.read(&answer.body, &mut complete)?;
+        let text = std::str::from_utf8(&answer.body).unwrap();
+        let (seen, rest): (Vec<&str>, Vec<&str>) =
+            text.split(';').partition(|word| word.starts_with("seen:"));
+        let batch = self.fake.read(&rest.join(";").into(), &mut complete)?;
         self.step += 1;
         Ok(Recovered {
             events: batch.events,
             complete,
-            ..Recovered::default()
+            seen: seen.into_iter().map(seen_copy).collect(),
         })
     }
 
@@ -446,7 +543,10 @@ impl Link for FakeLink {
 
     fn opened(&mut self, resume: Resume<'_>) -> Vec<Frame> {
         let cursor = resume.opaque.map_or("none", |o| o.expose().as_str());
-        vec![Frame::Text(format!("subscribe after {cursor}").into())]
+        let subscribe = Frame::Text(format!("subscribe after {cursor}").into());
+        let ping = || Frame::Ping(OWN_PING.into());
+        let own = self.fake.confirms_by_pong.then(ping);
+        [subscribe].into_iter().chain(own).collect()
     }
 
     fn poll(&mut self, resume: Resume<'_>, _token: &AccessToken) -> Option<Call> {
@@ -468,6 +568,60 @@ impl Link for FakeLink {
             batch.controls.extend(answered);
         }
         Ok(batch)
+    }
+
+    fn ask(&mut self, name: &Bytes) -> Frame {
+        match self.fake.own_questions {
+            true => {
+                let hex: String = name.iter().map(|byte| format!("{byte:02x}")).collect();
+                Frame::Text(format!("ask:{hex}").into())
+            }
+            false => Frame::Ping(name.clone()),
+        }
+    }
+
+    fn ponged(&mut self, named: &Bytes) -> Confirms {
+        match self.fake.confirms_by_pong && named == OWN_PING.as_bytes() {
+            true => Confirms::All,
+            false => Confirms::Nothing,
+        }
+    }
+
+    fn send(
+        &mut self,
+        _now: MonoTime,
+        _wall: WallTime,
+        message: &Outgoing<'_>,
+    ) -> Option<Dispatch> {
+        if self.fake.calls {
+            return self.send_over_rest(message).map(Dispatch::Call);
+        }
+        let text = format!("message {}", words(message));
+        Some(Dispatch::Frames(vec![
+            Frame::Text("typing".into()),
+            Frame::Text(text.into()),
+        ]))
+    }
+
+    fn send_over_rest(&mut self, message: &Outgoing<'_>) -> Option<Box<Call>> {
+        Some(Box::new(call(Method::POST, "/messages", words(message))))
+    }
+
+    fn sent_answer(&mut self, _wall: WallTime, answer: &HttpResponse) -> SendOutcome {
+        match answer.status.as_u16() {
+            200 => SendOutcome::Acknowledged {
+                provider_id: Some(String::from_utf8(answer.body.to_vec()).unwrap()),
+            },
+            429 => SendOutcome::Throttled {
+                retry_after: Duration::from_secs(3),
+            },
+            400..500 => SendOutcome::Refused { reason: "REFUSED" },
+            _ => SendOutcome::NotTaken { reason: "DOWN" },
+        }
+    }
+
+    fn goodbye(&mut self) -> Vec<Frame> {
+        vec![Frame::Text("goodbye".into())]
     }
 
     fn condition(&mut self, _now: MonoTime, condition: Condition) {

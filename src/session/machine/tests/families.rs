@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::fake::{Fake, Rest};
 use super::rig::{Rig, Sent};
-use super::unnumbered::{IN_FLIGHT, back, on, raw};
+use super::unnumbered::{PLATFORM_LAG, back, on, raw};
 use crate::connectors::Identity;
 use crate::proto::v1::SessionEvent;
 use crate::proto::v1::session_event::Kind;
@@ -195,17 +195,19 @@ fn u18_what_is_held_is_not_covered_until_it_is_journaled() {
     back(&mut rig);
     let opened = rig.wall;
     rig.frame("ev:a:held");
+    let (generation, ..) = rig.last_dial();
     for _ in 0..12 {
         rig.secs(1);
         rig.frame("beat");
+        rig.pong_of(generation);
     }
-    // The crash takes what was held: the new window begins where it came.
+    // The crash takes what was held: the new window begins where all before it had come.
     rig.crash();
     rig.dialled(Ok(()));
     rig.frame("ok");
     let windows = of(&rig, Kind::GapSuspected);
     let start = windows.last().unwrap().start_time.unwrap();
-    assert_eq!(start, opened.minus(IN_FLIGHT).to_proto());
+    assert_eq!(start, opened.minus(PLATFORM_LAG).to_proto());
 }
 
 #[test]
@@ -274,8 +276,9 @@ fn u18_a_topic_that_is_new_claims_nothing_about_the_past() {
 #[test]
 fn u18_unconfirmed_connections_prove_nothing() {
     let mut rig = on(Fake::new(Identity::Neither));
-    rig.secs(3);
-    rig.frame("ev:a:1");
+    rig.secs(5);
+    let (generation, ..) = rig.last_dial();
+    rig.pong_of(generation);
     let life = rig.wall;
     rig.reset();
     rig.until_request(31);
@@ -287,7 +290,7 @@ fn u18_unconfirmed_connections_prove_nothing() {
     let suspected = of(&rig, Kind::GapSuspected);
     assert_eq!(suspected.len(), 1);
     let start = suspected[0].start_time.unwrap();
-    assert_eq!(start, life.minus(IN_FLIGHT).to_proto());
+    assert_eq!(start, life.minus(PLATFORM_LAG).to_proto());
     let dials = rig
         .sent()
         .into_iter()

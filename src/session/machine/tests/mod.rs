@@ -2,7 +2,7 @@
 
 mod adversaries;
 mod connecting;
-mod fake;
+pub(in crate::session) mod fake;
 mod families;
 mod lifecycle;
 mod liveness;
@@ -14,7 +14,9 @@ mod present_state;
 mod property;
 mod redundancy;
 mod rig;
+mod sending;
 mod snapshots;
 mod tokens;
 mod unnumbered;
+mod windows;
 mod writing;

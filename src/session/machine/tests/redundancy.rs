@@ -2,7 +2,7 @@
 
 use super::fake::{Fake, Rest};
 use super::rig::{Rig, Sent};
-use super::unnumbered::{IN_FLIGHT, raw, window};
+use super::unnumbered::{PLATFORM_LAG, raw, window};
 use crate::connectors::Identity;
 use crate::proto::v1::session::State;
 use crate::proto::v1::session_event::Kind;
@@ -85,14 +85,15 @@ fn single_kills_open_no_gap_and_lose_nothing() {
 }
 
 #[test]
-fn u18_when_both_die_the_window_runs_from_the_last_life_of_the_last() {
+fn u18_when_both_die_the_window_runs_from_the_last_answer_of_the_last() {
     let (mut rig, older, newer) = two(double());
     rig.secs(3);
     rig.frame_of(older, "ev:a:1");
     rig.secs(2);
+    let survivor_asked = rig.wall;
     reset_of(&mut rig, older);
     rig.secs(1);
-    let survivor_lives = rig.wall;
+    rig.pong_of(newer);
     rig.frame_of(newer, "ev:a:2");
     rig.secs(1);
     // The companion on its way becomes the session's only attempt, or is begun anew.
@@ -108,23 +109,24 @@ fn u18_when_both_die_the_window_runs_from_the_last_life_of_the_last() {
         }
     }
     let suspected = rig.last_fact(Kind::GapSuspected);
-    assert_eq!(window(&suspected).0, survivor_lives.minus(IN_FLIGHT));
+    assert_eq!(window(&suspected).0, survivor_asked.minus(PLATFORM_LAG));
     let gaps = rig.kinds().into_iter().filter(|k| k == "gap_suspected");
     assert_eq!(gaps.count(), 1);
 }
 
 #[test]
-fn u18_a_survivor_that_was_confirmed_after_the_last_life_of_the_other_leaves_a_window_between() {
+fn u18_a_survivor_that_was_confirmed_after_the_last_answer_of_the_other_leaves_a_window_between() {
     let mut rig = Rig::with(double().shared(), TransportChoice::Auto);
     rig.input(Input::Start);
     rig.dialled(Ok(()));
     let (older, ..) = rig.last_dial();
     rig.frame("ok");
-    rig.secs(2);
+    rig.secs(5);
     rig.frame_of(older, "ev:a:1");
+    rig.pong_of(older);
     let life = rig.wall;
     // The older is dead already when the newer is confirmed; nobody knows yet.
-    rig.secs(4);
+    rig.secs(1);
     rig.dialled(Ok(()));
     rig.frame("ok");
     let confirmed = rig.wall;
@@ -140,7 +142,7 @@ fn u18_a_survivor_that_was_confirmed_after_the_last_life_of_the_other_leaves_a_w
     );
     assert_eq!(rig.state(), StateName::LiveWebSocket);
     let suspected = rig.last_fact(Kind::GapSuspected);
-    assert_eq!(window(&suspected), (life.minus(IN_FLIGHT), confirmed));
+    assert_eq!(window(&suspected), (life.minus(PLATFORM_LAG), confirmed));
     assert_eq!(rig.last_fact(Kind::GapConfirmed).reason, "NOT_RECOVERABLE");
     assert!(!rig.kinds().contains(&"disconnected".to_owned()));
 }

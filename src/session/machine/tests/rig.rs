@@ -18,6 +18,8 @@ use crate::runtime::{MonoTime, Rng, Secret};
 use crate::session::machine::{
     Action, At, Endpoint, Input, Machine, MachineParts, Recovered, StateName,
 };
+use crate::session::ordering::SharedIds;
+use crate::session::outbound::{Answer, Defaults, Handover, Ticket, UnknownOutcome};
 use crate::session::{Checked, HealthReport, SessionStats, TimingConfig, TransportChoice};
 
 pub(super) const PREFIX: &str = "sessions/cc/";
@@ -123,6 +125,13 @@ pub(super) struct Rig {
     pub(super) timing: TimingConfig,
     pub(super) seed: u64,
     pub(super) sealer: Option<Arc<Sealer>>,
+    pub(super) outbound: Option<Defaults>,
+    /// What callers were told.
+    pub(super) answers: Vec<(Ticket, Answer)>,
+    /// Messages given to a socket that does not write.
+    pub(super) handed: Vec<(u64, Ticket, Handover)>,
+    /// Whether sockets write what they are given, at once.
+    pub(super) writes: bool,
 }
 
 pub(super) fn genesys() -> Arc<dyn Connector> {
@@ -158,12 +167,15 @@ fn machine(rig: &Rig) -> Machine {
         stats: Arc::clone(&rig.stats),
         recovered: Recovered::read(PREFIX, &entries, rig.sealer.as_deref()).unwrap(),
         sealer: rig.sealer.clone(),
-        recent_ids: rig
-            .journal
-            .events
-            .iter()
-            .map(|e| crate::journal::id_hash(&e.source, &e.id))
-            .collect(),
+        recent_ids: SharedIds::new(
+            rig.now,
+            rig.journal
+                .events
+                .iter()
+                .map(|e| crate::journal::id_hash(&e.source, &e.id))
+                .collect(),
+        ),
+        outbound: rig.outbound,
     };
     Machine::new(parts, rig.at())
 }
@@ -182,6 +194,11 @@ impl Rig {
         let wall = WallTime::parse_rfc3339("2026-03-10T09:41:00Z").unwrap();
         let stats = Arc::<SessionStats>::default();
         let timing = TimingConfig::default();
+        let outbound = connector.sending().map(|_| Defaults {
+            ttl: Duration::from_secs(300),
+            attempts: 3,
+            unknown_outcome: UnknownOutcome::Report,
+        });
         let parts = MachineParts {
             session: SessionName::new("cc").unwrap(),
             journal: "journals/default".to_owned(),
@@ -194,7 +211,8 @@ impl Rig {
             stats: Arc::clone(&stats),
             recovered: Recovered::default(),
             sealer: None,
-            recent_ids: Vec::new(),
+            recent_ids: SharedIds::default(),
+            outbound,
         };
         let machine = Machine::new(parts, At { now, wall });
         Self {
@@ -217,6 +235,10 @@ impl Rig {
             timing,
             seed: 7,
             sealer: None,
+            outbound,
+            answers: Vec::new(),
+            handed: Vec::new(),
+            writes: true,
         }
     }
 
@@ -304,6 +326,23 @@ impl Rig {
                 } => {
                     self.note(Sent::Frame { generation, frame });
                 }
+                Action::Dispatch {
+                    generation,
+                    frames,
+                    handover,
+                    ticket,
+                } => {
+                    if self.writes {
+                        assert!(handover.begin(), "taken back before it was given");
+                        for frame in frames {
+                            self.note(Sent::Frame { generation, frame });
+                        }
+                        self.input(Input::Written { generation, ticket });
+                    } else {
+                        self.handed.push((generation, ticket, handover));
+                    }
+                }
+                Action::Answer(ticket, answer) => self.answers.push((ticket, answer)),
                 Action::Close { generation, code } => {
                     self.note(Sent::Close { generation, code });
                 }
@@ -505,13 +544,13 @@ impl Rig {
         self.input(Input::Frame { generation, frame });
     }
 
-    /// Answers the newest ping on a connection.
+    /// Answers the newest ping on a connection that asks something.
     pub(super) fn pong_of(&mut self, generation: u64) {
         let pings = self.history.iter().rev().find_map(|sent| match sent {
             Sent::Frame {
                 generation: own,
                 frame: Frame::Ping(payload),
-            } if *own == generation => Some(payload.clone()),
+            } if *own == generation && !payload.is_empty() => Some(payload.clone()),
             _ => None,
         });
         let frame = Frame::Pong(pings.unwrap_or_default());

@@ -2,7 +2,7 @@
 
 use super::fake::{Fake, Rest};
 use super::rig::Rig;
-use super::unnumbered::{IN_FLIGHT, back, raw};
+use super::unnumbered::{PLATFORM_LAG, back, raw};
 use crate::connectors::Identity;
 use crate::proto::v1::event::Origin;
 use crate::proto::v1::session_event::Kind;
@@ -64,11 +64,11 @@ fn u18_a_first_present_state_is_where_the_story_begins() {
 #[test]
 fn u18_a_present_state_confirms_the_window_of_what_was_missed() {
     let mut rig = polling();
+    let before = rig.wall;
     poll(
         &mut rig,
         "cursor:s1;in:agent:c1:talking;in:agent:c2:waiting;in:agent:c3:held",
     );
-    let before = rig.wall;
     rig.auto_append = false;
     poll(
         &mut rig,
@@ -81,7 +81,7 @@ fn u18_a_present_state_confirms_the_window_of_what_was_missed() {
     let times = (suspected.start_time.unwrap(), suspected.end_time.unwrap());
     assert_eq!(
         times,
-        (before.minus(IN_FLIGHT).to_proto(), after.to_proto())
+        (before.minus(PLATFORM_LAG).to_proto(), after.to_proto())
     );
     assert_eq!(raw(&rig).len(), 3, "not before its gap has a sequence");
     let position = String::from_utf8(rig.journal.state["sessions/cc/position"].value.to_vec());

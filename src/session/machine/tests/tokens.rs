@@ -216,8 +216,6 @@ fn u7_a_probe_that_the_proxy_refuses_lets_the_token_source_meet_the_refusal() {
     let status = rig.machine.status();
     assert_eq!(status.state(), State::Suspended);
     assert_eq!(status.reason, "PROXY_REFUSED: 407");
-    rig.secs(200);
-    assert_eq!(rig.token_asks, 1, "tried again slowly");
     // The source has a token: the credentials were mended.
     rig.input(Input::TokenRenewed { generation: 1 });
     rig.dialled(Ok(()));
@@ -243,9 +241,52 @@ fn u7_a_proxy_that_refuses_later_is_no_platform_that_does() {
     rig.poll_fails(HttpFailure::ProxyRefused);
     assert_eq!(rig.state(), StateName::Suspended);
     assert_eq!(rig.machine.status().reason, "PROXY_REFUSED");
+}
+
+/// Nobody knows when a proxy is mended, and its refusals trouble no platform.
+#[test]
+fn u7_a_proxy_that_refuses_is_tried_again_within_half_a_minute() {
+    let mut rig = Rig::on_long_poll();
+    rig.poll_fails(HttpFailure::ProxyRefused);
+    for _ in 0..20 {
+        assert_eq!(rig.state(), StateName::Suspended);
+        rig.until_request(30);
+        rig.dialled(Err(proxy_refused()));
+        rig.dialled(Err(proxy_refused()));
+    }
+    let suspended = rig.kinds().into_iter().filter(|kind| kind == "suspended");
+    assert_eq!(suspended.count(), 1, "told once");
+}
+
+#[test]
+fn u7_a_proxy_that_refuses_is_tried_again_at_once_when_its_password_changes() {
+    let mut rig = Rig::new();
+    rig.input(Input::Start);
+    rig.dialled(Ok(()));
+    rig.dialled(Err(proxy_refused()));
+    assert_eq!(rig.state(), StateName::Suspended);
     let dials = rig.requests();
-    rig.secs(290);
-    assert_eq!(rig.requests(), dials, "tried again slowly");
-    rig.secs(80);
-    assert!(rig.requests() > dials);
+    rig.input(Input::SecretsChanged);
+    assert_eq!(rig.requests(), dials + 1);
+    rig.dialled(Ok(()));
+    rig.dialled(Ok(()));
+    rig.frame(EMPTY);
+    assert_eq!(rig.state(), StateName::LiveWebSocket);
+    rig.sent();
+    rig.input(Input::SecretsChanged);
+    assert!(rig.sent().is_empty(), "all is well");
+}
+
+#[test]
+fn u24_what_the_platform_refused_waits_for_a_new_token_and_not_for_a_secret() {
+    let mut rig = Rig::new();
+    let reason = "invalid_client".to_owned();
+    rig.tokens.push_back(Err(TokenProblem::Refused { reason }));
+    rig.input(Input::Start);
+    rig.dialled(Ok(()));
+    assert_eq!(rig.state(), StateName::Suspended);
+    rig.input(Input::SecretsChanged);
+    assert_eq!(rig.state(), StateName::Suspended);
+    rig.input(Input::TokenRenewed { generation: 1 });
+    assert_ne!(rig.state(), StateName::Suspended);
 }

@@ -153,7 +153,7 @@ fn u19_numbers_that_begin_anew_need_two_answers_ten_seconds_apart() {
 #[test]
 fn u16_ids_are_forgotten_after_ten_minutes() {
     let now = MonoTime::now();
-    let mut ids = RecentIds::seeded(now, [1, 2]);
+    let mut ids = RecentIds::seeded(SharedIds::new(now, vec![2, 1]));
     assert!(!ids.is_new(now, 2));
     assert!(ids.is_new(now + Duration::from_secs(1), 3));
     let later = now + Duration::from_millis(600_500);

@@ -1,5 +1,7 @@
 //! Every error as a status, in one place: code, reason, details. Nothing else makes a `Status`.
 
+mod guests;
+
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -7,6 +9,8 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::feed::{Bounds, FeedError};
+
+pub(super) use self::guests::Of;
 
 /// The domain of every `ErrorInfo`.
 pub const DOMAIN: &str = "tieline";

@@ -1,0 +1,5 @@
+//! Guests' sessions over gRPC, on both platforms that have guests: opened, spoken in, kept, closed.
+
+mod lives;
+mod messages;
+mod stage;
