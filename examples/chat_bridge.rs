@@ -8,6 +8,8 @@
 //! It starts a sidecar of its own; `--sidecar 127.0.0.1:7443` uses one that runs, whose configuration
 //! has a session template. `Ctrl-D` closes the session.
 
+#![expect(clippy::print_stdout, reason = "it speaks to a person")]
+
 use std::collections::HashMap;
 
 use anyhow::{Context, Result};
@@ -20,6 +22,7 @@ use tieline::proto::v1;
 use tieline::runtime::{Clock, Rng};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tonic::transport::Channel;
 use v1::event::Data;
 use v1::messaging_service_client::MessagingServiceClient;
@@ -53,17 +56,18 @@ async fn main() -> Result<()> {
         Some(_) => None,
         None => Some(sidecar(&args, &journal).await?),
     };
-    let address = match (&args.sidecar, &own) {
-        (Some(address), _) => address.clone(),
-        (None, Some(app)) => app.addresses()[0].clone(),
-        (None, None) => unreachable!("one of the two is there"),
-    };
+    let serves = own.as_ref().and_then(|app| app.addresses().first());
+    let address = args.sidecar.as_ref().or(serves);
+    let address = address.context("nothing serves")?.parse()?;
     let (stop, stopped) = mpsc::channel(1);
-    let running = own.map(|app| tokio::spawn(app.run_until(stopped)));
-    let talked = talk(&args, address.parse()?).await;
-    if let Some(running) = running {
+    let mut running = JoinSet::new();
+    if let Some(app) = own {
+        running.spawn(app.run_until(stopped));
+    }
+    let talked = talk(&args, address).await;
+    if !running.is_empty() {
         stop.send(Stop::Drain).await?;
-        running.await?;
+        running.join_next().await;
         std::fs::remove_dir_all(&journal)
             .with_context(|| format!("remove {}", journal.display()))?;
     }
@@ -108,14 +112,15 @@ async fn talk(args: &Args, address: Address) -> Result<()> {
     let session = created.into_inner().session.unwrap_or_default().name;
     println!("{session} is open; type, and end with Ctrl-D");
 
-    let printing = tokio::spawn(print(address, session.clone()));
+    let mut printing = JoinSet::new();
+    printing.spawn(print(address, session.clone()));
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     while let Some(line) = lines.next_line().await? {
         if !line.trim().is_empty() {
             send(&mut messages, &session, line).await;
         }
     }
-    printing.abort();
+    printing.abort_all();
     let close = v1::CloseSessionRequest { name: session };
     sessions
         .close_session(close)
@@ -171,7 +176,7 @@ async fn print(address: Address, session: String) -> Result<()> {
         };
         for event in response.events {
             match event.data {
-                Some(Data::MessageEvent(said)) if said.direction() == v1::Direction::Inbound => {
+                Some(Data::MessageEvent(said)) if said.direction() == v1::Direction::Outbound => {
                     println!("agent: {}", said.text);
                 }
                 Some(Data::SessionEvent(fact)) => {

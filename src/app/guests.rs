@@ -1,6 +1,5 @@
 //! Makes what guests' sessions are made of: for each template its client, credential and journal.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::sessions::{self, Credential, Parts, Problem, Way};
@@ -8,9 +7,9 @@ use super::{Host, Tasks};
 use crate::auth::{Grant, Nobody, Sealer, TokenSource};
 use crate::config::Config;
 use crate::connectors::GuestSettings;
-use crate::domain::{SessionName, TemplateName};
+use crate::domain::TemplateName;
 use crate::net::{Budgeted, RateGate};
-use crate::runtime::{Drain, Secret, TaskKind};
+use crate::runtime::{Drain, TaskKind};
 use crate::session::{
     Guests, GuestsParts, GuestsRunner, HealthDesk, SessionConfig, SessionTemplateConfig,
     TemplateParts,
@@ -101,15 +100,5 @@ fn template_parts<H: Host>(
 
 /// The session of a guest that nobody is: what all sessions of the template have in common.
 fn nobodys(template: &SessionTemplateConfig) -> SessionConfig {
-    let name: SessionName = template.name.as_session();
-    template.session(
-        name,
-        GuestSettings {
-            token: Secret::new(String::new()),
-            attributes: BTreeMap::new(),
-            deployment_id: None,
-            origin: None,
-            rest_endpoint: None,
-        },
-    )
+    template.session(template.name.as_session(), GuestSettings::nobody())
 }

@@ -8,8 +8,8 @@ use http::{HeaderMap, Method, StatusCode};
 use url::Url;
 
 use super::{
-    Batch, Capabilities, Confirms, Dispatch, LossWindow, NumberRange, Opaque, Outgoing, ProviderEvent,
-    Recoverer, Resume, SendOutcome, Sending, Transport, Unreadable, Unsendable,
+    Batch, Capabilities, Confirms, Dispatch, LossWindow, NumberRange, Opaque, Outgoing,
+    ProviderEvent, Recoverer, Resume, SendOutcome, Sending, Transport, Unreadable, Unsendable,
 };
 use crate::auth::AccessToken;
 use crate::domain::{Platform, WallTime};

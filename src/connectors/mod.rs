@@ -36,8 +36,8 @@ pub use profile::{
     QueueStatisticsForm, Step as ProfileStep, Target, Template, TokenShape, WebSocketShape,
 };
 pub use settings::{
-    AgentSettings, GuestSettings, HeartbeatSettings, Redundancy, Selector, Settings, Station,
-    TopicSetting,
+    AgentSettings, GUEST_ATTRIBUTES, GuestSettings, HeartbeatSettings, Redundancy, Selector,
+    Settings, Station, TopicSetting,
 };
 
 use crate::auth::CredentialPlacement;

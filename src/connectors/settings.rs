@@ -7,7 +7,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::Profile;
-use crate::domain::SessionName;
+use crate::domain::{SessionName, uuid};
 use crate::runtime::Secret;
 
 /// Below what proxies cut and below the client's own deadline (U9).
@@ -136,6 +136,10 @@ pub enum Station {
     Phone(String),
 }
 
+/// The key of [`super::SettingsError::Setting`] for what is wrong with a guest's attributes, as
+/// `CreateSession` names them.
+pub const GUEST_ATTRIBUTES: &str = "guest_attributes";
+
 /// Whose session it is, where sessions are a guest's (guest messaging).
 #[derive(Debug, Clone)]
 pub struct GuestSettings {
@@ -149,4 +153,20 @@ pub struct GuestSettings {
     pub origin: Option<String>,
     /// Where the platform's REST is, where that does not follow from the endpoint.
     pub rest_endpoint: Option<Url>,
+}
+
+impl GuestSettings {
+    /// A guest that nobody is, known by all that any platform asks for: to check what guests are made
+    /// of before there is one.
+    #[must_use]
+    pub fn nobody() -> Self {
+        let known = ["email", "firstName", "lastName"].map(|key| (key.to_owned(), key.to_owned()));
+        Self {
+            token: Secret::new(uuid(0)),
+            attributes: known.into(),
+            deployment_id: None,
+            origin: None,
+            rest_endpoint: None,
+        }
+    }
 }

@@ -183,7 +183,7 @@ mod tests {
         for wrong in [
             "",
             "x",
-            &made[1..],
+            made.get(1..).unwrap(),
             &made.replace('-', "0"),
             &made.replace('f', "g"),
         ] {

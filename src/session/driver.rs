@@ -8,54 +8,22 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use super::callers::Callers;
+use super::driver_parts::{DriverParts, Posts};
 use super::health::{Asking, HealthDesk, HealthReport};
 use super::machine::{
-    Action, Actions, At, CallId, Endpoint, Generation, Input, Machine, MachineParts, Recovered,
-    StateName,
+    Action, Actions, At, CallId, Generation, Input, Machine, MachineParts, Recovered, StateName,
 };
-use super::ordering::SharedIds;
 use super::outbound::{Handover, OutboundSettings, Ticket};
 use super::socket::{self, Came, Command, Inbox, Incoming, OUTGOING, Sending, Wire};
-use super::{DriverError, SessionConfig, SessionStats};
-use crate::auth::{AccessToken, Sealer, TokenProblem, TokenSource, TokenStatus};
+use super::{DriverError, SessionConfig};
+use crate::auth::{AccessToken, TokenProblem, TokenSource, TokenStatus};
 use crate::connectors::Connector;
 use crate::journal::{AppendError, Committed, Journal};
 use crate::net::{Frame, HandshakeFailure, HttpClient, HttpFailure, HttpResponse};
-use crate::proto::v1;
 use crate::runtime::{Clock, Drain, Rng};
 
 /// Frames handed to the machine before anything else gets its turn.
 const FRAMES_AT_ONCE: usize = 64;
-
-/// What a driver needs of the world.
-pub(super) struct DriverParts<C: HttpClient> {
-    pub(super) config: SessionConfig,
-    /// Replaced when what the session subscribes to is found to have changed.
-    pub(super) connector: watch::Receiver<Arc<dyn Connector>>,
-    /// Where else the same can be had.
-    pub(super) alternatives: Vec<Endpoint>,
-    /// Where the health of endpoints is known.
-    pub(super) health: HealthDesk,
-    /// Where its state stands in the journal.
-    pub(super) prefix: String,
-    pub(super) http: Arc<C>,
-    pub(super) tokens: Arc<dyn TokenSource>,
-    pub(super) journal: Arc<dyn Journal>,
-    pub(super) clock: Clock,
-    pub(super) rng: Rng,
-    pub(super) stats: Arc<SessionStats>,
-    pub(super) reconnect: Arc<Notify>,
-    pub(super) posts: Posts,
-    /// Seals what of its state acts as a credential.
-    pub(super) sealer: Option<Arc<Sealer>>,
-    /// How it sends, where it does.
-    pub(super) outbound: Option<OutboundSettings>,
-    /// The journal's recent ids, for platforms that name their events.
-    pub(super) recent_ids: SharedIds,
-}
-
-/// Where a driver posts its state.
-pub(super) type Posts = Arc<dyn Fn(v1::Session) + Send + Sync>;
 
 /// What ended of the things that were begun.
 enum Ended<S> {

@@ -6,6 +6,7 @@
 mod callers;
 mod config;
 mod driver;
+mod driver_parts;
 mod error;
 mod guests;
 mod health;

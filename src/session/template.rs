@@ -82,6 +82,19 @@ fn fifty() -> u32 {
     50
 }
 
+/// The address as that of a request, where it is given as that of the WebSocket.
+fn over_http(endpoint: &Url) -> Url {
+    let mut endpoint = endpoint.clone();
+    let scheme = match endpoint.scheme() {
+        "wss" => "https",
+        "ws" => "http",
+        _ => return endpoint,
+    };
+    // Both are schemes of the web, which may stand for each other: it cannot fail.
+    let _failed = endpoint.set_scheme(scheme).is_err();
+    endpoint
+}
+
 impl SessionTemplateConfig {
     /// The session of one guest.
     #[must_use]
@@ -91,7 +104,7 @@ impl SessionTemplateConfig {
             journal: self.journal.clone(),
             platform: self.platform.clone(),
             profile: None,
-            endpoint: self.endpoint.clone(),
+            endpoint: over_http(&self.endpoint),
             alternative_endpoints: Vec::new(),
             channels: Vec::new(),
             topics: Vec::new(),
@@ -111,6 +124,25 @@ impl SessionTemplateConfig {
             timing: self.timing.clone(),
             tls: self.tls.clone(),
             proxy: self.proxy.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_of_the_websocket_is_that_of_the_platform() {
+        for (given, expected) in [
+            ("wss://chat.example.test/x", "https://chat.example.test/x"),
+            ("ws://127.0.0.1:7480", "http://127.0.0.1:7480/"),
+            (
+                "https://chat.example.test:8443",
+                "https://chat.example.test:8443/",
+            ),
+        ] {
+            assert_eq!(over_http(&given.parse().unwrap()).as_str(), expected);
         }
     }
 }

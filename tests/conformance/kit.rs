@@ -3,7 +3,6 @@
 //! A fixture is one frame or one answer to a poll as it stands on the wire, `fixtures/<name>.json`
 //! in the connector's folder (of a profile: `profile/fixtures/<platform>/`).
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -96,10 +95,8 @@ pub(crate) fn settings_for(platform: &str, endpoint: &str) -> Settings {
 fn guest(deployment: Option<&str>) -> GuestSettings {
     GuestSettings {
         token: Secret::new("0b7c3a52-6d1e-4f8a-9c3b-5e2d7f1a4c60".to_owned()),
-        attributes: BTreeMap::new(),
         deployment_id: deployment.map(str::to_owned),
-        origin: None,
-        rest_endpoint: None,
+        ..GuestSettings::nobody()
     }
 }
 

@@ -8,6 +8,7 @@
 
 #[cfg(test)]
 mod clocks;
+#[cfg(test)]
 mod filtered;
 #[cfg(test)]
 mod host;

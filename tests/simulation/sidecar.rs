@@ -80,6 +80,11 @@ impl Sidecar {
         self.life.is_some()
     }
 
+    /// Whether its journal takes nothing more.
+    pub(crate) fn is_poisoned(&self) -> bool {
+        self.life.as_ref().is_some_and(Life::is_poisoned)
+    }
+
     /// Looks after it: to be called often.
     pub(crate) fn look_after(&mut self) {
         let now = MonoTime::now();

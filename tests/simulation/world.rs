@@ -85,8 +85,10 @@ struct World {
     clocks: Clocks,
     /// The process may die until then of what has struck it.
     shaky_until: Cell<MonoTime>,
-    /// It has seen, at the latest, that its clock was set back.
+    /// It has seen until then, at the latest, that its clock was set back.
     set_back_until: Cell<MonoTime>,
+    /// Likewise that it was set at all.
+    set_until: Cell<MonoTime>,
     sidecar: RefCell<Sidecar>,
     strikes: RefCell<Strikes>,
     trace: Trace,
@@ -229,6 +231,7 @@ impl World {
             clocks,
             shaky_until: Cell::new(MonoTime::now()),
             set_back_until: Cell::new(MonoTime::now()),
+            set_until: Cell::new(MonoTime::now()),
             sidecar: RefCell::new(sidecar),
             strikes: RefCell::default(),
             trace: trace.clone(),
@@ -305,7 +308,7 @@ impl World {
                 return;
             }
             trouble if trouble.may_end_process() && !(up && self.may_end()) => return,
-            Trouble::Clock(by) if *by < 0 && !self.may_set_back(up) => return,
+            Trouble::Clock(by) if !self.may_set_clock(*by) => return,
             _ => self.count(&trouble),
         }
         if trouble.may_end_process() {
@@ -373,18 +376,26 @@ impl World {
         }
     }
 
-    /// Where losses are told by times of the sidecar's clock, a sidecar sees it set back and lives to
-    /// write that down: nobody can tell what a clock showed that nobody looked at.
-    fn may_set_back(&self, up: bool) -> bool {
+    /// Where losses are told by times of the sidecar's clock, a sidecar sees it set, and lives to write
+    /// down that it was set back: nobody can tell what a clock showed that nobody looked at.
+    fn may_set_clock(&self, by: i64) -> bool {
+        let now = MonoTime::now();
         if self.platform.has_numbers() {
             return true;
         }
-        let now = MonoTime::now();
-        let may = up && now >= self.shaky_until.get();
-        if may {
+        if now < self.set_until.get() {
+            return false;
+        }
+        if by < 0 {
+            let sidecar = self.sidecar.borrow();
+            let writes = sidecar.is_up() && !sidecar.is_poisoned() && !self.disk.is_armed();
+            if !writes || now < self.shaky_until.get() {
+                return false;
+            }
             self.set_back_until.set(now + SEEN_WITHIN);
         }
-        may
+        self.set_until.set(now + SEEN_WITHIN);
+        true
     }
 
     fn may_end(&self) -> bool {

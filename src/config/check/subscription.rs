@@ -24,7 +24,10 @@ impl Checks<'_> {
         let Ok(keys) = connectors::keys(&session.settings()) else {
             return;
         };
-        self.of_a_guest(at, session, keys);
+        // Of another kind altogether: the rest would be said of the wrong one.
+        if !self.is_of_its_kind(at, session, keys) {
+            return;
+        }
         self.used(at, session, keys);
         self.heartbeat(&at.key("timing").key("heartbeat"), session, keys);
         self.transport(&at.key("transport"), session, keys);

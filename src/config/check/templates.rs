@@ -7,8 +7,6 @@ use crate::auth::Grant;
 use crate::config::findings::Code;
 use crate::config::key::KeyPath;
 use crate::connectors::{GuestSettings, Keys};
-use crate::domain::uuid;
-use crate::runtime::Secret;
 use crate::session::{SessionConfig, SessionTemplateConfig};
 
 impl Checks<'_> {
@@ -26,10 +24,10 @@ impl Checks<'_> {
                 let hint = "give each template its own name";
                 self.error(Code::NotUnique, &name, message, hint);
             }
-            self.session(&at, &some_guest(template));
             if let Some(rest) = &template.rest_endpoint {
                 self.url(&at.key("rest_endpoint"), rest, template.allow_plaintext);
             }
+            self.session(&at, &some_guest(template));
         }
         if !config.session_templates.is_empty() && config.max_dynamic_sessions == 0 {
             let at = KeyPath::root().key("max_dynamic_sessions");
@@ -39,7 +37,12 @@ impl Checks<'_> {
     }
 
     /// Guests come by `CreateSession`, everything else by the configuration.
-    pub(super) fn of_a_guest(&mut self, at: &KeyPath, session: &SessionConfig, keys: Keys) {
+    pub(super) fn is_of_its_kind(
+        &mut self,
+        at: &KeyPath,
+        session: &SessionConfig,
+        keys: Keys,
+    ) -> bool {
         let key = at.key("platform");
         let platform = &session.platform;
         match (&session.guest, keys.guest) {
@@ -70,7 +73,11 @@ impl Checks<'_> {
             }
             (None, false) => {}
         }
-        self.grant_of_a_guest(&at.key("auth").key("grant"), session, keys);
+        let fits = session.guest.is_some() == keys.guest;
+        if fits {
+            self.grant_of_a_guest(&at.key("auth").key("grant"), session, keys);
+        }
+        fits
     }
 
     /// Who needs no credential has none, and nobody else goes without.
@@ -96,12 +103,5 @@ impl Checks<'_> {
 
 /// The session of a guest that nobody is, to be checked as one.
 fn some_guest(template: &SessionTemplateConfig) -> SessionConfig {
-    let guest = GuestSettings {
-        token: Secret::new(uuid(0)),
-        attributes: BTreeMap::new(),
-        deployment_id: None,
-        origin: None,
-        rest_endpoint: None,
-    };
-    template.session(template.name.as_session(), guest)
+    template.session(template.name.as_session(), GuestSettings::nobody())
 }

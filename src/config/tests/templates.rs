@@ -119,7 +119,7 @@ state_key_file: /dev/null
 sessions:
   - name: chat
     platform: genesys-web-messaging
-    endpoint: wss://webmessaging.mypurecloud.de
+    endpoint: https://webmessaging.mypurecloud.de
     auth: { grant: guest_session }
 ";
     let findings = findings_of(text, &sources());

@@ -29,7 +29,7 @@ const TOPIC: &str = "messages";
 /// Session and JWT come at once, or the connection is useless.
 const CONFIRM_WITHIN: Duration = Duration::from_secs(15);
 /// History may lag behind the frames.
-const REST_LAG: Duration = Duration::from_secs(2);
+const REST_LAG: Duration = Duration::from_secs(1);
 /// 2 messages a second are taken (5.11).
 const PACE: Duration = Duration::from_millis(500);
 /// How long an echo may take (U38).

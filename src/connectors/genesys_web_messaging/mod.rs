@@ -75,6 +75,7 @@ use std::sync::Arc;
 
 use url::Url;
 
+use super::GUEST_ATTRIBUTES;
 use super::{
     Built, Entry, GuestSettings, Keys, Redundancy, Settings, SettingsError, TokenDefaults,
 };
@@ -170,7 +171,7 @@ fn check<'a>(guest: Option<&'a GuestSettings>, base: &Url) -> Result<Checked<'a>
         None => in_http(base)?.origin().ascii_serialization(),
     };
     if let Some(problem) = outgoing::attributes_problem(&guest.attributes) {
-        return Err(wrong("guest.attributes", &problem));
+        return Err(wrong(GUEST_ATTRIBUTES, &problem));
     }
     Ok(Checked {
         guest,

@@ -45,6 +45,7 @@ use std::sync::Arc;
 
 use url::Url;
 
+use super::GUEST_ATTRIBUTES;
 use super::{
     Built, Entry, GuestSettings, Keys, Redundancy, Settings, SettingsError, TokenDefaults,
 };
@@ -124,15 +125,22 @@ fn check(guest: &GuestSettings) -> Result<(), SettingsError> {
             let known = ATTRIBUTES.join(", ");
             let name: String = name.chars().take(LONGEST_ATTRIBUTE).collect();
             let reason = format!("holds '{name}', which this platform has not: it has {known}");
-            return Err(wrong("guest.attributes", &reason));
+            return Err(wrong(GUEST_ATTRIBUTES, &reason));
         }
         if value.len() > LONGEST_ATTRIBUTE {
             let length = value.len();
             let reason = format!("'{name}' has {length} bytes; at most {LONGEST_ATTRIBUTE}");
-            return Err(wrong("guest.attributes", &reason));
+            return Err(wrong(GUEST_ATTRIBUTES, &reason));
         }
     }
-    Ok(())
+    let given = |name: &&str| guest.attributes.get(*name).is_some_and(|v| !v.is_empty());
+    match ATTRIBUTES.iter().find(|name| !given(name)) {
+        Some(missing) => {
+            let reason = format!("must hold '{missing}': this platform knows a guest by it");
+            Err(wrong(GUEST_ATTRIBUTES, &reason))
+        }
+        None => Ok(()),
+    }
 }
 
 fn wrong(key: &'static str, reason: &str) -> SettingsError {

@@ -86,6 +86,13 @@ impl Of<'_> {
                 let code = Code::ResourceExhausted;
                 status(code, "SESSION_QUOTA", message, metadata, details)
             }
+            CreateProblem::Attributes { reason } => {
+                let mut details = ErrorDetails::new();
+                details.add_bad_request_violation("guest_attributes", reason);
+                let metadata = [("field", "guest_attributes".to_owned())];
+                let code = Code::InvalidArgument;
+                status(code, "REQUEST_INVALID", message, metadata, details)
+            }
             CreateProblem::Settings { .. } => self.precondition("TEMPLATE_UNUSABLE", message),
             CreateProblem::ReadOnly { retry_after } => {
                 retry_later("JOURNAL_READ_ONLY", message, *retry_after)

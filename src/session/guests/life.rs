@@ -7,11 +7,12 @@ use std::time::Duration;
 use super::runner::{Answer, Guest, GuestsRunner, Stage, TemplateParts, What};
 use super::stored::{self, Kept, Life};
 use super::{CloseProblem, CreateProblem, Known};
-use crate::connectors::{self, GuestSettings};
+use crate::connectors::{self, GUEST_ATTRIBUTES, GuestSettings, SettingsError};
 use crate::domain::{SessionName, TemplateName, WallTime, uuid};
 use crate::journal::{AppendError, Commit};
 use crate::net::HttpClient;
 use crate::proto::v1;
+use crate::proto::v1::session::State;
 use crate::runtime::{Drain, Secret};
 use crate::session::outbound::{Letter, Mail, OutboundSettings};
 use crate::session::supervisor::{Build, Session};
@@ -40,7 +41,11 @@ impl<C: HttpClient + 'static> GuestsRunner<C> {
             }
             return match guest.stage {
                 Stage::Opening(_) => Ok(None),
-                Stage::Open => Ok(self.surroundings.board.state(name)),
+                // It says so before its task has ended.
+                Stage::Open => match self.surroundings.board.state(name) {
+                    Some(state) if state.state() == State::Closed => Err(CreateProblem::Over),
+                    state => Ok(state),
+                },
                 Stage::Closing(_) | Stage::Over(_) => Err(CreateProblem::Over),
             };
         }
@@ -67,10 +72,7 @@ impl<C: HttpClient + 'static> GuestsRunner<C> {
             life: Life::Open(Secret::new(uuid(token))),
         };
         if let Some(config) = session_config(parts, name, &kept) {
-            let reason = |error: connectors::SettingsError| error.to_string();
-            connectors::build(&config.settings()).map_err(|error| CreateProblem::Settings {
-                reason: reason(error),
-            })?;
+            connectors::build(&config.settings()).map_err(problem)?;
         }
         let commit = Commit {
             events: Vec::new(),
@@ -246,6 +248,17 @@ impl<C: HttpClient + 'static> GuestsRunner<C> {
             let commit = stored::forget(&name, left);
             self.write(&template, &name, What::Forgotten, commit);
         }
+    }
+}
+
+fn problem(error: SettingsError) -> CreateProblem {
+    match error {
+        SettingsError::Setting { key, reason } if key == GUEST_ATTRIBUTES => {
+            CreateProblem::Attributes { reason }
+        }
+        other => CreateProblem::Settings {
+            reason: other.to_string(),
+        },
     }
 }
 

@@ -23,6 +23,12 @@ pub enum CreateProblem {
         /// When to ask again.
         retry_after: Duration,
     },
+    /// The platform does not know a guest by these attributes.
+    #[error("guest_attributes {reason}")]
+    Attributes {
+        /// What is wrong with them.
+        reason: String,
+    },
     /// The platform cannot be given these settings.
     #[error("the template cannot be used: {reason}")]
     Settings {

@@ -182,7 +182,8 @@ impl<C: HttpClient + 'static> GuestsRunner<C> {
         let open = self
             .guests
             .iter()
-            .filter_map(|(name, guest)| matches!(guest.stage, Stage::Open).then(|| name.clone()));
+            .filter(|(_, guest)| matches!(guest.stage, Stage::Open))
+            .map(|(name, _)| name.clone());
         for name in open.collect::<Vec<_>>() {
             if let Err(problem) = self.start(&name, &drain) {
                 tracing::error!(session = %name, %problem, "A guest's session cannot go on");

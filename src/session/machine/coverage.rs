@@ -111,6 +111,11 @@ impl Coverage {
         coverage
     }
 
+    /// When the clocks were looked at.
+    pub(super) fn looked(&self) -> MonoTime {
+        self.seen.now
+    }
+
     /// Looks at the clocks; whether the one on the wall was set back.
     pub(super) fn sees(&mut self, at: At) -> bool {
         let passed = at.now.saturating_duration_since(self.seen.now);
@@ -190,7 +195,9 @@ impl Coverage {
             Some(held) if held.now < covered.now => held,
             _ => covered,
         };
-        self.steps.retain(|step| step.now >= covered.now);
+        // The answer in hand may yet say what was missed before it.
+        let oldest = self.before.map_or(covered.now, |b| b.now.min(covered.now));
+        self.steps.retain(|step| step.now >= oldest);
         let covered = self.covered(covered);
         let news = self.committed.replace(covered) != Some(covered);
         news.then_some(covered)

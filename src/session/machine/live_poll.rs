@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use http::StatusCode;
+
 use super::Machine;
 use super::ingest::Via;
 use super::io::{Actions, At, CallId, Generation};
@@ -243,7 +245,7 @@ impl Machine {
                     return;
                 };
                 match polling.link.read_poll(&answer) {
-                    Ok(batch) => self.poll_batch(at, sent, token, batch, out),
+                    Ok(batch) => self.poll_batch(at, sent, token, (answer.status, batch), out),
                     Err(error) => {
                         self.stats.unreadable(self.session.as_str(), &error);
                         self.poll_unreadable(at, held, "BODY_UNREADABLE", out);
@@ -265,10 +267,17 @@ impl Machine {
         }
     }
 
-    fn poll_batch(&mut self, at: At, sent: At, token: u64, batch: Batch, out: &mut Actions) {
+    fn poll_batch(
+        &mut self,
+        at: At,
+        sent: At,
+        token: u64,
+        (status, batch): (StatusCode, Batch),
+        out: &mut Actions,
+    ) {
         let held = at.now.saturating_duration_since(sent.now);
         let refused = batch.controls.iter().find_map(|control| match control {
-            Control::Refused { status, .. } => http::StatusCode::from_u16(*status).ok(),
+            Control::Refused { status, .. } => StatusCode::from_u16(*status).ok(),
             _ => None,
         });
         if let Some(status) = refused {
@@ -284,8 +293,10 @@ impl Machine {
         // An answer without content at once may be anybody's: it proves nothing.
         let proves = batch.confirms != Confirms::Nothing || held >= limits::QUICK;
         // The platform answered after the request had left: with everything, unless it says at once
-        // that there is nothing, which is abnormal (U10).
-        let whole = !batch.events.is_empty() || held >= limits::QUICK;
+        // that there is nothing, which is abnormal (U10). A network that holds that back makes it look
+        // like the end of a hold, so the status has to say it, too.
+        let nothing = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        let whole = !batch.events.is_empty() || nothing && held >= limits::QUICK;
         let proven = self.coverage.frontier().filter(|_| !whole).unwrap_or(sent);
         let Some(polling) = self.polling() else {
             return;

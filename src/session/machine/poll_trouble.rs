@@ -1,5 +1,6 @@
 //! Polls that end otherwise than well: too soon, refused, interrupted, unreadable (U10 to U13).
 
+use super::ends::End;
 use std::time::Duration;
 
 use super::io::{Actions, At};
@@ -74,9 +75,13 @@ impl Machine {
                 self.poll_over(Some(answer.status));
                 self.suspend(at, "PERMISSION_DENIED", out);
             }
-            Verdict::Ended | Verdict::Expired => {
+            Verdict::Ended => {
                 self.poll_over(Some(answer.status));
                 self.ended(at, &word, out);
+            }
+            Verdict::Expired => {
+                self.poll_over(Some(answer.status));
+                self.ends(at, End::ForGood(word), out);
             }
             Verdict::Throttled => {
                 let delay = retry_after(&answer.headers, at.wall);

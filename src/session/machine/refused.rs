@@ -1,5 +1,6 @@
 //! What a failed probe, handshake or set-up leads to (U1, U3, U12).
 
+use super::ends::End;
 use super::io::{Actions, At};
 use super::outcome::{PROXY_REFUSED, Path, handshake_word, path_of, retry_after};
 use super::state::{Awaits, Role};
@@ -50,8 +51,9 @@ impl Machine {
                     Verdict::Forbidden if role == Role::Primary && !polls => {
                         self.suspend(at, "PERMISSION_DENIED", out);
                     }
-                    Verdict::Ended | Verdict::Expired if role == Role::Primary => {
-                        self.ended(at, &word, out);
+                    Verdict::Ended if role == Role::Primary => self.ended(at, &word, out),
+                    Verdict::Expired if role == Role::Primary => {
+                        self.ends(at, End::ForGood(word), out);
                     }
                     Verdict::Forbidden
                     | Verdict::Interrupted
@@ -96,7 +98,10 @@ impl Machine {
             }
             (_, Role::Failback | Role::Beside) => self.successor_failed(at, role),
             (Verdict::Forbidden, Role::Primary) => self.suspend(at, "PERMISSION_DENIED", out),
-            (Verdict::Ended | Verdict::Expired, Role::Primary) => self.ended(at, word, out),
+            (Verdict::Ended, Role::Primary) => self.ended(at, word, out),
+            (Verdict::Expired, Role::Primary) => {
+                self.ends(at, End::ForGood(word.to_owned()), out);
+            }
             (Verdict::Gone, Role::Primary) => self.set_up_anew(at, word, out),
             (Verdict::Throttled, Role::Primary) => {
                 let delay = retry_after(headers, at.wall);

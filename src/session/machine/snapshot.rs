@@ -38,7 +38,7 @@ impl Machine {
         via: Via,
         out: &mut Actions,
     ) {
-        if !self.coverage.before().is_some() {
+        if self.coverage.before().is_none() {
             // Nothing was missed, for nothing was covered: it is where the story begins.
             for event in events {
                 self.ingest_plain(at, event, via);

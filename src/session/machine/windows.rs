@@ -5,6 +5,7 @@ use super::Machine;
 use super::gaps::Extent;
 use super::io::{Actions, At};
 use super::recovered::{COVERAGE, coverage_value};
+use super::state::State;
 use crate::connectors::{Family, LossWindow};
 use crate::runtime::MonoTime;
 
@@ -145,7 +146,20 @@ impl Machine {
         self.coverage.mark_at = None;
     }
 
+    /// When the next mark is due; without a confirmed connection, the next look at the clocks, for a
+    /// process that dies before it has seen one set back leaves a window that is too short.
     pub(super) fn coverage_timeout(&self) -> Option<MonoTime> {
-        self.coverage.mark_at
+        let down = matches!(
+            self.state,
+            State::Waiting { .. }
+                | State::Suspended { .. }
+                | State::Connecting(_)
+                | State::Polling(_)
+                | State::Sifting(_)
+        );
+        let covers = self.keeps_coverage() && self.coverage.frontier().is_some();
+        let look = (down && covers)
+            .then(|| self.coverage.looked() + self.connector.capabilities().coverage_mark);
+        self.coverage.mark_at.or(look)
     }
 }

@@ -1,5 +1,6 @@
 //! What the end of a WebSocket, or a refusal inside it, leads to (U13, U31, U33).
 
+use super::ends::End;
 use super::io::{Action, Actions, At, Generation};
 use super::live_ws::Owner;
 use super::outcome::{Ending, ending};
@@ -23,7 +24,8 @@ impl Machine {
         match verdict {
             Verdict::Unauthorized => self.token_refused(at, generation, token, out),
             Verdict::Forbidden => self.forbidden(at, generation, out),
-            Verdict::Ended | Verdict::Expired => self.ended(at, "ENDED", out),
+            Verdict::Ended => self.ended(at, "ENDED", out),
+            Verdict::Expired => self.ends(at, End::ForGood("EXPIRED".to_owned()), out),
             Verdict::Gone => self.socket_lost(at, generation, "GONE", Next::Dial, out),
             Verdict::Throttled | Verdict::Interrupted | Verdict::Unavailable => {
                 self.socket_lost(at, generation, "REFUSED_IN_FRAME", Next::Dial, out);

@@ -108,12 +108,14 @@ impl<C: HttpClient + 'static> Supervisor<C> {
         for session in self.sessions {
             running.spawn(Box::pin(session.run(drain.clone())));
         }
+        // What ended for good stays on the board, to say so.
+        let mut over = Vec::new();
         while let Some(ended) = running.join_next().await {
-            // What runs a session has no business failing: whoever runs us decides.
-            if let Err(error) = ended
-                && error.is_panic()
-            {
-                std::panic::resume_unwind(error.into_panic());
+            match ended {
+                Ok(slot) => over.push(slot),
+                // What runs a session has no business failing: whoever runs us decides.
+                Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+                Err(_) => {}
             }
         }
         drain.draining().await;

@@ -23,7 +23,8 @@ use crate::net::HttpClient;
 use crate::proto::v1;
 use crate::proto::v1::session::State;
 use crate::runtime::{Clock, Drain, MonoTime, Rng};
-use crate::session::driver::{self, DriverParts};
+use crate::session::driver;
+use crate::session::driver_parts::DriverParts;
 use crate::session::machine::Endpoint;
 use crate::session::ordering::SharedIds;
 use crate::session::planner::{Change, Planner, Standing, changes, replan_after};
@@ -170,7 +171,10 @@ impl<C: HttpClient + 'static> Session<C> {
             .into_iter()
             .for_each(|index| self.start(index, &drain));
         let mut draining = false;
-        while !(draining && self.tasks.is_empty()) && !self.is_over() {
+        loop {
+            if self.is_over() || draining && self.tasks.is_empty() {
+                return slot;
+            }
             let due = match self.planning {
                 Planning::Due(at, _) => Some(at),
                 Planning::Settled | Planning::UnderWay(_) => None,
@@ -195,7 +199,6 @@ impl<C: HttpClient + 'static> Session<C> {
                 () = until(due), if !draining && due.is_some() => self.plan(),
             }
         }
-        slot
     }
 
     /// Whether nothing of it will ever run again: those of the configuration stay to say so.

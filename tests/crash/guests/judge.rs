@@ -1,18 +1,21 @@
 //! [`Judge`]: reads what became of each message, and holds it against what the platform took.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tieline::client::{Address, GapChoice, Item, Resuming};
 use tieline::proto::v1;
 use tieline::runtime::Rng;
 use tieline::sandbox::guests::GuestMessage;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
+use tonic::transport::Channel;
 use v1::OutboundMessageState as State;
 use v1::event::Data;
 use v1::messaging_service_client::MessagingServiceClient;
 
-use super::senders::{AllSent, Sent};
+use super::senders::{AllSent, Sent, taken};
 use crate::child::Child;
 
 /// By when everything has an outcome: messages live for five minutes.
@@ -28,11 +31,11 @@ pub(super) struct Told {
 /// By request id.
 pub(super) type AllTold = BTreeMap<String, Told>;
 
-/// A reader of outcomes.
+/// A reader of outcomes, beside whatever else goes on.
 #[derive(Debug)]
 pub(super) struct Judge {
-    events: Resuming,
-    told: AllTold,
+    told: watch::Receiver<AllTold>,
+    reading: JoinSet<()>,
 }
 
 impl Judge {
@@ -44,44 +47,85 @@ impl Judge {
         };
         let on_gap = |_: &_| GapChoice::Stop;
         let events = Resuming::new(address.clone(), request, on_gap, rng.fork("judge"));
-        Self {
-            events: events.unwrap(),
-            told: AllTold::new(),
-        }
+        let (tell, told) = watch::channel(AllTold::new());
+        let mut reading = JoinSet::new();
+        reading.spawn(read(events.unwrap(), tell));
+        Self { told, reading }
     }
 
-    /// Reads until each message has an outcome.
-    pub(super) async fn until_final(&mut self, sidecar: &mut Child, sent: &AllSent) -> AllTold {
-        let reading = async {
-            let mut open: BTreeSet<_> = sent.keys().cloned().collect();
-            while !open.is_empty() {
-                let item = self.events.next().await.expect("the journal has no end");
-                if let Item::Response(response) = item.expect("it goes on") {
-                    for event in response.events {
-                        if let Some(Data::OutboundMessageEvent(event)) = event.data {
-                            self.hear(event, &mut open);
-                        }
-                    }
-                }
+    /// How many messages have an outcome.
+    pub(super) fn outcomes(&self) -> usize {
+        let told = self.told.borrow();
+        told.values()
+            .filter(|told| is_final(told.outcome()))
+            .count()
+    }
+
+    /// Waits until each message has an outcome, and until that is what the sidecar has of it.
+    pub(super) async fn until_settled(
+        mut self,
+        address: &Address,
+        sent: &AllSent,
+        sidecar: &mut Child,
+    ) -> AllTold {
+        let settling = async {
+            let client = MessagingServiceClient::new(address.channel().unwrap());
+            for (id, one) in sent {
+                let name = format!("sessions/guest-{}/outboundMessages/{id}", one.guest);
+                self.until_kept(&client, &name, id).await;
             }
         };
         tokio::select! {
             died = sidecar.died() => panic!("{died}"),
-            read = timeout(PATIENCE, reading) => read.expect("every message has an outcome"),
+            settled = timeout(PATIENCE, settling) => settled.expect("every message has an outcome"),
         }
-        self.told.clone()
+        self.reading.abort_all();
+        self.told.borrow().clone()
     }
 
-    fn hear(&mut self, event: v1::OutboundMessageEvent, open: &mut BTreeSet<String>) {
-        let (_, id) = event.outbound_message.rsplit_once('/').unwrap();
-        let told = self.told.entry(id.to_owned()).or_default();
-        told.states.push(event.state());
-        if !event.provider_message_id.is_empty() {
-            told.provider_id = event.provider_message_id;
+    async fn until_kept(&mut self, client: &MessagingServiceClient<Channel>, name: &str, id: &str) {
+        loop {
+            let kept = taken(|| {
+                let (mut client, name) = (client.clone(), name.to_owned());
+                async move {
+                    let request = v1::GetOutboundMessageRequest { name };
+                    client.get_outbound_message(request).await
+                }
+            })
+            .await;
+            let kept = kept.message.unwrap();
+            assert!(kept.content.is_some(), "it is kept for a day: {kept:?}");
+            let told = self.told.borrow_and_update().get(id).map(Told::outcome);
+            if told == Some(kept.state()) && is_final(kept.state()) {
+                return;
+            }
+            self.told.changed().await.expect("it reads on");
         }
-        if is_final(told.outcome()) {
-            open.remove(id);
-        }
+    }
+}
+
+async fn read(mut events: Resuming, tell: watch::Sender<AllTold>) {
+    loop {
+        let item = events.next().await.expect("the journal has no end");
+        let Item::Response(response) = item.expect("it goes on") else {
+            continue;
+        };
+        tell.send_modify(|all| {
+            for event in response.events {
+                if let Some(Data::OutboundMessageEvent(event)) = event.data {
+                    hear(all, event);
+                }
+            }
+        });
+    }
+}
+
+fn hear(all: &mut AllTold, event: v1::OutboundMessageEvent) {
+    let (_, id) = event.outbound_message.rsplit_once('/').unwrap();
+    let told = all.entry(id.to_owned()).or_default();
+    told.states.push(event.state());
+    if !event.provider_message_id.is_empty() {
+        told.provider_id = event.provider_message_id;
     }
 }
 
@@ -90,20 +134,23 @@ impl Told {
         *self.states.last().expect("something was told")
     }
 
-    /// One beginning, and nothing after an end but what became known of it.
-    fn assert_order(&self, id: &str) {
+    /// One beginning and one end. That it may have arrived is told when that is known, and is the end
+    /// only where nothing more becomes known and nothing is to be sent again.
+    fn assert_order(&self, id: &str, resend: bool) {
         let states = &self.states;
         assert_eq!(states[0], State::Accepted, "{id}: {states:?}");
-        let again = states[1..].contains(&State::Accepted);
-        assert!(!again, "{id} was accepted twice: {states:?}");
-        let ends = states.iter().position(|state| is_final(*state));
-        let after = &states[ends.expect("it has an outcome") + 1..];
-        let allowed = match after {
-            [] => true,
-            [State::Acknowledged] => states[states.len() - 2] == State::OutcomeUnknown,
-            _ => false,
-        };
-        assert!(allowed, "{id}: {states:?}");
+        for pair in states.windows(2) {
+            let allowed = match (pair[0], pair[1]) {
+                // What was written and certainly not taken waits again.
+                (State::Accepted | State::Sent, State::Accepted) => true,
+                (State::Accepted, State::Sent) => true,
+                (State::Accepted | State::Sent, end) => is_final(end),
+                (State::OutcomeUnknown, State::Acknowledged | State::OutcomeUnknown) => true,
+                (State::OutcomeUnknown, State::Sent | State::Accepted) => resend,
+                _ => false,
+            };
+            assert!(allowed, "{id}: {states:?}");
+        }
     }
 }
 
@@ -140,7 +187,7 @@ pub(super) fn assert_agreement(
             &told[id],
             taken.get(id.as_str()).map_or(&[][..], Vec::as_slice),
         );
-        told.assert_order(id);
+        told.assert_order(id, one.resend);
         assert_outcome(id, one, told, taken);
         *outcomes.entry(told.outcome().as_str_name()).or_default() += 1;
     }
@@ -174,21 +221,5 @@ fn assert_in_order(sent: &AllSent, record: &[GuestMessage]) {
         let before = last.insert(one.guest, one.place);
         let in_order = before.is_none_or(|before| before < one.place);
         assert!(in_order || one.resend, "{message:?} came after {before:?}");
-    }
-}
-
-/// What the sidecar has of each message is what was told last.
-pub(super) async fn assert_kept(address: &Address, sent: &AllSent, told: &AllTold) {
-    let mut client = MessagingServiceClient::new(address.channel().unwrap());
-    for (id, one) in sent {
-        let name = format!("sessions/guest-{}/outboundMessages/{id}", one.guest);
-        let request = v1::GetOutboundMessageRequest { name };
-        let kept = client.get_outbound_message(request).await.unwrap();
-        let kept = kept.into_inner().message.unwrap();
-        assert_eq!(kept.state(), told[id].outcome(), "{kept:?}");
-        assert!(
-            kept.content.is_some(),
-            "its content is kept for a day: {kept:?}"
-        );
     }
 }

@@ -88,7 +88,9 @@ async fn speak(address: &Address, guest: usize, messages: usize, rng: &Rng) -> A
             let request = v1::CreateSessionRequest {
                 template: TEMPLATE.to_owned(),
                 session_id: session,
-                ..Default::default()
+                guest_attributes: ["email", "firstName", "lastName"]
+                    .map(|key| (key.to_owned(), key.to_owned()))
+                    .into(),
             };
             sessions.create_session(request).await
         }
@@ -146,7 +148,7 @@ fn request(session: &str, id: &str, place: usize, resend: bool) -> v1::SendMessa
 }
 
 /// Asks until it is answered, as an application does whose sidecar comes and goes.
-async fn taken<T, F>(mut ask: impl FnMut() -> F) -> T
+pub(super) async fn taken<T, F>(mut ask: impl FnMut() -> F) -> T
 where
     F: Future<Output = Result<Response<T>, Status>>,
 {

@@ -1,7 +1,6 @@
 //! The life of a guest's session: opened, kept across restarts, ended by either side.
 
 use tieline::proto::v1;
-use tieline::sandbox::guests::fault::GuestFault;
 use tieline::sandbox::guests::{Deed, GuestDialect};
 use tonic::Code;
 use v1::event::{Data, Origin};
@@ -31,7 +30,7 @@ async fn a_guest_is_heard_and_answered() {
         chat.platform.say(&chat.token(), "On its way.").unwrap();
         let mut witness = Witness::new(&chat.sidecar);
         let answer = ("On its way.".to_owned(), Origin::Live);
-        let heard = |w: &Witness| texts(w, v1::Direction::Inbound).contains(&answer);
+        let heard = |w: &Witness| texts(w, v1::Direction::Outbound).contains(&answer);
         witness.until("the agent's answer came", heard).await;
         let states: Vec<_> = witness
             .events
@@ -86,12 +85,12 @@ async fn u39_a_guest_goes_on_after_a_restart_and_hears_what_was_said_meanwhile()
     assert_eq!(chat.platform.sessions().len(), 1);
     let mut witness = Witness::new(&chat.sidecar);
     let missed = ("Are you there?".to_owned(), Origin::Backfill);
-    let heard = |w: &Witness| texts(w, v1::Direction::Inbound).contains(&missed);
+    let heard = |w: &Witness| texts(w, v1::Direction::Outbound).contains(&missed);
     witness.until("what was missed came", heard).await;
     let closed = |w: &Witness| !w.told(Kind::GapClosed).is_empty();
     witness.until("nothing else was missed", closed).await;
     assert_eq!(
-        texts(&witness, v1::Direction::Outbound).len(),
+        texts(&witness, v1::Direction::Inbound).len(),
         1,
         "said once, heard once"
     );
@@ -113,12 +112,13 @@ async fn u39_a_webchat_goes_on_after_a_restart() {
 async fn u39_what_waits_when_a_guest_expires_never_reaches_another_conversation() {
     on_both(async |dialect| {
         let mut chat = Chat::with_guest(dialect).await;
-        chat.set(GuestFault::Throttle { retry_after: 60 });
+        chat.cut_off().await;
         let first = chat.text("one");
         let first = chat.send(first).await.unwrap().message.unwrap();
         let second = chat.text("two");
         let second = chat.send(second).await.unwrap().message.unwrap();
         chat.platform.act(&chat.token(), &Deed::Expire).unwrap();
+        chat.platform.faults().clear_all();
         let over = chat.until("over", |s| s.state() == State::Closed).await;
         assert!(!over.reason.is_empty());
         let mut witness = Witness::new(&chat.sidecar);
@@ -126,11 +126,15 @@ async fn u39_what_waits_when_a_guest_expires_never_reaches_another_conversation(
         witness.until("the expiry was told", expired).await;
         for message in [first, second] {
             let message = chat.get(&message.name).await;
-            let state = message.state();
-            assert_eq!(state, v1::OutboundMessageState::Expired, "{message:?}");
+            // A chat's request may be refused, and given up, before the session is known to be over.
+            let over = match message.state() {
+                v1::OutboundMessageState::Expired => true,
+                v1::OutboundMessageState::Failed => dialect == GuestDialect::Webchat,
+                _ => false,
+            };
+            assert!(over, "{message:?}");
             assert_eq!(message.reason, "GUEST_SESSION_EXPIRED");
         }
-        chat.platform.faults().clear_all();
         let third = chat.text("three");
         let late = chat.send(third).await.unwrap_err();
         assert_eq!(
@@ -153,7 +157,7 @@ async fn a_closed_session_cancels_what_waits_and_is_gone() {
     on_both(async |dialect| {
         let mut chat = Chat::with_guest(dialect).await;
         chat.say("Hello").await;
-        chat.set(GuestFault::Throttle { retry_after: 60 });
+        chat.cut_off().await;
         let waits = chat.text("wait");
         let waits = chat.send(waits).await.unwrap().message.unwrap();
         chat.close(GUEST).await.unwrap();
@@ -164,6 +168,7 @@ async fn a_closed_session_cancels_what_waits_and_is_gone() {
         let gone = chat.sessions.get_session(request).await.unwrap_err();
         assert_eq!(reason(&gone, Code::NotFound), "SESSION_NOT_FOUND");
         chat.close(GUEST).await.unwrap();
+        chat.platform.faults().clear_all();
         let chat = chat.restart(|_| ()).await;
         assert!(chat.sidecar.board().posts().is_empty());
     })

@@ -35,8 +35,8 @@ pub(super) struct Chat {
 /// Runs a test on each platform that has guests.
 pub(super) async fn on_both(test: impl AsyncFn(GuestDialect)) {
     tokio::join!(
-        test(GuestDialect::WebMessaging),
-        test(GuestDialect::Webchat)
+        Box::pin(test(GuestDialect::WebMessaging)),
+        Box::pin(test(GuestDialect::Webchat))
     );
 }
 
@@ -88,6 +88,7 @@ impl Chat {
             session_id: id.to_owned(),
             guest_attributes: [
                 ("firstName".to_owned(), "Ada".to_owned()),
+                ("lastName".to_owned(), "Guest".to_owned()),
                 ("email".to_owned(), "ada@example.test".to_owned()),
             ]
             .into(),
@@ -141,6 +142,23 @@ impl Chat {
         sent.map(tonic::Response::into_inner)
     }
 
+    /// Asks again with the same id, as it is told to, until the platform has it.
+    pub(super) async fn until_taken(
+        &mut self,
+        request: v1::SendMessageRequest,
+    ) -> v1::OutboundMessage {
+        let mut again = tokio::time::interval(crate::kit::millis(50));
+        let asking = async {
+            loop {
+                again.tick().await;
+                if let Ok(sent) = self.send(request.clone()).await {
+                    return sent.message.unwrap();
+                }
+            }
+        };
+        timeout(PATIENCE, asking).await.expect("it is taken")
+    }
+
     /// Sends a text and waits until the platform has it.
     pub(super) async fn say(&mut self, text: &str) -> v1::OutboundMessage {
         let request = v1::SendMessageRequest {
@@ -164,8 +182,15 @@ impl Chat {
         Ok(cancelled.into_inner().message.unwrap())
     }
 
-    pub(super) fn set(&self, fault: GuestFault) {
+    fn set(&self, fault: GuestFault) {
         self.platform.faults().set(FaultRule::from(fault)).unwrap();
+    }
+
+    /// Takes the platform away, until its faults are cleared.
+    pub(super) async fn cut_off(&self) {
+        self.set(GuestFault::PlatformDown {});
+        let down = |s: &v1::Session| s.state() == State::Reconnecting;
+        self.until("reconnecting", down).await;
     }
 
     /// The token, or instance, of the one guest.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tieline::proto::v1;
-use tieline::runtime::Rng;
+use tieline::runtime::{Rng, WallTime};
 use tieline::sandbox::Arriving;
 use tieline::sandbox::cxone::fault::CxoneFault;
 use tieline::sandbox::cxone::{Change, CxoneAgent, CxoneConfig, CxoneOracle};
@@ -13,7 +13,7 @@ use tieline::sandbox::fault::{FaultKind, FaultNames, FaultRule};
 
 use crate::clocks::Clocks;
 
-use super::{Found, Judge, Platform, by_name, clock, endpoint, limited, one_of, secret};
+use super::{Found, Judge, Listens, Platform, by_name, clock, endpoint, limited, one_of, secret};
 
 pub(super) struct Cxone {
     tenant: CxoneAgent,
@@ -92,16 +92,28 @@ impl Platform for Cxone {
     }
 
     fn oracle(&self) -> Box<dyn Judge> {
-        Box::new(CxoneOracle::new())
+        Box::new(Witness::default())
     }
 
     fn judge(&self, oracle: &dyn Judge, clocks: &Clocks) -> Found {
-        let oracle: &CxoneOracle = oracle.as_any().downcast_ref().expect("its own");
+        let witness: &Witness = oracle.as_any().downcast_ref().expect("its own");
         let mut record = self.tenant.record();
+        let issued: Vec<WallTime> = record.facts.iter().map(|fact| fact.issued_at).collect();
         for fact in &mut record.facts {
             fact.issued_at = clocks.shown(fact.issued_at);
         }
-        let verdict = oracle.judge(&record);
+        let mut verdict = witness.oracle.judge(&record);
+        let others = verdict.doubled + verdict.disordered + verdict.invented + verdict.differing;
+        if verdict.lost > 0 && others == 0 {
+            // A process that died before it could say that it listened has promised nothing.
+            let mut issued = issued.into_iter();
+            record
+                .facts
+                .retain(|_| issued.next().is_some_and(|at| witness.listened(at, clocks)));
+            let promised = witness.oracle.judge(&record);
+            verdict.lost = promised.lost;
+            verdict.first_violation = promised.first_violation.filter(|_| promised.lost > 0);
+        }
         Found {
             delivered: verdict.delivered,
             backfilled: verdict.snapshot_items,
@@ -111,9 +123,23 @@ impl Platform for Cxone {
     }
 }
 
-impl Judge for CxoneOracle {
+/// The oracle of a reader, and since when the sidecar has said that it listens.
+#[derive(Default)]
+struct Witness {
+    oracle: CxoneOracle,
+    listens: Listens,
+}
+
+impl Witness {
+    fn listened(&self, at: WallTime, clocks: &Clocks) -> bool {
+        self.listens.since(clocks).is_some_and(|since| at >= since)
+    }
+}
+
+impl Judge for Witness {
     fn take(&mut self, _: &str, event: &v1::Event) {
-        CxoneOracle::take(self, std::slice::from_ref(event));
+        self.listens.take(event);
+        self.oracle.take(std::slice::from_ref(event));
     }
 
     fn as_any(&self) -> &dyn std::any::Any {

@@ -11,12 +11,9 @@ use tieline::sandbox::fault::{FaultKind, FaultNames, FaultRule};
 use tieline::sandbox::genesys_cloud::fault::GenesysFault;
 use tieline::sandbox::genesys_cloud::{GenesysCloud, GenesysCloudConfig, GenesysOracle};
 
-use v1::event::Data;
-use v1::session_event::Kind;
-
 use crate::clocks::Clocks;
 
-use super::{Found, Judge, Platform, by_name, clock, endpoint, limited, one_of, secret};
+use super::{Found, Judge, Listens, Platform, by_name, clock, endpoint, limited, one_of, secret};
 
 /// An event that the platform drops on a connection that lives leaves no trace anywhere, and a topic
 /// that it refuses is told in another way than by a gap.
@@ -123,7 +120,7 @@ impl Platform for Genesys {
         let mut verdict = witness.oracle.judge(&facts, &client);
         if verdict.lost > 0 && [verdict.invented, verdict.doubled, verdict.jumps] == [0; 3] {
             // A process that died before it could say that it listened has promised nothing.
-            let listens = witness.listens.map(|wall| clocks.first_showed(wall));
+            let listens = witness.listens.since(clocks);
             let mut issued = issued.iter();
             facts.retain(|_| {
                 let at = issued.next();
@@ -152,18 +149,13 @@ impl Platform for Genesys {
 #[derive(Default)]
 struct Witness {
     oracle: GenesysOracle,
-    listens: Option<WallTime>,
+    listens: Listens,
 }
 
 impl Judge for Witness {
     fn take(&mut self, epoch: &str, event: &v1::Event) {
         self.oracle.take(epoch, std::slice::from_ref(event));
-        if let Some(Data::SessionEvent(fact)) = &event.data
-            && fact.kind() == Kind::Connected
-            && self.listens.is_none()
-        {
-            self.listens = event.record_time.as_ref().and_then(WallTime::from_proto);
-        }
+        self.listens.take(event);
     }
 
     fn as_any(&self) -> &dyn std::any::Any {

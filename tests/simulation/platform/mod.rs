@@ -13,6 +13,9 @@ use tieline::proto::v1;
 use tieline::runtime::{Clock, Rng, WallTime};
 use tieline::sandbox::fault::{FaultKind, FaultNames, FaultRule};
 
+use v1::event::Data;
+use v1::session_event::Kind;
+
 pub(crate) use self::events::draw;
 use crate::clocks::Clocks;
 use crate::mood::Mood;
@@ -67,6 +70,26 @@ pub(crate) trait Judge: Send {
     fn take(&mut self, epoch: &str, event: &v1::Event);
 
     fn as_any(&self) -> &dyn std::any::Any;
+}
+
+/// Since when the sidecar has said that it listens, on its clock.
+#[derive(Debug, Default)]
+struct Listens(Option<WallTime>);
+
+impl Listens {
+    fn take(&mut self, event: &v1::Event) {
+        if let Some(Data::SessionEvent(fact)) = &event.data
+            && fact.kind() == Kind::Connected
+            && self.0.is_none()
+        {
+            self.0 = event.record_time.as_ref().and_then(WallTime::from_proto);
+        }
+    }
+
+    /// The same on the platform's clock.
+    fn since(&self, clocks: &Clocks) -> Option<WallTime> {
+        self.0.map(|wall| clocks.first_showed(wall))
+    }
 }
 
 /// What an oracle found.

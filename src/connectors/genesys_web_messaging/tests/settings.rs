@@ -223,7 +223,7 @@ fn mistakes_are_named_by_their_key() {
             with(|g| {
                 g.attributes.insert("a".to_owned(), "x".repeat(2_048));
             }),
-            "guest.attributes",
+            "guest_attributes",
         ),
     ] {
         assert_eq!(key(&settings), expected);
@@ -248,7 +248,8 @@ fn the_platform_says_what_it_is() {
     let settings = settings();
     let keys = keys(&settings).unwrap();
     assert!(keys.guest && keys.deployment && keys.websocket);
-    assert!(!(keys.long_poll || keys.keeps_credential || keys.topics || keys.redundancy));
+    assert!(keys.guest_token && keys.keeps_credential);
+    assert!(!(keys.long_poll || keys.topics || keys.redundancy));
     let connector = connector();
     assert_eq!(
         connector.source(),

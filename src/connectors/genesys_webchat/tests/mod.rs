@@ -27,7 +27,11 @@ const MESSAGE: &str = "5c1e9d34-2f6b-4a7c-8d90-1b3e5f7a9c24";
 fn guest() -> GuestSettings {
     GuestSettings {
         token: Secret::new(GUEST.to_owned()),
-        attributes: attributes(&[("email", "guest@example.org"), ("firstName", "A.")]),
+        attributes: attributes(&[
+            ("email", "guest@example.org"),
+            ("firstName", "A."),
+            ("lastName", "Guest"),
+        ]),
         deployment_id: None,
         origin: None,
         rest_endpoint: None,

@@ -16,7 +16,9 @@ fn u22_a_guest_is_made_with_the_oauth_token_and_talks_with_its_own() {
     assert_eq!(asked.headers["authorization"], "Bearer 0auth");
     assert!(asked.headers["authorization"].is_sensitive());
     let body: Value = serde_json::from_slice(&asked.body).unwrap();
-    let known = json!({ "email": "guest@example.org", "firstName": "A." });
+    let known = json!({
+        "email": "guest@example.org", "firstName": "A.", "lastName": "Guest",
+    });
     assert_eq!(body, json!({ "guest": known }));
     link.setup_answer(&made()).unwrap();
     assert!(matches!(link.setup(&token()), Setup::Ready));

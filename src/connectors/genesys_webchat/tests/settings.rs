@@ -84,14 +84,14 @@ fn mistakes_are_named_by_their_key() {
                 g.attributes
                     .insert("shoeSize".to_owned(), "s3cret".to_owned());
             }),
-            "guest.attributes",
+            "guest_attributes",
         ),
         (
             with(|g| {
                 g.attributes
                     .insert("lastName".to_owned(), "s3cret".repeat(50));
             }),
-            "guest.attributes",
+            "guest_attributes",
         ),
     ] {
         assert_eq!(key(&settings), expected);

@@ -204,6 +204,15 @@ impl SimulatedDisk {
         state.fail_at = Some((state.operations.len() + nth, kind));
     }
 
+    /// Whether an operation is still to come in which the process dies, or which fails.
+    #[must_use]
+    pub fn is_armed(&self) -> bool {
+        let state = self.0.lock();
+        let next = state.operations.len();
+        let fails = state.fail_at.map(|(at, _)| at);
+        state.die_at.into_iter().chain(fails).any(|at| at >= next)
+    }
+
     /// How much may be stored.
     pub fn set_capacity(&self, bytes: u64) {
         self.0.lock().capacity = bytes;

@@ -6,7 +6,7 @@ use super::rig::{EMPTY, Rig, Sent, batch};
 use crate::net::HttpFailure;
 use crate::proto::v1::session::State;
 use crate::proto::v1::session_event::Kind;
-use crate::session::machine::StateName;
+use crate::session::machine::{Input, StateName};
 
 fn polls(rig: &Rig) -> usize {
     let calls = rig.calls().into_iter();
@@ -72,7 +72,7 @@ fn u11_three_resets_renegotiate() {
                 None => {
                     let call = rig.machine.last_call;
                     let result = Err(broken());
-                    rig.input(super::super::Input::Answer { call, result });
+                    rig.input(Input::Answer { call, result });
                 }
             }
             assert_eq!(
@@ -88,7 +88,7 @@ fn u11_three_resets_renegotiate() {
             None => {
                 let call = rig.machine.last_call;
                 let result = Err(broken());
-                rig.input(super::super::Input::Answer { call, result });
+                rig.input(Input::Answer { call, result });
             }
         }
         let (_, url, token) = rig.last_dial();
@@ -249,4 +249,38 @@ fn the_answer_to_a_poll_that_was_given_up_is_dropped() {
     );
     rig.answer_to(call, 200, &[], &batch(&[1]));
     assert!(rig.numbers().is_empty());
+}
+
+#[test]
+fn u32_the_answer_to_a_poll_that_was_given_up_is_dropped() {
+    for upgrade_stripped in [false, true] {
+        let mut rig = match upgrade_stripped {
+            true => Rig::on_long_poll(),
+            false => Rig::polling_only(),
+        };
+        rig.input(Input::Start);
+        rig.poll(200, &batch(&[1]));
+        let (old, ..) = rig.last_call("/subscribe");
+        rig.sent();
+        rig.input(Input::ReconnectAsked);
+        let given_up = |s: &Sent| matches!(s, Sent::Cancel { call } if *call == old);
+        assert!(rig.sent.iter().any(given_up));
+        // Before its successor has left, while that is out, and once more.
+        rig.answer_to(old, 200, &[], &batch(&[2]));
+        rig.until_request(3);
+        if upgrade_stripped {
+            rig.answer_to(old, 200, &[], &batch(&[2]));
+            rig.refused_dial(400);
+        }
+        let (new, ..) = rig.last_call("/subscribe");
+        assert!(new != old);
+        rig.answer_to(old, 200, &[], &batch(&[2]));
+        assert_eq!((rig.numbers(), rig.asked_after()), (vec![1], 1));
+        // What it would have brought, the new one brings.
+        rig.answer_to(new, 200, &[], &batch(&[2]));
+        assert_eq!(rig.numbers(), [1, 2]);
+        rig.poll(200, &batch(&[3]));
+        assert_eq!((rig.numbers(), rig.asked_after()), (vec![1, 2, 3], 3));
+        assert_eq!(rig.kinds(), ["connected", "disconnected", "connected"]);
+    }
 }

@@ -53,8 +53,7 @@ impl Queue {
             return;
         };
         let message = &held.message;
-        // What may have arrived waits for its turn behind the history.
-        if message.accepted.is_none() || self.is_blocked(open) || (!open && message.doubtful) {
+        if message.accepted.is_none() || self.is_blocked() || (!open && message.doubtful) {
             return;
         }
         let waits = [
@@ -81,12 +80,11 @@ impl Queue {
         self.record(order, None, false, fx);
     }
 
-    /// Whether what may have arrived holds back what comes behind it: until it is settled, which is
-    /// bounded while connected. Over REST nothing is settled, and only what is to be sent again
-    /// keeps its place.
-    fn is_blocked(&self, open: bool) -> bool {
+    /// Whether what may have arrived holds back what comes behind it: only what may be sent again
+    /// keeps its place until it is settled.
+    fn is_blocked(&self) -> bool {
         let mut unsettled = self.unsettled.iter().filter_map(|order| self.get(*order));
-        unsettled.any(|m| open || m.policy == UnknownOutcome::Resend)
+        unsettled.any(|message| message.policy == UnknownOutcome::Resend)
     }
 
     /// The attempt in flight is durable.
