@@ -121,7 +121,8 @@ impl<C: HttpClient + 'static> GuestsRunner<C> {
         let Some((template, config)) = parts else {
             return Err(CreateProblem::NoTemplate);
         };
-        let mail = Arc::new(Mail::default());
+        let found = self.shared.known(name).and_then(|known| known.mail);
+        let mail: Arc<Mail> = found.unwrap_or_default();
         let parts = SessionParts {
             http: Arc::clone(&template.http),
             tokens: Arc::clone(&template.tokens),

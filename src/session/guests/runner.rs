@@ -168,10 +168,9 @@ impl<C: HttpClient + 'static> GuestsRunner<C> {
                 Life::Open(_) => Stage::Open,
                 Life::Over(_) | Life::Unreadable => Stage::Over(None),
             };
-            let known = Known {
-                journal,
-                mail: None,
-            };
+            // What is asked of it before it runs waits for it.
+            let mail = matches!(stage, Stage::Open).then(Arc::default);
+            let known = Known { journal, mail };
             self.shared.known.lock().insert(name.clone(), known);
             self.guests.insert(name, Guest { kept, stage });
         }
@@ -187,6 +186,9 @@ impl<C: HttpClient + 'static> GuestsRunner<C> {
         for name in open.collect::<Vec<_>>() {
             if let Err(problem) = self.start(&name, &drain) {
                 tracing::error!(session = %name, %problem, "A guest's session cannot go on");
+                if let Some(known) = self.shared.known.lock().get_mut(&name) {
+                    known.mail = None;
+                }
             }
         }
         let mut draining = false;
