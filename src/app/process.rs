@@ -10,7 +10,7 @@ use super::{App, Ended, StartError, Stop};
 use crate::cli::{Application, CommandError, JournalAction, JournalReport};
 use crate::config::Config;
 use crate::journal::{OpenError, offline};
-use crate::runtime::{Clock, EndSignals, Rng};
+use crate::runtime::{Clock, EndSignals, Rng, raise_open_files};
 
 /// The one application of this binary.
 #[derive(Debug)]
@@ -19,6 +19,7 @@ pub struct Process;
 #[async_trait]
 impl Application for Process {
     async fn run(&self, config: Config) -> Result<(), CommandError> {
+        provide_for(&config);
         let mut signals = EndSignals::listen().map_err(|error| CommandError::Bug(error.into()))?;
         let rng = Rng::from_entropy();
         tracing::info!(
@@ -69,6 +70,25 @@ impl Application for Process {
                 })
             }
         }
+    }
+}
+
+/// What the process opens besides its connections: segments, listeners, timers, the log.
+const OTHER_FILES: u64 = 256;
+
+/// Has as many files as the system allows, and says so where they cannot be enough: each guest's
+/// session is a socket.
+fn provide_for(config: &Config) {
+    let guests = match config.session_templates.is_empty() {
+        true => 0,
+        false => u64::from(config.max_dynamic_sessions),
+    };
+    let wanted = guests + OTHER_FILES;
+    if let Some(limit) = raise_open_files()
+        && limit < wanted
+    {
+        let hint = "raise the hard limit (ulimit -n, LimitNOFILE) or lower max_dynamic_sessions";
+        tracing::warn!(limit, wanted, hint, "Too few open files are allowed");
     }
 }
 

@@ -34,6 +34,8 @@ pub struct Capabilities {
     /// loss window is longer by so much. Longer where history brings every event of it, and where
     /// many sessions are idle.
     pub coverage_mark: Duration,
+    /// Bytes read from a WebSocket at once ([`READ_BUFFER`]); less where many sessions are idle.
+    pub read_buffer: usize,
     /// Connections that are to stand at once: 1, or 2 where the configuration asks for redundancy
     /// and the platform allows it.
     pub connections: u8,
@@ -41,6 +43,9 @@ pub struct Capabilities {
 
 /// How often the time that is covered is committed, where little depends on it.
 pub const COVERAGE_MARK: Duration = Duration::from_secs(5);
+
+/// Bytes read from a WebSocket at once, where events come in numbers.
+pub const READ_BUFFER: usize = 16 * 1024;
 
 /// How a repeated event is recognised (U16).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

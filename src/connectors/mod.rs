@@ -23,7 +23,7 @@ pub use batch::{
     Batch, Confirms, Control, NumberRange, Opaque, ProviderEvent, Resume, Snapshot, Tracked,
     Transport, Unreadable,
 };
-pub use capabilities::{COVERAGE_MARK, Capabilities, Identity, Numbering};
+pub use capabilities::{COVERAGE_MARK, Capabilities, Identity, Numbering, READ_BUFFER};
 pub use contract::{
     Call, Condition, Connector, Family, Handshake, Keep, Link, Opening, Setup, Silent, Verdict,
 };

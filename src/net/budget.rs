@@ -21,8 +21,9 @@ pub(super) struct Budget {
     polls: Bucket,
 }
 
+/// So many at once, and then so many a second.
 #[derive(Debug, Clone)]
-struct Bucket {
+pub(super) struct Bucket {
     capacity: f64,
     per_second: f64,
     level: f64,
@@ -84,6 +85,18 @@ impl Bucket {
         }
     }
 
+    /// At most `limit` in any second, a tenth of them at once.
+    pub(super) fn of_seconds(limit: u32, now: MonoTime) -> Self {
+        let limit = f64::from(limit.max(1));
+        let capacity = (limit / 10.0).floor().max(1.0);
+        Self {
+            capacity,
+            per_second: (limit - capacity).max(limit / 2.0),
+            level: capacity,
+            at: now,
+        }
+    }
+
     fn settle(&mut self, now: MonoTime) {
         let passed = now.saturating_duration_since(self.at).as_secs_f64();
         self.level = passed
@@ -92,7 +105,8 @@ impl Bucket {
         self.at = self.at.max(now);
     }
 
-    fn take(&mut self, now: MonoTime, reserve: f64) -> Result<(), Duration> {
+    /// Takes one out and leaves `reserve`, or says how long that takes.
+    pub(super) fn take(&mut self, now: MonoTime, reserve: f64) -> Result<(), Duration> {
         self.settle(now);
         let missing = reserve + 1.0 - self.level;
         if missing > TOLERANCE {

@@ -8,12 +8,12 @@ use async_trait::async_trait;
 use http::StatusCode;
 use parking_lot::Mutex;
 
-use super::budget::Budget;
+use super::budget::{Bucket, Budget};
 use super::contract::{
     CallClass, HandshakeFailure, HttpClient, HttpFailure, HttpRequest, HttpResponse,
     WebSocketRequest,
 };
-use crate::runtime::{Clock, MonoTime};
+use crate::runtime::Clock;
 
 /// A request that is held back for this long fails, as if it had not been answered.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
@@ -24,8 +24,8 @@ const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 pub struct RateGate {
     clock: Clock,
     budget: Mutex<Budget>,
-    /// The time between two handshakes, and when the next one may begin.
-    handshakes: Option<(Duration, Mutex<MonoTime>)>,
+    /// What handshakes take from, whoever's turn it is.
+    handshakes: Option<tokio::sync::Mutex<Bucket>>,
     /// One of each class waits for the budget, the others for their turn, in their order.
     turns: [tokio::sync::Mutex<()>; 6],
 }
@@ -42,26 +42,24 @@ impl RateGate {
         }
     }
 
-    /// The same, and lets at most so many handshakes of WebSockets begin in any second, evenly.
+    /// The same, and lets at most so many handshakes of WebSockets begin in any second.
     #[must_use]
     pub fn with_handshakes(mut self, per_second: u32) -> Self {
-        let apart = Duration::from_secs(1) / per_second.max(1);
-        self.handshakes = Some((apart, Mutex::new(self.clock.now())));
+        let bucket = Bucket::of_seconds(per_second, self.clock.now());
+        self.handshakes = Some(tokio::sync::Mutex::new(bucket));
         self
     }
 
-    /// Waits until a handshake may begin. One that is given up on the way leaves its moment unused.
-    async fn pass_handshake(&self) {
-        let Some((apart, next)) = &self.handshakes else {
+    /// Waits until a handshake may begin. What counts is when it does: whoever was kept from the
+    /// processor does not leave together with those behind. Cancel-safe.
+    async fn handshake_turn(&self) {
+        let Some(bucket) = &self.handshakes else {
             return;
         };
-        let mine = {
-            let mut next = next.lock();
-            let mine = (*next).max(self.clock.now());
-            *next = mine + *apart;
-            mine
-        };
-        tokio::time::sleep_until(mine).await;
+        let mut bucket = bucket.lock().await;
+        while let Err(wait) = bucket.take(self.clock.now(), 0.0) {
+            tokio::time::sleep(wait.max(SHORTEST_WAIT)).await;
+        }
     }
 
     /// Waits until a request of `class` may leave. Cancel-safe.
@@ -94,8 +92,8 @@ impl fmt::Debug for RateGate {
     }
 }
 
-/// A client behind a [`RateGate`]. The deadline of a request or handshake begins when it leaves;
-/// handshakes of WebSockets count only for [`RateGate::with_handshakes`].
+/// A client behind a [`RateGate`]. The deadline of a request begins when it leaves; handshakes of
+/// WebSockets have [turns](HttpClient::handshake_turn) only by [`RateGate::with_handshakes`].
 #[derive(Debug, Clone)]
 pub struct Budgeted<C> {
     client: C,
@@ -128,8 +126,15 @@ impl<C: HttpClient> HttpClient for Budgeted<C> {
         answer
     }
 
+    fn paces_handshakes(&self) -> bool {
+        self.gate.handshakes.is_some()
+    }
+
+    async fn handshake_turn(&self) {
+        self.gate.handshake_turn().await;
+    }
+
     async fn websocket(&self, request: WebSocketRequest) -> Result<C::Socket, HandshakeFailure> {
-        self.gate.pass_handshake().await;
         self.client.websocket(request).await
     }
 }

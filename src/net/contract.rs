@@ -184,6 +184,9 @@ pub struct WebSocketRequest {
     pub timeout: Duration,
     /// A longer frame or message ends the connection.
     pub max_message: usize,
+    /// Bytes that are read at once. A longer message takes several reads; an idle connection keeps as
+    /// much memory.
+    pub read_buffer: usize,
     /// What else is known of it.
     pub note: Note,
 }
@@ -253,7 +256,15 @@ pub trait HttpClient: Send + Sync + fmt::Debug {
     /// [`HttpFailure`]; any complete answer, whatever its status, is not one.
     async fn request(&self, request: HttpRequest) -> Result<HttpResponse, HttpFailure>;
 
-    /// Opens a WebSocket on a connection of its own.
+    /// Whether a handshake has to wait for its [turn](Self::handshake_turn).
+    fn paces_handshakes(&self) -> bool {
+        false
+    }
+
+    /// Completes when a handshake may begin, which is the turn of whoever waited longest. Cancel-safe.
+    async fn handshake_turn(&self) {}
+
+    /// Opens a WebSocket on a connection of its own. Waits for no [turn](Self::handshake_turn).
     ///
     /// # Errors
     /// [`HandshakeFailure`].
@@ -302,6 +313,7 @@ mod tests {
             headers: HeaderMap::new(),
             timeout: Duration::ZERO,
             max_message: 0,
+            read_buffer: 0,
             note: Note::default(),
         };
         let shown = format!("{http:?} {websocket:?}");

@@ -43,7 +43,7 @@ pub(super) async fn open(
         .await
         .map_err(too_late)?
         .map_err(|error| HandshakeFailure::Http(failure::before_head(&error)))?;
-    Ok(Socket::new(upgraded, request.max_message).await)
+    Ok(Socket::new(upgraded, request.max_message, request.read_buffer).await)
 }
 
 pub(super) fn add_handshake_headers(

@@ -166,7 +166,12 @@ impl SimulatedClient {
         let upgraded = hyper::upgrade::on(response)
             .await
             .map_err(|error| HandshakeFailure::Http(HttpFailure::Reset(error.to_string())))?;
-        Ok(Socket::new(TokioIo::new(upgraded), request.max_message).await)
+        Ok(Socket::new(
+            TokioIo::new(upgraded),
+            request.max_message,
+            request.read_buffer,
+        )
+        .await)
     }
 }
 

@@ -24,8 +24,6 @@ use crate::runtime::MonoTime;
 const SEND_LIMIT: Duration = Duration::from_secs(10);
 /// How long after the peer's close frame its end of the connection is waited for (U35).
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
-/// Events are small; a bigger buffer would be paid for by every idle connection.
-const READ_BUFFER: usize = 16 * 1024;
 /// Outgoing messages are ours and small; beyond this the peer has stopped reading.
 const WRITE_BUFFER: usize = 1024 * 1024;
 /// RFC 6455 section 5.5.
@@ -41,10 +39,11 @@ pub struct Socket<S = reqwest::Upgraded> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Socket<S> {
-    /// Takes over a connection whose handshake is done. A longer message than `max_message` ends it.
-    pub(super) async fn new(stream: S, max_message: usize) -> Self {
+    /// Takes over a connection whose handshake is done. A longer message than `max_message` ends it;
+    /// so many bytes are read at once.
+    pub(super) async fn new(stream: S, max_message: usize, read_buffer: usize) -> Self {
         let config = WebSocketConfig::default()
-            .read_buffer_size(READ_BUFFER)
+            .read_buffer_size(read_buffer)
             .write_buffer_size(0)
             .max_write_buffer_size(WRITE_BUFFER)
             .max_message_size(Some(max_message))

@@ -5,6 +5,7 @@ mod clock;
 mod connection;
 mod drain;
 mod offload;
+mod open_files;
 mod planted;
 mod readiness;
 mod rng;
@@ -19,6 +20,7 @@ pub use clock::{Clock, MonoTime};
 pub use connection::Connection;
 pub use drain::{Drain, DrainTrigger, drain};
 pub use offload::offload;
+pub use open_files::raise_open_files;
 pub use planted::Mistake;
 #[cfg(any(test, feature = "testing"))]
 pub use planted::Planted;

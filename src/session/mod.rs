@@ -6,7 +6,6 @@
 mod callers;
 mod config;
 mod driver;
-mod driver_parts;
 mod error;
 mod guests;
 mod health;

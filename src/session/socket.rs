@@ -184,10 +184,11 @@ fn size_of(frame: &Frame) -> usize {
     }
 }
 
-/// Runs one connection until it ends, or until the grace after a close frame is over.
+/// Runs one connection until it ends, or until the grace after a close frame is over. The socket is
+/// boxed, for it is handed on twice, and each would make room for it.
 pub(super) async fn run<S: WebSocket>(
     wire: Wire,
-    mut socket: S,
+    mut socket: Box<S>,
     mut commands: mpsc::Receiver<Command>,
     inbox: Inbox,
 ) {
@@ -200,7 +201,7 @@ pub(super) async fn run<S: WebSocket>(
                     return close(&wire, socket, goodbye(code, state), &inbox).await;
                 }
                 Some(command) => {
-                    if let Err(failure) = wire.obey(&mut socket, command).await {
+                    if let Err(failure) = wire.obey(&mut *socket, command).await {
                         return inbox.put(generation, Came::Ended(Some(failure))).await;
                     }
                 }
@@ -210,7 +211,7 @@ pub(super) async fn run<S: WebSocket>(
                 Ok(Some(frame)) => {
                     wire.answered(&frame);
                     // While there is no room, commands still leave.
-                    if !put_or_obey(&wire, &mut socket, &mut commands, &inbox, frame).await {
+                    if !put_or_obey(&wire, &mut *socket, &mut commands, &inbox, frame).await {
                         return;
                     }
                 }
@@ -269,9 +270,9 @@ fn goodbye(code: u16, state: &'static str) -> Sending {
 }
 
 /// Sends a close frame and reads on until the peer's, within the grace.
-async fn close<S: WebSocket>(wire: &Wire, mut socket: S, last: Sending, inbox: &Inbox) {
+async fn close<S: WebSocket>(wire: &Wire, mut socket: Box<S>, last: Sending, inbox: &Inbox) {
     let farewell = async {
-        wire.send(&mut socket, last).await?;
+        wire.send(&mut *socket, last).await?;
         while let Some(frame) = socket.receive().await? {
             if matches!(frame, Frame::Close { .. }) {
                 break;
@@ -388,7 +389,7 @@ mod tests {
         };
         commands.try_send(Command::Send(first)).unwrap();
         commands.try_send(command).unwrap();
-        run(wire(), paper(0), queue, inbox).await;
+        run(wire(), Box::new(paper(0)), queue, inbox).await;
         assert!(matches!(
             frames.recv().await.unwrap().what,
             Came::Ended(Some(_))

@@ -8,6 +8,7 @@
 mod fixtures;
 mod harness;
 mod machine;
+mod process;
 mod rows;
 mod sidecar;
 mod source;

@@ -35,6 +35,11 @@ impl Effort {
         if self.quick { 200_000 } else { 1_000_000 }
     }
 
+    /// How many sessions of guests stand at once.
+    pub(crate) fn guests(&self) -> usize {
+        if self.quick { 500 } else { 10_000 }
+    }
+
     /// How often each contender is measured.
     fn rounds(&self) -> usize {
         if self.quick { 3 } else { 9 }
@@ -102,6 +107,16 @@ impl Sample {
     pub(crate) fn with_cpu(self, events: u64, spent: Duration) -> Self {
         let each = spent.as_secs_f64() * 1e6 / events as f64;
         self.and("CPU per event", Unit::Micros, each)
+    }
+
+    /// How long something beside it took.
+    pub(crate) fn with_time(self, name: &'static str, took: Duration) -> Self {
+        self.and(name, Unit::Micros, took.as_secs_f64() * 1e6)
+    }
+
+    /// How often something beside it happened within a second.
+    pub(crate) fn with_rate(self, name: &'static str, per_second: u64) -> Self {
+        self.and(name, Unit::Rate, per_second as f64)
     }
 
     fn of(name: &'static str, unit: Unit, value: f64) -> Self {
@@ -277,6 +292,7 @@ fn rate(value: f64) -> String {
 
 fn micros(value: f64) -> String {
     match value {
+        v if v >= 1e6 => format!("{:.1} s", v / 1e6),
         v if v >= 1e4 => format!("{:.1} ms", v / 1e3),
         v if v < 10.0 => format!("{v:.2} µs"),
         v => format!("{v:.0} µs"),

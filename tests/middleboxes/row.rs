@@ -18,6 +18,9 @@ use crate::sidecar::Sidecar;
 const LASTS: Duration = Duration::from_secs(7);
 /// Events at once.
 const BURST: u64 = 30;
+/// How much longer a silence lasts at most where a fault has yet to strike, and how often is looked.
+const STRIKES: Duration = Duration::from_secs(20);
+const STEP: Duration = Duration::from_millis(100);
 /// What is missing after the fault comes within this, or never.
 const SETTLES: Duration = Duration::from_secs(40);
 
@@ -196,6 +199,10 @@ impl Row {
             silence = silence.max(sidecar.read_for(half, since).await?);
             platform.set_rate(0.0);
             sidecar.read_for(quiet, since).await?;
+            let until = Instant::now() + STRIKES;
+            while self.awaits_strike(standing) && Instant::now() < until {
+                sidecar.read_for(STEP, since).await?;
+            }
             platform.set_rate(self.rate);
             since = Instant::now();
             silence = silence.max(sidecar.read_for(half, since).await?);
@@ -212,8 +219,7 @@ impl Row {
         let session = Self::looked_at(&mut sidecar, wanted).await?;
         if let (Some(meddler), Between::Meddling { what, .. }) = (&standing.meddler, self.between) {
             let spared = what.is_about_upgrade() && self.transport == "long_poll";
-            let ping = Duration::from_millis(self.ping);
-            let prevented = what.idle().is_some_and(|after| ping < after);
+            let prevented = self.prevents(what);
             let struck = meddler.struck();
             ensure!(spared || prevented || struck > 0, "the fault was never met");
             ensure!(!prevented || struck == 0, "pings did not prevent it");
@@ -234,6 +240,22 @@ impl Row {
         self.holds(&came, &session, &sidecar)?;
         sidecar.end().await?;
         Ok(came)
+    }
+
+    /// Whether pings come too often for the fault to strike.
+    fn prevents(&self, what: Meddling) -> bool {
+        let ping = Duration::from_millis(self.ping);
+        what.idle().is_some_and(|after| ping < after)
+    }
+
+    /// Whether the silence has yet to last long enough for the fault: a ping, or an answer that was
+    /// under way, may have fallen into the middle of it.
+    fn awaits_strike(&self, standing: &Standing) -> bool {
+        let (Between::Meddling { what, .. }, Some(meddler)) = (self.between, &standing.meddler)
+        else {
+            return false;
+        };
+        what.idle().is_some() && !self.prevents(what) && meddler.struck() == 0
     }
 
     /// The session once something is true of it, or as it is when that takes too long.

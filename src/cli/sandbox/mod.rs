@@ -16,7 +16,7 @@ use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 
 use super::CommandError;
-use crate::runtime::{Clock, EndSignals, HumanDuration, Rng, TaskFailure};
+use crate::runtime::{Clock, EndSignals, HumanDuration, Rng, TaskFailure, raise_open_files};
 use crate::sandbox::fault::FaultKind;
 use crate::sandbox::guests::AgentReply;
 use crate::sandbox::script::{self, Step};
@@ -244,6 +244,8 @@ impl SandboxArgs {
 /// # Errors
 /// When an address cannot be had, a file not be read or written, or a part of the sandbox fails.
 async fn run(args: SandboxArgs) -> anyhow::Result<ExitCode> {
+    // Each client is a socket; what is too little shows when one is refused.
+    let _limit = raise_open_files();
     let rng = args.seed.map_or_else(Rng::from_entropy, Rng::from_seed);
     let seed = rng.seed();
     let clock = Clock::system();

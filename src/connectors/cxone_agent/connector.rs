@@ -14,8 +14,8 @@ use super::{NAME, normalize};
 use crate::auth::AccessToken;
 use crate::connectors::{
     AgentSettings, Batch, COVERAGE_MARK, Call, Capabilities, Connector, Handshake, Identity, Link,
-    NumberRange, Opening, ProviderEvent, Settings, SettingsError, Station, Tracked, Unreadable,
-    Verdict,
+    NumberRange, Opening, ProviderEvent, READ_BUFFER, Settings, SettingsError, Station, Tracked,
+    Unreadable, Verdict,
 };
 use crate::domain::Platform;
 use crate::net::{HttpResponse, UrlPolicy};
@@ -92,6 +92,7 @@ fn capabilities() -> Capabilities {
         bound_to_token: false,
         rest_lag: Duration::ZERO,
         coverage_mark: COVERAGE_MARK,
+        read_buffer: READ_BUFFER,
         connections: 1,
     }
 }

@@ -12,8 +12,8 @@ use super::{NAME, normalize, recover};
 use crate::auth::AccessToken;
 use crate::connectors::{
     Batch, COVERAGE_MARK, Call, Capabilities, Connector, Family, Handshake, Identity, Link,
-    LossWindow, NumberRange, Opening, ProviderEvent, Recoverer, Redundancy, Tracked, Unreadable,
-    Verdict,
+    LossWindow, NumberRange, Opening, ProviderEvent, READ_BUFFER, Recoverer, Redundancy, Tracked,
+    Unreadable, Verdict,
 };
 use crate::domain::Platform;
 use crate::net::{HttpResponse, UrlPolicy};
@@ -82,6 +82,7 @@ fn capabilities(redundancy: Redundancy) -> Capabilities {
         bound_to_token: true,
         rest_lag: REST_LAG,
         coverage_mark: COVERAGE_MARK,
+        read_buffer: READ_BUFFER,
         connections: match redundancy {
             Redundancy::Single => 1,
             Redundancy::Double => 2,

@@ -114,6 +114,8 @@ impl WebMessaging {
 
 /// The history has all that a wider window covers, and thousands of guests are idle.
 const COVERAGE: Duration = Duration::from_secs(60);
+/// Messages are short, and thousands of guests are idle.
+const READ_BUFFER: usize = 1024;
 
 fn capabilities() -> Capabilities {
     Capabilities {
@@ -129,6 +131,7 @@ fn capabilities() -> Capabilities {
         bound_to_token: false,
         rest_lag: REST_LAG,
         coverage_mark: COVERAGE,
+        read_buffer: READ_BUFFER,
         connections: 1,
     }
 }

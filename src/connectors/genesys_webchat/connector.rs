@@ -81,6 +81,8 @@ impl Webchat {
 
 /// Thousands of guests are idle.
 const COVERAGE: Duration = Duration::from_secs(30);
+/// Messages are short, and thousands of guests are idle.
+const READ_BUFFER: usize = 1024;
 
 fn capabilities() -> Capabilities {
     Capabilities {
@@ -96,6 +98,7 @@ fn capabilities() -> Capabilities {
         bound_to_token: false,
         rest_lag: Duration::ZERO,
         coverage_mark: COVERAGE,
+        read_buffer: READ_BUFFER,
         connections: 1,
     }
 }

@@ -16,7 +16,7 @@ use super::wire::{Said, Wire};
 use crate::auth::AccessToken;
 use crate::connectors::{
     Batch, COVERAGE_MARK, Call, Capabilities, Connector, Handshake, Identity, Link, NumberRange,
-    Numbering, Opening, ProviderEvent, Settings, SettingsError, Unreadable,
+    Numbering, Opening, ProviderEvent, READ_BUFFER, Settings, SettingsError, Unreadable,
 };
 use crate::domain::Platform;
 use crate::net::{HttpResponse, UrlPolicy};
@@ -127,6 +127,7 @@ fn capabilities(profile: &Profile) -> Capabilities {
         bound_to_token: profile.bound_to_token,
         rest_lag: Duration::ZERO,
         coverage_mark: COVERAGE_MARK,
+        read_buffer: READ_BUFFER,
         connections: 1,
     }
 }

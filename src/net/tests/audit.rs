@@ -97,6 +97,7 @@ async fn u29_requests_and_handshakes_are_one_line_each_without_their_content() {
         headers: HeaderMap::new(),
         timeout: Duration::from_secs(1),
         max_message: 1,
+        read_buffer: 1,
         note: note("handshake"),
     };
     let refused = client(Some(Ok(200))).websocket(handshake).await;

@@ -47,6 +47,7 @@ fn websocket(url: &Url) -> WebSocketRequest {
         headers: HeaderMap::new(),
         timeout: PATIENCE,
         max_message: 1024,
+        read_buffer: 1024,
         note: Note::default(),
     }
 }

@@ -466,7 +466,7 @@ async fn frames_that_cannot_be_sent_are_refused_and_harm_nothing() {
 #[tokio::test(start_paused = true)]
 async fn u35_a_peer_that_never_ends_the_connection_is_not_waited_for() {
     let (ours, mut theirs) = tokio::io::duplex(1024);
-    let mut socket = Socket::new(ours, 1024).await;
+    let mut socket = Socket::new(ours, 1024, 1024).await;
     theirs.write_all(&close(1001, "")).await.unwrap();
     assert!(matches!(
         socket.receive().await,
@@ -480,7 +480,7 @@ async fn u35_a_peer_that_never_ends_the_connection_is_not_waited_for() {
 #[tokio::test(start_paused = true)]
 async fn u41_a_peer_that_does_not_read_ends_a_send_within_bounds() {
     let (ours, mut theirs) = tokio::io::duplex(64);
-    let mut socket = Socket::new(ours, 1024).await;
+    let mut socket = Socket::new(ours, 1024, 1024).await;
     let before = MonoTime::now();
     let stalled = socket.send(Frame::Binary(Bytes::from(vec![0; 200]))).await;
     assert!(matches!(stalled, Err(HttpFailure::Reset(_))), "{stalled:?}");

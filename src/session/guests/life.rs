@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
+
 use super::runner::{Answer, Guest, GuestsRunner, Stage, TemplateParts, What};
 use super::stored::{self, Kept, Life};
 use super::{CloseProblem, CreateProblem, Known};
@@ -154,10 +156,8 @@ impl<C: HttpClient + 'static> GuestsRunner<C> {
         };
         self.shared.known.lock().insert(name.clone(), known);
         let (name, drain) = (name.clone(), drain.clone());
-        self.running.spawn(Box::pin(async move {
-            let slot = session.run(drain).await;
-            (name, slot)
-        }));
+        let running = Box::new(session).run(drain);
+        self.running.spawn(running.map(|slot| (name, slot)));
         Ok(())
     }
 

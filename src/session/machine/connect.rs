@@ -59,6 +59,16 @@ impl Machine {
         }
     }
 
+    /// A handshake's time begins when it is its turn: those before it are no trouble of the network.
+    pub(super) fn dial_begins(&mut self, generation: Generation, at: Option<At>) {
+        let trying = match (&mut self.state, &mut self.successor) {
+            (State::Connecting(attempt), _) if attempt.generation == generation => attempt,
+            (_, Successor::Trying(attempt)) if attempt.generation == generation => attempt,
+            _ => return,
+        };
+        trying.deadline = at.map(|at| at.now + self.timing.probe_timeout.0);
+    }
+
     pub(super) fn ask_for_attempt(&mut self, role: Role, out: &mut Actions) {
         let generation = self.next_generation();
         let place = self.place_for(role);

@@ -120,6 +120,8 @@ impl Machine {
             Input::CancelMessage { ticket, id } => self.cancel_asked(at, ticket, &id, out),
             Input::Left(ticket) => self.caller_left(ticket),
             Input::Start
+            | Input::DialWaits { .. }
+            | Input::DialBegins { .. }
             | Input::Token(_)
             | Input::TokenRenewed { .. }
             | Input::SecretsChanged

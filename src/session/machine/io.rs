@@ -44,6 +44,16 @@ pub enum Input {
     SecretsChanged,
     /// What is subscribed to changed.
     Replaced(Arc<dyn Connector>),
+    /// A handshake waits for its turn: its time has not begun.
+    DialWaits {
+        /// Which connection.
+        generation: Generation,
+    },
+    /// It is its turn.
+    DialBegins {
+        /// Which connection.
+        generation: Generation,
+    },
     /// The answer to [`Action::Dial`].
     Dialled {
         /// Which connection.

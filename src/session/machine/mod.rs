@@ -311,6 +311,8 @@ impl Machine {
             Input::TokenRenewed { generation } => self.token_renewed(at, generation, out),
             Input::SecretsChanged => self.secrets_changed(at, out),
             Input::Replaced(connector) => self.replaced(at, connector, out),
+            Input::DialWaits { generation } => self.dial_begins(generation, None),
+            Input::DialBegins { generation } => self.dial_begins(generation, Some(at)),
             Input::Dialled { generation, result } => self.dialled(at, generation, result, out),
             Input::Frame { generation, frame } => self.frame_came(at, generation, frame, out),
             Input::Closed {

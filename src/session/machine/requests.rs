@@ -163,6 +163,7 @@ impl Machine {
             headers: handshake.headers,
             timeout: self.timing.probe_timeout.0,
             max_message: limits::MESSAGE,
+            read_buffer: self.connector.capabilities().read_buffer,
             note: self.note(kind, generation),
         });
         out.push(Action::Dial {

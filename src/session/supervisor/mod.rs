@@ -106,7 +106,7 @@ impl<C: HttpClient + 'static> Supervisor<C> {
     pub async fn run(self, drain: Drain) {
         let mut running = JoinSet::new();
         for session in self.sessions {
-            running.spawn(Box::pin(session.run(drain.clone())));
+            running.spawn(Box::new(session).run(drain.clone()));
         }
         // What ended for good stays on the board, to say so.
         let mut over = Vec::new();

@@ -10,13 +10,16 @@ use crate::proto::v1::session::State;
 use crate::session::BoardSlot;
 use crate::session::planner::Standing;
 
+/// What each channel shows. Boxed: a map has room for several at once, and most sessions have one.
+type Lanes = BTreeMap<usize, Box<v1::Session>>;
+
 /// Where the channels of a session post their states.
 #[derive(Debug)]
 pub(super) struct Posts {
     slot: Arc<BoardSlot>,
     /// What a channel shows before it has said anything.
     first: v1::Session,
-    lanes: Mutex<BTreeMap<usize, v1::Session>>,
+    lanes: Mutex<Lanes>,
 }
 
 impl Posts {
@@ -30,7 +33,7 @@ impl Posts {
 
     /// There is one more channel.
     pub(super) fn open(&self, lane: usize) {
-        self.lanes.lock().insert(lane, self.first.clone());
+        self.lanes.lock().insert(lane, Box::new(self.first.clone()));
     }
 
     /// A channel is not wanted any more; what it posts from now on is not shown.
@@ -44,7 +47,7 @@ impl Posts {
     pub(super) fn post(&self, lane: usize, state: v1::Session) {
         let mut lanes = self.lanes.lock();
         if let Some(own) = lanes.get_mut(&lane) {
-            *own = state;
+            **own = state;
             self.show(&lanes);
         }
     }
@@ -70,7 +73,7 @@ impl Posts {
         }
     }
 
-    fn show(&self, lanes: &BTreeMap<usize, v1::Session>) {
+    fn show(&self, lanes: &Lanes) {
         if let Some(whole) = merged(lanes) {
             self.slot.post(whole);
         }
@@ -90,11 +93,11 @@ fn badness(state: State) -> u8 {
 
 /// Channels side by side as one session: the worst state and how many are in it, the sums, the
 /// latest sign of life.
-pub(super) fn merged(lanes: &BTreeMap<usize, v1::Session>) -> Option<v1::Session> {
+fn merged(lanes: &Lanes) -> Option<v1::Session> {
     let all = || lanes.values();
     // Of equals the first, so that the reason does not jump about.
     let worst = all().rev().max_by_key(|s| badness(s.state()))?;
-    let mut whole = worst.clone();
+    let mut whole = v1::Session::clone(worst);
     let affected = all().filter(|s| s.state() == worst.state()).count();
     if lanes.len() > 1 && worst.state() != State::Active {
         let part = format!("{affected} of {} channels", lanes.len());
@@ -135,14 +138,14 @@ mod tests {
     }
 
     fn shown(lanes: Vec<v1::Session>) -> (State, String) {
-        let whole = merged(&lanes.into_iter().enumerate().collect()).unwrap();
+        let whole = merged(&lanes.into_iter().map(Box::new).enumerate().collect()).unwrap();
         (whole.state(), whole.reason)
     }
 
     #[test]
     fn one_channel_is_shown_as_it_is() {
         let one = lane(State::Degraded, "TOPIC_REJECTED: a: b", 3);
-        assert_eq!(merged(&[(0, one.clone())].into()), Some(one));
+        assert_eq!(merged(&[(0, Box::new(one.clone()))].into()), Some(one));
         assert_eq!(merged(&BTreeMap::new()), None);
     }
 
@@ -168,7 +171,7 @@ mod tests {
         ] {
             assert_eq!(shown(lanes), (expected.0, expected.1.to_owned()));
         }
-        let whole = merged(&[(0, active()), (3, broken)].into()).unwrap();
+        let whole = merged(&[(0, Box::new(active())), (3, Box::new(broken))].into()).unwrap();
         assert_eq!((whole.topic_count, whole.generation), (1_500, 4));
         assert_eq!(whole.open_gap_sequence, 500);
     }

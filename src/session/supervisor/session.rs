@@ -24,7 +24,7 @@ use crate::proto::v1;
 use crate::proto::v1::session::State;
 use crate::runtime::{Clock, Drain, MonoTime, Rng};
 use crate::session::driver;
-use crate::session::driver_parts::DriverParts;
+use crate::session::driver::DriverParts;
 use crate::session::machine::Endpoint;
 use crate::session::ordering::SharedIds;
 use crate::session::planner::{Change, Planner, Standing, changes, replan_after};
@@ -73,7 +73,8 @@ pub(in crate::session) struct Session<C> {
     settled: Vec<Arc<dyn Connector>>,
     /// The same elsewhere: of each alternative endpoint its host, and the connectors there.
     elsewhere: Vec<(String, Vec<Arc<dyn Connector>>)>,
-    lanes: BTreeMap<usize, Lane>,
+    /// Boxed: a map has room for several at once, and most sessions have one.
+    lanes: BTreeMap<usize, Box<Lane>>,
     planning: Planning,
     tasks: JoinSet<Ended>,
     roles: HashMap<Id, Role>,
@@ -164,7 +165,7 @@ impl<C: HttpClient + 'static> Session<C> {
 
     /// Runs it until drained, or until it is over, as a guest's session may be. Gives back its place
     /// on the board, so that whoever asked decides how long its last post stands.
-    pub(in crate::session) async fn run(mut self, drain: Drain) -> Arc<BoardSlot> {
+    pub(in crate::session) async fn run(mut self: Box<Self>, drain: Drain) -> Arc<BoardSlot> {
         let slot = Arc::clone(&self.slot);
         let waiting: Vec<_> = self.lanes.keys().copied().collect();
         waiting
@@ -203,7 +204,7 @@ impl<C: HttpClient + 'static> Session<C> {
 
     /// Whether nothing of it will ever run again: those of the configuration stay to say so.
     fn is_over(&self) -> bool {
-        self.parts.outbound.is_some() && self.lanes.values().all(Lane::is_over)
+        self.parts.outbound.is_some() && self.lanes.values().all(|lane| lane.is_over())
     }
 
     fn add(&mut self, index: usize, connector: Arc<dyn Connector>) {
@@ -215,7 +216,7 @@ impl<C: HttpClient + 'static> Session<C> {
             }
             None => {
                 let lane = Lane::new(&self.name, index, connector);
-                self.lanes.insert(index, lane);
+                self.lanes.insert(index, Box::new(lane));
             }
         }
     }
@@ -239,7 +240,7 @@ impl<C: HttpClient + 'static> Session<C> {
         };
         lane.running(trigger, &self.clock);
         let posts = Arc::clone(&self.posts);
-        let parts = DriverParts {
+        let parts = Box::new(DriverParts {
             config: self.parts.config.clone(),
             connector: lane.connector.subscribe(),
             alternatives: alternatives(&self.elsewhere, index),
@@ -257,7 +258,7 @@ impl<C: HttpClient + 'static> Session<C> {
             // One channel sends: a session that has several takes no messages.
             outbound: self.parts.outbound.clone().filter(|_| index == 0),
             recent_ids,
-        };
+        });
         let span = tracing::info_span!("session", name = %lane.label);
         let driver = async { Ended::Lane(driver::run(parts, own_drain).await) };
         let task = self.tasks.spawn(Box::pin(driver.instrument(span)));
@@ -379,7 +380,7 @@ impl<C: HttpClient + 'static> Session<C> {
                 Change::Remove(index) => {
                     tracing::info!(session = %self.name, index, "Channel no longer wanted");
                     let lane = self.lanes.get_mut(&index);
-                    if lane.is_some_and(Lane::retire) {
+                    if lane.is_some_and(|lane| lane.retire()) {
                         self.lanes.remove(&index);
                     }
                     self.posts.close(index);

@@ -1,5 +1,6 @@
 //! Supervisor, driver and machine together, over a platform without sockets and paused time.
 
+mod guests;
 mod health;
 mod lifetimes;
 mod planned;

@@ -1,26 +1,21 @@
 //! What the real binary takes: resident memory of a process of its own, and its size on disk.
 
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
 use tieline::runtime::MonoTime;
-use tonic::transport::Channel;
 
-use super::bare_stream::{connect, subscribe};
+use super::bare_stream::subscribe;
 use super::single_threaded;
 use crate::fixtures;
 use crate::harness::{Contender, Effort, Row, Sample, Target};
-use crate::machine::resident;
+use crate::process::{BINARY, Process, SETTLING};
 use crate::sidecar::{from_now_on, settings};
 use crate::source::{Source, Upstream};
 
-const BINARY: &str = env!("CARGO_BIN_EXE_tieline");
 const READERS: u64 = 10;
 const IDLE_READERS: u64 = 500;
-/// What a process does after it has started or worked, it has done by then.
-const SETTLING: Duration = Duration::from_millis(700);
 const PATIENCE: Duration = Duration::from_secs(20);
 
 type Figure = fn(&Path, &Effort) -> anyhow::Result<u64>;
@@ -57,71 +52,35 @@ pub(crate) fn rows(folder: &Path) -> Vec<Row> {
 }
 
 /// The binary with a session that is connected.
-struct Process {
-    child: Running,
-    socket: PathBuf,
+struct Connected {
+    process: Process,
     upstream: Upstream,
     _source: Source,
 }
 
-impl Process {
+impl Connected {
     fn start(folder: &Path) -> anyhow::Result<Self> {
-        let folder = folder.join("process");
-        // A socket's path is short; where the target folder stands is not ours to know.
-        let socket = std::env::temp_dir().join(format!("tieline-bench-{}", std::process::id()));
         let source = Source::start()?;
-        let listen = format!("unix:{}", socket.display());
-        let config = settings(&folder, Some(&source), &listen)?;
-        let file = folder.join("tieline.yaml");
-        std::fs::write(&file, config.to_string())?;
-        let child = Command::new(BINARY)
-            .args(["--log", "warn", "run", "--config"])
-            .arg(&file)
-            .stdin(Stdio::null())
-            .spawn()?;
-        let child = Running(child);
+        let process = Process::start(folder, |folder, listen| {
+            settings(folder, Some(&source), listen)
+        })?;
         let upstream = source.upstream()?;
         std::thread::park_timeout(SETTLING);
         Ok(Self {
-            child,
-            socket,
+            process,
             upstream,
             _source: source,
         })
     }
-
-    fn resident(&self) -> u64 {
-        resident(self.child.0.id())
-    }
-
-    async fn connect(&self) -> anyhow::Result<Channel> {
-        connect(&format!("unix:{}", self.socket.display())).await
-    }
-}
-
-/// Killed when dropped, however far it came.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // One that has ended by itself cannot be killed; it is waited for as well.
-        self.0.kill().ok();
-        self.0.wait().ok();
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        std::fs::remove_file(&self.socket).ok();
-    }
 }
 
 fn idle(folder: &Path, _: &Effort) -> anyhow::Result<u64> {
-    Ok(Process::start(folder)?.resident())
+    Ok(Connected::start(folder)?.process.resident())
 }
 
 fn loaded(folder: &Path, effort: &Effort) -> anyhow::Result<u64> {
-    let mut process = Process::start(folder)?;
+    let mut connected = Connected::start(folder)?;
+    let process = &connected.process;
     let count = effort.remembered();
     let runtime = single_threaded()?;
     let mut streams = runtime.block_on(async {
@@ -142,7 +101,7 @@ fn loaded(folder: &Path, effort: &Effort) -> anyhow::Result<u64> {
         }
         anyhow::Ok(())
     });
-    let upstream = &mut process.upstream;
+    let upstream = &mut connected.upstream;
     std::thread::scope(|scope| {
         let flooding = scope.spawn(|| upstream.flood(count));
         runtime.block_on(try_join_all(readers))?;
@@ -151,11 +110,12 @@ fn loaded(folder: &Path, effort: &Effort) -> anyhow::Result<u64> {
         anyhow::Ok(())
     })?;
     std::thread::park_timeout(SETTLING);
-    Ok(process.resident())
+    Ok(connected.process.resident())
 }
 
 fn per_reader(folder: &Path, _: &Effort) -> anyhow::Result<u64> {
-    let process = Process::start(folder)?;
+    let connected = Connected::start(folder)?;
+    let process = &connected.process;
     single_threaded()?.block_on(async {
         let channel = process.connect().await?;
         let mut streams = Vec::new();

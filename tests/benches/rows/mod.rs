@@ -2,8 +2,9 @@
 
 mod append;
 mod bare_pipeline;
-mod bare_stream;
+pub(crate) mod bare_stream;
 mod fan_out;
+mod guests;
 mod ingest;
 mod latency;
 mod memory;
@@ -22,6 +23,7 @@ pub(crate) fn all(folder: &Path) -> Vec<Row> {
     rows.extend(ingest::rows(folder));
     rows.extend(fan_out::rows(folder));
     rows.extend(memory::rows(folder));
+    rows.extend(guests::rows(folder));
     rows
 }
 

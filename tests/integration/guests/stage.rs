@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tieline::domain::uuid;
 use tieline::proto::v1;
 use tieline::runtime::{Clock, Rng};
@@ -46,9 +46,14 @@ impl Chat {
             messages_per_second: 100,
             ..GuestConfig::new(dialect)
         };
+        Self::with(config, |_| ()).await
+    }
+
+    /// With a platform and a sidecar of other settings.
+    pub(super) async fn with(config: GuestConfig, change: impl FnOnce(&mut Value)) -> Self {
         let platform = GuestPlatform::start(config, Clock::system(), Rng::from_seed(11)).await;
         let platform = platform.unwrap();
-        let sidecar = sidecar(&platform).await;
+        let sidecar = sidecar(&platform, change).await;
         Self::of(platform, sidecar)
     }
 
@@ -216,7 +221,7 @@ pub(super) fn reason(status: &Status, code: Code) -> String {
         .clone()
 }
 
-async fn sidecar(platform: &GuestPlatform) -> Sidecar {
+async fn sidecar(platform: &GuestPlatform, change: impl FnOnce(&mut Value)) -> Sidecar {
     let files = Arc::new(tempfile::tempdir().unwrap());
     let mut template = json!({
         "name": "chat",
@@ -237,7 +242,7 @@ async fn sidecar(platform: &GuestPlatform) -> Sidecar {
             });
         }
     }
-    let config = json!({
+    let mut config = json!({
         "listen": { "grpc": ["127.0.0.1:0"], "health": "127.0.0.1:0" },
         "journals": [{
             "name": "default",
@@ -249,6 +254,7 @@ async fn sidecar(platform: &GuestPlatform) -> Sidecar {
         "max_dynamic_sessions": 2,
         "session_templates": [template],
     });
+    change(&mut config);
     let config = serde_json::from_value(config).unwrap();
     Sidecar::open(config, files).await
 }

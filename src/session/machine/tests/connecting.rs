@@ -90,6 +90,21 @@ fn u2_a_handshake_that_never_ends_is_ended_by_the_deadline() {
 }
 
 #[test]
+fn u2_a_handshake_that_waits_for_its_turn_has_its_whole_time_from_then_on() {
+    let mut rig = Rig::new();
+    rig.input(Input::Start);
+    let (generation, ..) = rig.last_dial();
+    rig.input(Input::DialWaits { generation });
+    rig.secs(300);
+    assert_eq!(rig.state(), StateName::Probing);
+    rig.input(Input::DialBegins { generation });
+    rig.millis(3_999);
+    assert_eq!(rig.state(), StateName::Probing);
+    rig.millis(1);
+    rig.last_call("/subscribe");
+}
+
+#[test]
 fn u2_a_handshake_that_ends_after_all_is_dropped() {
     let mut rig = Rig::new();
     rig.input(Input::Start);

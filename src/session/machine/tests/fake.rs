@@ -78,6 +78,7 @@ impl Fake {
                 bound_to_token: false,
                 rest_lag: Duration::ZERO,
                 coverage_mark: crate::connectors::COVERAGE_MARK,
+                read_buffer: crate::connectors::READ_BUFFER,
                 connections: 1,
             },
             rest: Vec::new(),

@@ -1,25 +1,30 @@
 //! The IO shell of one machine: does what it is told and reports what happened. No decisions.
 
+mod acts;
+mod parts;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
-use futures_util::future::{AbortHandle, BoxFuture, abortable};
+use futures_util::future::{AbortHandle, BoxFuture};
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
+pub(super) use self::parts::{DriverParts, Posts};
+use super::DriverError;
 use super::callers::Callers;
-use super::driver_parts::{DriverParts, Posts};
-use super::health::{Asking, HealthDesk, HealthReport};
+use super::health::{HealthDesk, HealthReport};
 use super::machine::{
-    Action, Actions, At, CallId, Generation, Input, Machine, MachineParts, Recovered, StateName,
+    Actions, At, CallId, Generation, Input, Machine, MachineParts, Recovered, StateName,
 };
-use super::outbound::{Handover, OutboundSettings, Ticket};
-use super::socket::{self, Came, Command, Inbox, Incoming, OUTGOING, Sending, Wire};
-use super::{DriverError, SessionConfig};
+use super::outbound::{OutboundSettings, Ticket};
+use super::socket::{Came, Command, Inbox, Incoming};
 use crate::auth::{AccessToken, TokenProblem, TokenSource, TokenStatus};
 use crate::connectors::Connector;
+use crate::domain::SessionName;
 use crate::journal::{AppendError, Committed, Journal};
-use crate::net::{Frame, HandshakeFailure, HttpClient, HttpFailure, HttpResponse};
+use crate::net::{HandshakeFailure, HttpClient, HttpFailure, HttpResponse, WebSocketRequest};
 use crate::runtime::{Clock, Drain, Rng};
 
 /// Frames handed to the machine before anything else gets its turn.
@@ -28,6 +33,8 @@ const FRAMES_AT_ONCE: usize = 64;
 /// What ended of the things that were begun.
 enum Ended<S> {
     Token(Result<AccessToken, TokenProblem>),
+    /// A handshake may begin.
+    Turn(Generation, Box<WebSocketRequest>),
     Dialled(Generation, Result<S, HandshakeFailure>),
     Answer(CallId, Result<HttpResponse, HttpFailure>),
     Appended(Result<Committed, AppendError>),
@@ -42,8 +49,8 @@ enum Ended<S> {
 ///
 /// # Errors
 /// When its stored state cannot be read.
-pub(super) async fn run<C: HttpClient + 'static>(
-    parts: DriverParts<C>,
+pub(in crate::session) async fn run<C: HttpClient + 'static>(
+    parts: Box<DriverParts<C>>,
     drain: Drain,
 ) -> Result<(), DriverError> {
     let mut driver = Driver::new(parts)?;
@@ -85,7 +92,8 @@ pub(super) async fn run<C: HttpClient + 'static>(
 
 struct Driver<C: HttpClient> {
     machine: Machine,
-    config: SessionConfig,
+    session: SessionName,
+    health_interval: Duration,
     rng: Rng,
     health: HealthDesk,
     /// The question for a health report, and the newest report of the same endpoint.
@@ -118,7 +126,8 @@ struct Connection {
 }
 
 impl<C: HttpClient + 'static> Driver<C> {
-    fn new(mut parts: DriverParts<C>) -> Result<Self, DriverError> {
+    fn new(parts: Box<DriverParts<C>>) -> Result<Self, DriverError> {
+        let mut parts = *parts;
         let at = At {
             now: parts.clock.now(),
             wall: parts.clock.wall(),
@@ -148,7 +157,8 @@ impl<C: HttpClient + 'static> Driver<C> {
         };
         Ok(Self {
             machine: Machine::new(machine, at),
-            config: parts.config,
+            session: parts.config.name,
+            health_interval: parts.config.timing.health_interval.0,
             rng: parts.rng,
             health: parts.health,
             health_asked: None,
@@ -263,6 +273,10 @@ impl<C: HttpClient + 'static> Driver<C> {
                 self.feed(Input::Answer { call, result });
             }
             Ended::Appended(result) => self.feed(Input::Appended(result)),
+            Ended::Turn(generation, request) => {
+                self.feed(Input::DialBegins { generation });
+                self.dial(generation, request);
+            }
             Ended::Dialled(generation, Ok(socket)) => {
                 self.run_socket(generation, socket);
                 let result = Ok(());
@@ -291,185 +305,11 @@ impl<C: HttpClient + 'static> Driver<C> {
         }
     }
 
-    /// Waits for the next health report, beside whatever else goes on.
-    fn ask_health(&mut self, connector: Arc<dyn Connector>) {
-        let asking = Asking {
-            session: self.config.name.to_string(),
-            every: self.config.timing.health_interval.0,
-            connector,
-            http: Arc::clone(&self.http),
-            tokens: Arc::clone(&self.tokens),
-            clock: self.clock.clone(),
-            rng: self.rng.clone(),
-        };
-        let (desk, seen) = (self.health.clone(), self.health_seen);
-        let (next, abort) = abortable(async move { desk.next(&asking, seen).await });
-        self.health_asked = Some(abort);
-        self.tasks.push(Box::pin(async move {
-            match next.await {
-                Ok(report) => Ended::Health(report),
-                Err(_) => Ended::Nothing,
-            }
-        }));
-    }
-
-    fn run_socket(&mut self, generation: Generation, socket: C::Socket) {
-        let (commands, queue) = mpsc::channel(OUTGOING);
-        let (running, abort) = abortable(socket::run(
-            Wire::new(&self.config.name, generation),
-            socket,
-            queue,
-            self.inbox.clone(),
-        ));
-        let commands = Some(commands);
-        self.connections
-            .insert(generation, Connection { abort, commands });
-        self.tasks.push(Box::pin(async move {
-            match running.await {
-                Ok(()) | Err(_) => Ended::Nothing,
-            }
-        }));
-    }
-
     fn act(&mut self) {
         let mut actions = std::mem::take(&mut self.actions);
         for action in actions.drain(..) {
             self.perform(action);
         }
         self.actions = actions;
-    }
-
-    fn perform(&mut self, action: Action) {
-        match action {
-            Action::AskToken => {
-                let tokens = Arc::clone(&self.tokens);
-                let asked = async move { Ended::Token(tokens.token().await) };
-                self.tasks.push(Box::pin(asked));
-            }
-            Action::RejectToken(generation) => self.tokens.reject(generation),
-            Action::Dial {
-                generation,
-                request,
-            } => {
-                let http = Arc::clone(&self.http);
-                let (dialling, abort) = abortable(async move { http.websocket(*request).await });
-                let commands = None;
-                self.connections
-                    .insert(generation, Connection { abort, commands });
-                self.tasks.push(Box::pin(async move {
-                    match dialling.await {
-                        Ok(result) => Ended::Dialled(generation, result),
-                        Err(_) => Ended::Nothing,
-                    }
-                }));
-            }
-            Action::Send {
-                generation,
-                frame,
-                kind,
-            } => {
-                let state = self.machine.state().word();
-                let sending = Sending { frame, kind, state };
-                self.command(generation, Command::Send(sending));
-            }
-            Action::Dispatch {
-                generation,
-                frames,
-                handover,
-                ticket,
-            } => self.dispatch(generation, frames, handover, ticket),
-            Action::Answer(ticket, answer) => {
-                let epoch = self.journal.info().epoch;
-                self.callers.answer(ticket, answer, epoch);
-            }
-            Action::Close { generation, code } => {
-                let state = self.machine.state().word();
-                self.command(generation, Command::Close { code, state });
-            }
-            Action::Drop { generation } => {
-                if let Some(connection) = self.connections.remove(&generation) {
-                    connection.abort.abort();
-                }
-            }
-            Action::Call { call, request } => {
-                let http = Arc::clone(&self.http);
-                let (calling, abort) = abortable(async move { http.request(*request).await });
-                self.calls.insert(call, abort);
-                self.tasks.push(Box::pin(async move {
-                    match calling.await {
-                        Ok(result) => Ended::Answer(call, result),
-                        Err(_) => Ended::Nothing,
-                    }
-                }));
-            }
-            Action::Cancel { call } => {
-                if let Some(abort) = self.calls.remove(&call) {
-                    abort.abort();
-                }
-            }
-            Action::AskHealth(connector) => self.ask_health(connector),
-            Action::DropHealth => {
-                self.health_seen = 0;
-                if let Some(asked) = self.health_asked.take() {
-                    asked.abort();
-                }
-            }
-            Action::Append(commit) => {
-                let journal = Arc::clone(&self.journal);
-                let appended = async move { Ended::Appended(journal.append(commit).await) };
-                self.tasks.push(Box::pin(appended));
-            }
-            Action::Post => (self.posts)(self.machine.status()),
-        }
-    }
-
-    /// Queues the frames of a message; the last one carries it.
-    fn dispatch(
-        &mut self,
-        generation: Generation,
-        mut frames: Vec<Frame>,
-        handover: Handover,
-        ticket: Ticket,
-    ) {
-        let (kind, state) = ("message", self.machine.state().word());
-        let Some(last) = frames.pop() else {
-            return;
-        };
-        for frame in frames {
-            self.command(generation, Command::Send(Sending { frame, kind, state }));
-        }
-        let (written, told) = oneshot::channel();
-        let sending = Sending {
-            frame: last,
-            kind,
-            state,
-        };
-        let message = Command::Message {
-            sending,
-            handover,
-            written,
-        };
-        self.command(generation, message);
-        self.tasks.push(Box::pin(async move {
-            match told.await {
-                Ok(()) => Ended::Written(generation, ticket),
-                Err(_) => Ended::Nothing,
-            }
-        }));
-    }
-
-    /// Queues a command; a connection whose queue is full lets nothing out any more.
-    fn command(&mut self, generation: Generation, command: Command) {
-        let connection = self.connections.get(&generation);
-        let Some(commands) = connection.and_then(|c| c.commands.as_ref()) else {
-            return;
-        };
-        if let Err(mpsc::error::TrySendError::Full(_)) = commands.try_send(command) {
-            let failure = HttpFailure::Reset("nothing can be sent on it".to_owned());
-            self.backlog.push_back(Input::Closed {
-                generation,
-                failure: Some(failure),
-            });
-        }
     }
 }
