@@ -148,7 +148,17 @@ impl FileJournal {
         options: Options,
         disk_takes: impl Fn() -> Duration + Send + 'static,
     ) -> Result<(Self, impl Future<Output = ()> + Send + 'static), OpenError> {
-        let (inner, writing) = Inner::open(disk.process(), options)?;
+        Self::open_as_task(disk.process(), options, disk_takes)
+    }
+
+    /// Likewise, on any disk.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn open_as_task(
+        storage: Arc<dyn Storage>,
+        options: Options,
+        disk_takes: impl Fn() -> Duration + Send + 'static,
+    ) -> Result<(Self, impl Future<Output = ()> + Send + 'static), OpenError> {
+        let (inner, writing) = Inner::open(storage, options)?;
         let run = async move {
             let Writing {
                 writer,

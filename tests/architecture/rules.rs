@@ -43,7 +43,7 @@ const IMPURE: [&str; 8] = [
 ];
 
 /// Tests that may sleep: path, and why nothing else will do.
-const SLEEPERS: [(&str, &str); 3] = [
+const SLEEPERS: [(&str, &str); 5] = [
     (
         "tests/benches/rows/memory.rs",
         "what is resident settles with time alone",
@@ -55,6 +55,14 @@ const SLEEPERS: [(&str, &str); 3] = [
     (
         "tests/middleboxes/process.rs",
         "other people's programs do not tell when they listen",
+    ),
+    (
+        "tests/soak/run.rs",
+        "what an oracle says is asked for again and again",
+    ),
+    (
+        "tests/soak/trouble.rs",
+        "to be paused for a while is a fault",
     ),
 ];
 

@@ -2,19 +2,17 @@
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 
 use tieline::client::Address;
 use tieline::runtime::Rng;
 use tieline::sandbox::Emission;
-use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::Command;
 use tokio::time::timeout;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
-use crate::child::{BOUND, Child, finished, without_settings};
+use crate::child::{BOUND, Child, finished};
+use crate::namespace::Namespace;
 use crate::place::{Place, Settings, patient_platform};
 use crate::readers::{Readers, Temper, read_again};
 
@@ -23,6 +21,9 @@ const VOLUME: &str = "volume";
 /// Room for a few segments of 16 MiB, until the ballast takes it.
 const VOLUME_SIZE: &str = "96m";
 const RETENTION: &str = r#"{ "max_bytes": "128MiB", "min_free_bytes": "4KiB" }"#;
+/// A file system in memory.
+const SCRIPT: &str =
+    r#"mount -t tmpfs -o "size=$2" tieline "$1" && echo mounted && exec cat >/dev/null"#;
 /// More than a segment holds.
 const EVENTS: u64 = 20_000;
 
@@ -32,7 +33,8 @@ async fn a_full_volume_loses_nothing() {
     let files = tempfile::tempdir().unwrap();
     let mount = files.path().join(VOLUME);
     std::fs::create_dir(&mount).unwrap();
-    let volume = match Volume::mount(&mount).await {
+    let arguments = [mount.as_os_str(), VOLUME_SIZE.as_ref()];
+    let volume = match Namespace::hold(SCRIPT, &arguments).await {
         Ok(volume) => volume,
         Err(why) => return println!("not run: no volume of its own can be mounted: {why}"),
     };
@@ -42,7 +44,7 @@ async fn a_full_volume_loses_nothing() {
         ..Settings::default()
     };
     let place = Place::new(patient_platform(), settings, &rng).await;
-    let ballast = volume.fill_up(20 << 20);
+    let ballast = fill_up(&volume.seen(&mount), 20 << 20);
     let mut command = volume.command(env!("CARGO_BIN_EXE_tieline"));
     command.arg("run").arg("--config").arg(place.config());
     let mut sidecar = Child::start(&mut command, &place.path("log"));
@@ -99,67 +101,13 @@ async fn status_becomes(address: &Address, wanted: ServingStatus) -> Result<(), 
     timeout(BOUND, watch).await.expect("its health changes")
 }
 
-/// A file system in memory that only processes of its namespace see. It goes when its holder ends,
-/// and that ends with the test, however the test ends.
-struct Volume {
-    holder: tokio::process::Child,
-    mount: PathBuf,
-    is_root: bool,
-}
-
-impl Volume {
-    async fn mount(mount: &Path) -> Result<Self, String> {
-        use std::os::unix::fs::MetadataExt as _;
-        let is_root = std::fs::metadata("/proc/self").unwrap().uid() == 0;
-        let mut command = without_settings(Command::new("unshare"));
-        if !is_root {
-            command.args(["--user", "--map-root-user"]);
-        }
-        let script = r#"mount -t tmpfs -o "size=$2" tieline "$1" && echo mounted && exec cat"#;
-        command.args(["--mount", "sh", "-c", script, "sh"]);
-        command.arg(mount).arg(VOLUME_SIZE);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped());
-        command.stderr(Stdio::piped());
-        let mut holder = command.spawn().map_err(|error| error.to_string())?;
-        let mut lines = BufReader::new(holder.stdout.take().unwrap()).lines();
-        let told = timeout(BOUND, lines.next_line()).await.expect("it tells");
-        if told.unwrap().as_deref() == Some("mounted") {
-            let mount = mount.to_owned();
-            return Ok(Self {
-                holder,
-                mount,
-                is_root,
-            });
-        }
-        let output = timeout(BOUND, holder.wait_with_output()).await;
-        let output = output.expect("it ends").unwrap();
-        Err(String::from_utf8_lossy(&output.stderr).trim().to_owned())
-    }
-
-    /// A command that runs where the volume is seen.
-    fn command(&self, program: &str) -> Command {
-        let mut command = without_settings(Command::new("nsenter"));
-        let pid = self.holder.id().unwrap().to_string();
-        command.args(["--target", &pid, "--mount"]);
-        if !self.is_root {
-            command.args(["--user", "--preserve-credentials"]);
-        }
-        command.arg(program);
-        command
-    }
-
-    /// Leaves so many bytes of the volume free; the file that takes the rest.
-    fn fill_up(&self, free: u64) -> PathBuf {
-        let pid = self.holder.id().unwrap();
-        let seen = Path::new("/proc").join(pid.to_string()).join("root");
-        let path = seen
-            .join(self.mount.strip_prefix("/").unwrap())
-            .join("ballast");
-        let mut ballast = std::fs::File::create(&path).unwrap();
-        let megabyte = vec![7; 1 << 20];
-        while ballast.write_all(&megabyte).is_ok() {}
-        let length = ballast.metadata().unwrap().len();
-        ballast.set_len(length - free).unwrap();
-        path
-    }
+/// Leaves so many bytes of the volume free; the file that takes the rest.
+fn fill_up(volume: &Path, free: u64) -> PathBuf {
+    let path = volume.join("ballast");
+    let mut ballast = std::fs::File::create(&path).unwrap();
+    let megabyte = vec![7; 1 << 20];
+    while ballast.write_all(&megabyte).is_ok() {}
+    let length = ballast.metadata().unwrap().len();
+    ballast.set_len(length - free).unwrap();
+    path
 }

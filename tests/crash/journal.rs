@@ -5,7 +5,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use tieline::domain::{JournalName, Sequence};
@@ -78,10 +78,9 @@ async fn child() {
     }
 }
 
-/// Lets a child append until it has told of `until` commits, and kills it. Returns the last event that
-/// it told of, and the first that it still had.
-fn kill_after(path: &Path, until: usize) -> (u64, u64) {
-    let mut child = Command::new(std::env::current_exe().unwrap())
+/// Starts a child that appends to the journal in a directory; `program` is this test.
+pub(crate) fn append_in(mut program: Command, path: &Path) -> Child {
+    let child = program
         .args([
             "--exact",
             "journal::child",
@@ -90,24 +89,40 @@ fn kill_after(path: &Path, until: usize) -> (u64, u64) {
         ])
         .env(DIRECTORY, path)
         .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+        .spawn();
+    child.unwrap()
+}
+
+/// What it tells of its commits, one by one.
+pub(crate) fn durable_lines(child: &mut Child) -> impl Iterator<Item = String> + use<> {
     let lines = BufReader::new(child.stdout.take().unwrap())
         .lines()
         .map_while(Result::ok);
-    let mut told = (0, 1);
     // The harness writes its own words in front of the first line.
-    let durable = lines.filter_map(|line| Some(line.split_once("durable ")?.1.to_owned()));
-    for line in durable.take(until) {
-        let (last, earliest) = line.split_once(' ').unwrap();
-        told = (last.parse().unwrap(), earliest.parse().unwrap());
-    }
-    child.kill().unwrap();
-    child.wait().unwrap();
-    told
+    lines.filter_map(|line| Some(line.split_once("durable ")?.1.to_owned()))
 }
 
-async fn check(path: &Path, told: (u64, u64)) -> u64 {
+/// The last event that it told of, and the first that it still had.
+pub(crate) fn told(line: Option<String>) -> (u64, u64) {
+    let Some(line) = line else {
+        return (0, 1);
+    };
+    let (last, earliest) = line.split_once(' ').unwrap();
+    (last.parse().unwrap(), earliest.parse().unwrap())
+}
+
+/// Lets a child append until it has told of `until` commits, and kills it. What it told.
+fn kill_after(path: &Path, until: usize) -> (u64, u64) {
+    let program = Command::new(std::env::current_exe().unwrap());
+    let mut child = append_in(program, path);
+    let last = durable_lines(&mut child).take(until).last();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    told(last)
+}
+
+/// Opens the journal and compares with what was told; its last event.
+pub(crate) async fn check(path: &Path, told: (u64, u64)) -> u64 {
     let journal = open(path);
     let info = journal.info();
     assert!(

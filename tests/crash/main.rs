@@ -15,7 +15,11 @@ mod guests;
 #[cfg(test)]
 mod journal;
 #[cfg(test)]
+mod namespace;
+#[cfg(test)]
 mod place;
+#[cfg(test)]
+mod power;
 #[cfg(test)]
 mod readers;
 #[cfg(test)]

@@ -20,7 +20,7 @@ const RATE: f64 = 1_000.0;
 const FIRST_MOMENTS: Duration = Duration::from_millis(150);
 /// In which an orderly end is cut short.
 const DRAIN_MOMENTS: Duration = Duration::from_millis(20);
-const MOST_EVENTS_BETWEEN: u64 = 2_000;
+const MOST_EVENTS_BETWEEN: u64 = 600;
 /// How often the directory is looked at for a new segment.
 const GLANCE: Duration = Duration::from_millis(2);
 
@@ -56,8 +56,9 @@ async fn survives(transport: &'static str, kills: u64) {
     };
     let settings = Settings {
         transport,
-        // A segment is rolled after an eighth of the age; readers stay far within it.
-        retention: json!({ "max_age": "160s", "max_bytes": "1GiB", "min_free_bytes": "1MiB" }),
+        // A segment has 16 MiB, and the file of the next is begun after a quarter of it; readers stay far
+        // within what is kept.
+        retention: json!({ "max_age": "160s", "max_bytes": "128MiB", "min_free_bytes": "1MiB" }),
         ..Settings::default()
     };
     let place = Place::new(platform, settings, &rng).await;
@@ -104,10 +105,10 @@ impl Moment {
     /// Never two starts in a row that nobody saw the end of, and a roll is worth waiting for now and
     /// then.
     fn draw(rng: &Rng, last: Self) -> Self {
-        match rng.below(12) {
-            0..=2 if last != Self::Starting => Self::Starting,
-            3 => Self::Rolling,
-            4..=5 => Self::Ending,
+        match rng.below(24) {
+            0..=5 if last != Self::Starting => Self::Starting,
+            6 => Self::Rolling,
+            7..=10 => Self::Ending,
             _ => Self::Serving,
         }
     }

@@ -28,6 +28,25 @@ pub(crate) enum Platform {
     Agent(CxoneAgent),
 }
 
+/// What a platform's oracle has taken of one reader.
+#[derive(Debug)]
+pub(crate) enum Judge {
+    Events(Box<Oracle>),
+    Notifications(Box<GenesysOracle>),
+    Agent(Box<CxoneOracle>),
+}
+
+impl Judge {
+    /// Takes events as the reader got them.
+    pub(crate) fn take(&mut self, epoch: &str, events: &[v1::Event]) {
+        match self {
+            Self::Events(oracle) => oracle.take(epoch, events),
+            Self::Notifications(oracle) => oracle.take(epoch, events),
+            Self::Agent(oracle) => oracle.take(events),
+        }
+    }
+}
+
 /// What an oracle says, of whatever platform.
 #[derive(Debug, Default)]
 pub(crate) struct Judgement {
@@ -169,11 +188,19 @@ impl Platform {
         Ok(())
     }
 
-    pub(crate) fn judge(&self, epoch: &str, events: &[v1::Event]) -> Judgement {
+    /// An oracle of a reader that has got nothing.
+    pub(crate) fn judge(&self) -> Judge {
         match self {
-            Self::Events(it) => {
-                let mut oracle = Oracle::new();
-                oracle.take(epoch, events);
+            Self::Events(_) => Judge::Events(Box::default()),
+            Self::Notifications(_) => Judge::Notifications(Box::default()),
+            Self::Agent(_) => Judge::Agent(Box::default()),
+        }
+    }
+
+    /// Compares what a reader got with what there was.
+    pub(crate) fn judgement(&self, judge: &Judge) -> Judgement {
+        match (self, judge) {
+            (Self::Events(it), Judge::Events(oracle)) => {
                 let verdict = oracle.judge(&it.ledger().entries());
                 Judgement {
                     issued: verdict.issued,
@@ -188,9 +215,7 @@ impl Platform {
                     first_violation: verdict.first_violation,
                 }
             }
-            Self::Notifications(it) => {
-                let mut oracle = GenesysOracle::new();
-                oracle.take(epoch, events);
+            (Self::Notifications(it), Judge::Notifications(oracle)) => {
                 let verdict = oracle.judge(&it.facts(), &it.client_credentials().id);
                 Judgement {
                     issued: verdict.due,
@@ -201,9 +226,7 @@ impl Platform {
                     first_violation: verdict.first_violation,
                 }
             }
-            Self::Agent(it) => {
-                let mut oracle = CxoneOracle::new();
-                oracle.take(events);
+            (Self::Agent(it), Judge::Agent(oracle)) => {
                 let verdict = oracle.judge(&it.record());
                 Judgement {
                     // What the platform itself overwrote never left it.
@@ -218,6 +241,7 @@ impl Platform {
                     first_violation: verdict.first_violation,
                 }
             }
+            _ => unreachable!("a judge of another platform"),
         }
     }
 }

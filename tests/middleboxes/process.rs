@@ -17,7 +17,10 @@ const LOOK: Duration = Duration::from_millis(20);
 
 /// Killed when dropped.
 #[derive(Debug)]
-pub(crate) struct Process(Child);
+pub(crate) struct Process {
+    child: Child,
+    id: u32,
+}
 
 impl Process {
     /// Starts a program; what it says goes to a file.
@@ -31,7 +34,12 @@ impl Process {
             .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("start {:?}", command.as_std().get_program()))?;
-        Ok(Self(child))
+        let id = child.id().context("it runs")?;
+        Ok(Self { child, id })
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.id
     }
 
     /// Waits until somebody listens there.
@@ -53,8 +61,8 @@ impl Process {
     }
 
     async fn pause(&mut self, until: Instant) -> Result<()> {
-        if let Some(status) = self.0.try_wait()? {
-            bail!("it ended with {status}");
+        if let Some(status) = self.child.try_wait()? {
+            bail!("process {} ended with {status}", self.id());
         }
         if Instant::now() > until {
             bail!("it does not listen within {START:?}");
@@ -64,7 +72,7 @@ impl Process {
     }
 
     pub(crate) async fn end(mut self) -> Result<()> {
-        Ok(self.0.kill().await?)
+        Ok(self.child.kill().await?)
     }
 }
 

@@ -288,7 +288,9 @@ impl Row {
             if matches!(read, Ok(Ok(true))) {
                 first.get_or_insert_with(|| began.elapsed());
             }
-            let judgement = platform.judge(&sidecar.epoch, &sidecar.events);
+            let mut judge = platform.judge();
+            judge.take(&sidecar.epoch, &sidecar.events);
+            let judgement = platform.judgement(&judge);
             let well = judgement.lost == 0 && judgement.other == 0 && sidecar.has_closed_gaps();
             // Something has to come after the fault, unless all was there before it ended.
             if well && (first.is_some() || read.is_err()) || Instant::now() > until {

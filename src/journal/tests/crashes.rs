@@ -1,126 +1,188 @@
-//! The process dies at every operation of a fixed script, with and without the power; then recovery
-//! dies at every operation of its own.
+//! The power fails before every operation of a fixed script, and again while recovering: what was told
+//! stands, whatever part of what was not synced has reached the disk.
 
-use super::kit::{KEEP_ALL, Rig, Shape, events, limits};
-use crate::journal::AppendError;
-use crate::journal::retention::Retention;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, anyhow, bail};
+
+use super::play::{Host, Told, begin, judge, play};
+use super::script::Script;
+use crate::journal::storage::Storage;
+use crate::journal::storage::simulated::SimulatedDisk;
+use crate::runtime::{Mistake, Rng};
 use crate::testing::scale;
 
-const KEEP_LITTLE: Retention = Retention {
-    max_bytes: Some(14_000),
-    ..KEEP_ALL
-};
+/// Crashes for each unit of the scale.
+const CRASHES: usize = 12_500;
+/// What is left of one moment is looked at so often.
+const CRASHES_OF_A_MOMENT: u64 = 12;
+/// More than recovery does, so that some come through.
+const RECOVERY: u64 = 16;
 
-/// Appends of every form, rolls by size and by age, a spare file, trims that carry ids.
-fn script(rig: &mut Rig) -> Result<(), AppendError> {
-    rig.append(&[events(&[10]), events(&[700, 20])])?;
-    rig.append(&[Shape {
-        events: vec![30],
-        state: vec![(1, true), (2, true)],
-    }])?;
-    rig.append(&[events(&[]), events(&[1_500])])?;
-    rig.prepare_spare();
-    rig.append(&[events(&[1_200]), events(&[5, 5, 5])])?;
-    rig.append(&[Shape {
-        events: vec![600, 600],
-        state: vec![(1, false), (3, true)],
-    }])?;
-    rig.append(&[events(&[3_000])])?;
-    rig.pass(11);
-    rig.append(&[events(&[100]), events(&[100])])?;
-    rig.pass(1);
-    for _ in 0..4 {
-        rig.append(&[events(&[900, 900])])?;
+/// A disk that remembers what it was before each operation, and what had been told by then.
+struct Filmed {
+    disk: SimulatedDisk,
+    log: Vec<(usize, Told)>,
+}
+
+/// One moment of a script.
+struct Moment {
+    disk: SimulatedDisk,
+    told: Told,
+}
+
+impl Host for Filmed {
+    fn process(&mut self) -> Arc<dyn Storage> {
+        self.disk.process()
     }
-    rig.pass(1);
-    rig.append(&[events(&[50])])?;
-    rig.close();
-    Ok(())
-}
 
-fn rig(seed: u64) -> Rig {
-    Rig::new(seed, limits(4_096), KEEP_LITTLE)
-}
-
-fn operations(seed: u64) -> usize {
-    let mut rig = rig(seed);
-    rig.check_reopened();
-    let before = rig.disk.operations().len();
-    script(&mut rig).unwrap();
-    let operations = rig.disk.operations().len() - before;
-    rig.open().unwrap();
-    rig.check_reopened();
-    assert!(rig.earliest().get() > 3, "the script trims");
-    operations
-}
-
-/// The script, cut short at its `nth` operation.
-fn cut_short(seed: u64, nth: usize, power: bool) -> Rig {
-    let mut rig = rig(seed);
-    rig.check_reopened();
-    rig.disk.die_at(nth);
-    // It may die in the middle of upkeep, which says nothing.
-    script(&mut rig).ok();
-    rig.writer = None;
-    if power {
-        rig.disk.cut_power();
+    fn told(&mut self, told: &Told) {
+        self.log.push((self.disk.filmed(), told.clone()));
     }
-    rig
+
+    fn operations(&self) -> usize {
+        self.disk.filmed()
+    }
 }
 
-#[test]
-fn a_death_at_any_operation_loses_nothing() {
-    let operations = operations(0);
-    assert!(operations > 60, "{operations}");
-    for nth in 0..operations {
-        for seed in 0..12 * u64::from(scale()) {
-            let mut rig = cut_short(seed, nth, seed > 0);
-            rig.open().unwrap();
-            rig.check_reopened();
-            rig.append(&[events(&[10])]).unwrap();
-            rig.check();
+/// Every moment of the script: before each operation, and at its end.
+async fn moments(script: &Script) -> Result<Vec<Moment>> {
+    let mut host = Filmed {
+        disk: SimulatedDisk::new(1),
+        log: Vec::new(),
+    };
+    host.disk.film();
+    let played = play(script, &mut Told::default(), &mut host).await;
+    played.map_err(|stopped| anyhow!("nothing disturbs it, and yet: {stopped:?}"))?;
+    let frames = host.disk.frames().into_iter().enumerate();
+    let moments = frames.map(|(at, disk)| {
+        let before = host.log.iter().take_while(|(frame, _)| *frame <= at);
+        let told = before.last().map(|(_, told)| told.clone());
+        let told = told.unwrap_or_default();
+        Moment { disk, told }
+    });
+    Ok(moments.collect())
+}
+
+/// The power fails, or the process alone, then it may fail again during recovery, and once more behind
+/// what was appended after that. How many crashes it was.
+async fn crash(script: &Script, moment: &Moment, rng: &Rng) -> Result<usize> {
+    let disk = moment.disk.fork(rng.bits());
+    let mut told = moment.told.clone();
+    let mut crashes = 1;
+    if rng.below(8) > 0 {
+        disk.cut_power();
+    }
+    while rng.below(2) == 0 {
+        let process = disk.process();
+        disk.die_at(usize::try_from(rng.below(RECOVERY))?);
+        begin(process, &told);
+        disk.cut_power();
+        crashes += 1;
+    }
+    judge(script, disk.process(), &mut told, rng.below(2) == 0).await?;
+    disk.cut_power();
+    judge(script, disk.process(), &mut told, false).await?;
+    Ok(crashes + 1)
+}
+
+#[tokio::test(start_paused = true)]
+async fn thousands_of_power_cuts_lose_nothing_that_was_told() {
+    let wanted = CRASHES * scale() as usize;
+    let (mut crashes, mut moments_hit) = (0, 0);
+    for variant in 0.. {
+        let script = Script::of(variant);
+        for (at, moment) in moments(&script).await.unwrap().iter().enumerate() {
+            for seed in 0..CRASHES_OF_A_MOMENT {
+                let seed = (variant << 40) | (at as u64) << 20 | seed;
+                let crashed = crash(&script, moment, &Rng::from_seed(seed)).await;
+                crashes += crashed
+                    .with_context(|| format!("variant {variant}, moment {at}, seed {seed}"))
+                    .unwrap();
+            }
+            moments_hit += 1;
+        }
+        if crashes >= wanted {
+            break;
         }
     }
+    println!("{crashes} crashes at {moments_hit} moments");
 }
 
-#[test]
-fn a_death_at_any_operation_of_recovery_changes_nothing() {
-    let operations = operations(0);
-    for nth in 0..operations {
-        let seed = nth as u64;
+#[tokio::test(start_paused = true)]
+async fn the_script_does_all_that_a_journal_does() {
+    let script = Script::of(0);
+    let moments = moments(&script).await.unwrap();
+    let last = moments.last().unwrap();
+    assert!(moments.len() > 200, "{} operations", moments.len());
+    let opened = last.disk.fork(1);
+    judge(&script, opened.process(), &mut last.told.clone(), true)
+        .await
+        .unwrap();
+    let segments = |moment: &Moment| {
+        let names = moment.disk.names().into_iter();
+        names
+            .filter(|name| name.ends_with(".seg"))
+            .collect::<Vec<_>>()
+    };
+    let made: std::collections::BTreeSet<_> = moments.iter().flat_map(segments).collect();
+    assert!(made.len() > 20, "{} segments", made.len());
+    assert!(segments(last).len() < 6, "retention deletes");
+    let has_spare = |moment: &&Moment| moment.disk.names().contains(&"spare".to_owned());
+    assert!(moments.iter().filter(has_spare).count() > 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_death_at_any_operation_of_recovery_changes_nothing() {
+    let script = Script::of(0);
+    for (at, moment) in moments(&script).await.unwrap().iter().enumerate() {
+        let left = moment.disk.fork(at as u64);
+        if at % 4 > 0 {
+            left.cut_power();
+        }
         for die_at in 0.. {
-            let mut rig = cut_short(seed, nth, nth % 2 == 0);
-            if rig.open_and_die(Some(die_at)).is_ok() {
+            let what = || format!("recovery from moment {at} dies at {die_at}");
+            let disk = left.fork(die_at as u64);
+            let process = disk.process();
+            disk.die_at(die_at);
+            begin(process, &moment.told);
+            if !disk.is_dead() {
                 assert!(die_at > 1, "recovery writes and syncs");
                 break;
             }
-            rig.disk.cut_power();
-            if die_at % 2 == 0 {
-                assert!(rig.open_and_die(Some(die_at / 2)).is_err());
-                rig.disk.cut_power();
+            if die_at % 3 > 0 {
+                disk.cut_power();
             }
-            rig.open().unwrap();
-            rig.check_reopened();
+            let mut told = moment.told.clone();
+            let judged = judge(&script, disk.process(), &mut told, false).await;
+            judged.with_context(what).unwrap();
         }
     }
 }
 
-#[test]
-fn a_crash_while_a_journal_is_made_leaves_none_or_an_empty_one() {
-    for nth in 0..12 {
-        for seed in 0..20 {
-            let mut rig = Rig::closed(
-                crate::journal::storage::simulated::SimulatedDisk::new(seed),
-                limits(4_096),
-                KEEP_ALL,
-            );
-            rig.open_and_die(Some(nth)).ok();
-            rig.writer = None;
-            rig.disk.cut_power();
-            rig.open().unwrap();
-            rig.check_reopened();
-            rig.append(&[events(&[10])]).unwrap();
-            rig.check();
-        }
+#[tokio::test(start_paused = true)]
+async fn what_a_journal_must_not_do_is_found() {
+    for mistake in [
+        Mistake::VisibleBeforeSynced,
+        Mistake::NameNotSynced,
+        Mistake::SnapshotWithoutState,
+        Mistake::TornCommitAccepted,
+    ] {
+        let _planted = mistake.plant();
+        let found = async {
+            for variant in 0..2 {
+                let script = Script::of(variant);
+                for (at, moment) in moments(&script).await?.iter().enumerate() {
+                    for seed in 0..4 {
+                        crash(&script, moment, &Rng::from_seed(at as u64 * 4 + seed)).await?;
+                    }
+                }
+            }
+            bail!("nobody found it");
+        };
+        let found: Result<()> = found.await;
+        let told = format!("{:#}", found.unwrap_err());
+        assert!(!told.contains("nobody"), "{mistake:?}");
+        println!("{mistake:?}: {told}");
     }
 }

@@ -38,8 +38,29 @@ struct Verdict {
     same_epoch: bool,
 }
 
-/// Opens a tampered copy and checks what is served against what was.
+/// Opens a tampered copy and checks what is served against what was. Whatever was found, it takes
+/// events, and a restart finds the same.
 fn check_tampered(original: &Rig, tampered: &mut Rig, what: &str) -> Verdict {
+    let verdict = check_served(original, tampered, what);
+    let end = tampered.latest();
+    tampered
+        .writer()
+        .append(vec![super::kit::commit(1_000_000, 30)])
+        .unwrap();
+    let next = tampered.latest();
+    assert_eq!(next, end.next());
+    tampered.writer = None;
+    tampered.open().unwrap();
+    assert_eq!(tampered.latest(), next, "{what}");
+    assert!(
+        tampered.recovered.as_ref().unwrap().new_epoch.is_none(),
+        "{what}: twice a new epoch"
+    );
+    verdict
+}
+
+/// Opens a tampered copy and checks what is served against what was.
+fn check_served(original: &Rig, tampered: &mut Rig, what: &str) -> Verdict {
     tampered
         .open()
         .unwrap_or_else(|error| panic!("{what}: {error}"));
@@ -79,20 +100,6 @@ fn check_tampered(original: &Rig, tampered: &mut Rig, what: &str) -> Verdict {
         }
         assert_eq!(page.through, at, "{what}");
     }
-    // Whatever was found, it takes events, and a restart finds the same.
-    tampered
-        .writer()
-        .append(vec![super::kit::commit(1_000_000, 30)])
-        .unwrap();
-    let next = tampered.latest();
-    assert_eq!(next, end.latest.next());
-    tampered.writer = None;
-    tampered.open().unwrap();
-    assert_eq!(tampered.latest(), next, "{what}");
-    assert!(
-        tampered.recovered.as_ref().unwrap().new_epoch.is_none(),
-        "{what}: twice a new epoch"
-    );
     Verdict { gone, same_epoch }
 }
 
@@ -187,6 +194,87 @@ fn no_truncation_is_served_or_loses_silently() {
             }
         }
     }
+}
+
+/// A segment of 64 KiB, full and sealed, and one behind it. Its name and length.
+fn wide() -> (Rig, String, usize) {
+    let mut rig = Rig::new(1, limits(64 << 10), KEEP_ALL);
+    rig.check_reopened();
+    let state = Shape {
+        events: vec![90, 700],
+        state: vec![(1, true)],
+    };
+    while rig.shared().catalog.all().len() == 1 {
+        rig.append(&[events(&[200, 100, 0]), state.clone()])
+            .unwrap();
+        rig.append(&[events(&[1_500])]).unwrap();
+    }
+    rig.close();
+    rig.writer = None;
+    let (name, len) = files(&rig).swap_remove(0);
+    assert!(len > 60 << 10, "{name} has {len} bytes");
+    (rig, name, len)
+}
+
+/// Does it for all of these numbers, on two threads, or for one in so many where the scale is small.
+fn for_each(count: usize, of_few: usize, work: impl Fn(usize) + Sync) {
+    let stride = if scale() >= 8 { 1 } else { of_few };
+    std::thread::scope(|threads| {
+        for half in 0..2 {
+            let work = &work;
+            let numbers = (half * stride..count).step_by(2 * stride);
+            threads.spawn(move || numbers.for_each(work));
+        }
+    });
+}
+
+#[test]
+fn no_flipped_bit_of_a_full_segment_costs_more_than_its_event() {
+    let (original, name, len) = wide();
+    for_each(len * 8, 97, |bit| {
+        let mut tampered = original.copy(bit as u64);
+        tampered
+            .disk
+            .tamper(&name, |bytes| bytes[bit / 8] ^= 1 << (bit % 8));
+        let what = format!("bit {bit}");
+        let verdict = check_served(&original, &mut tampered, &what);
+        assert!(
+            verdict.same_epoch && verdict.gone <= 1,
+            "{what}: {verdict:?}"
+        );
+    });
+}
+
+#[test]
+fn no_truncation_of_a_full_segment_costs_what_stands_before_it() {
+    let (original, name, len) = wide();
+    let ends = {
+        let scanned = survey(&*original.disk.copy(1).process(), Path::new("/")).unwrap();
+        let first = original.seen().iter().map(|entry| entry.element.len());
+        let before = scanned.segments[1].first.get() - 1;
+        // What stands before its end at the least: the bytes of the events themselves.
+        let bytes = first.scan(0, |sum, len| {
+            *sum += len;
+            Some(*sum)
+        });
+        bytes
+            .take(usize::try_from(before).unwrap())
+            .collect::<Vec<_>>()
+    };
+    for_each(len, 13, |cut| {
+        let mut tampered = original.copy(cut as u64);
+        tampered.disk.tamper(&name, |bytes| bytes.truncate(cut));
+        let what = format!("cut at {cut}");
+        let verdict = check_served(&original, &mut tampered, &what);
+        // An event takes less than so much beyond its bytes, and its header, commit and snapshot.
+        let room = |index: usize| ends[index] + (index + 1) * 200 + 1_000;
+        let whole = (0..ends.len()).filter(|index| room(*index) <= cut).count();
+        let gone = u64::try_from(ends.len() - whole).unwrap();
+        assert!(
+            verdict.same_epoch && verdict.gone <= gone,
+            "{what}: {verdict:?}, {whole} are whole"
+        );
+    });
 }
 
 #[test]

@@ -1,119 +1,175 @@
-//! Disks that refuse: an error at every sync and every write, and a full disk at every write.
+//! Disks that refuse: an error at every operation of the script, above all at every sync, a full disk
+//! at every write. A write that fails has been done in part.
 
+use std::collections::BTreeMap;
 use std::io::ErrorKind;
+use std::sync::Arc;
 
-use super::kit::{KEEP_ALL, Rig, Shape, events, limits};
-use crate::journal::storage::simulated::Operation;
-use crate::journal::{AppendError, Health};
+use super::kit::{KEEP_ALL, Rig, events, limits};
+use super::play::{Host, Stopped, Told, judge, play};
+use super::script::Script;
+use crate::journal::storage::Storage;
+use crate::journal::storage::simulated::{Operation, SimulatedDisk};
+use crate::journal::{Health, OpenError};
 
-fn shapes() -> Vec<Vec<Shape>> {
-    let state = Shape {
-        events: vec![40],
-        state: vec![(1, true)],
-    };
-    vec![
-        vec![events(&[100]), events(&[900])],
-        vec![state],
-        vec![events(&[1_500, 1_500])],
-        vec![events(&[10]), events(&[2_000])],
-        vec![events(&[700])],
-        vec![events(&[6_000])],
-        vec![events(&[20])],
-    ]
+/// A disk on which one operation of the script fails.
+struct Faulty {
+    disk: SimulatedDisk,
+    kind: ErrorKind,
+    nth: usize,
+    /// Operations of the processes before this one.
+    before: usize,
+    struck: Option<Operation>,
+}
+
+impl Faulty {
+    fn new(nth: usize, kind: ErrorKind) -> Self {
+        Self {
+            disk: SimulatedDisk::new(nth as u64),
+            kind,
+            nth,
+            before: 0,
+            struck: None,
+        }
+    }
+
+    /// The process has ended.
+    fn ended(&mut self) {
+        let done = self.disk.operations();
+        let own = self.nth.checked_sub(self.before);
+        self.struck = self.struck.or(own.and_then(|nth| done.get(nth).copied()));
+        self.before += done.len();
+    }
+}
+
+impl Host for Faulty {
+    fn process(&mut self) -> Arc<dyn Storage> {
+        self.ended();
+        let process = self.disk.process();
+        if let Some(nth) = self.nth.checked_sub(self.before) {
+            self.disk.fail_at(nth, self.kind);
+        }
+        process
+    }
+
+    fn told(&mut self, _: &Told) {}
+
+    fn operations(&self) -> usize {
+        self.before + self.disk.operations().len()
+    }
+}
+
+/// What became of faults, by operation.
+#[derive(Debug, Default)]
+struct Outcomes {
+    struck: BTreeMap<Operation, usize>,
+    not_opened: usize,
+    read_only: usize,
+    /// Refused for a while, or nothing that anybody waits for.
+    survived: usize,
+}
+
+/// All operations of the script, in their order.
+async fn operations(script: &Script) -> Vec<Operation> {
+    let disk = SimulatedDisk::new(1);
+    let mut host = Recording(disk, Vec::new());
+    play(script, &mut Told::default(), &mut host).await.unwrap();
+    host.process();
+    host.1
+}
+
+/// A disk without faults, and what was done to it by processes that have ended.
+struct Recording(SimulatedDisk, Vec<Operation>);
+
+impl Host for Recording {
+    fn process(&mut self) -> Arc<dyn Storage> {
+        self.1.append(&mut self.0.operations());
+        self.0.process()
+    }
+
+    fn told(&mut self, _: &Told) {}
+
+    fn operations(&self) -> usize {
+        self.1.len() + self.0.operations().len()
+    }
+}
+
+/// Lets each operation of the script fail that may fail so, one in each run, and judges what is there
+/// afterwards. Each must have been hit.
+async fn fail_each(kind: ErrorKind, may_fail: impl Fn(Operation) -> bool) -> Outcomes {
+    let script = Script::of(0);
+    let all = operations(&script).await;
+    let mut outcomes = Outcomes::default();
+    for (nth, operation) in all
+        .iter()
+        .copied()
+        .enumerate()
+        .filter(|(_, o)| may_fail(*o))
+    {
+        let what = format!("{kind}: operation {nth}, {operation:?}");
+        let mut host = Faulty::new(nth, kind);
+        let mut told = Told {
+            ids_may_be_lost: kind == ErrorKind::StorageFull,
+            ..Told::default()
+        };
+        match play(&script, &mut told, &mut host).await {
+            Ok(()) => outcomes.survived += 1,
+            Err(Stopped::NotOpened(error)) => {
+                assert!(matches!(error, OpenError::Io { .. }), "{what}: {error}");
+                outcomes.not_opened += 1;
+            }
+            Err(Stopped::ReadOnly) => {
+                outcomes.read_only += 1;
+                let beyond = host.operations() - nth;
+                assert!(beyond <= 2, "{what} was repeated");
+            }
+            Err(Stopped::Wrong(error)) => panic!("{what}: {error:#}"),
+        }
+        host.ended();
+        assert_eq!(host.struck, Some(operation), "{what}");
+        *outcomes.struck.entry(operation).or_default() += 1;
+        // The page cache stays, or it does not; and what a restart shows must stand as well.
+        for power in [nth % 2 == 0, true] {
+            if power {
+                host.disk.cut_power();
+            }
+            let judged = judge(&script, host.disk.process(), &mut told, false).await;
+            judged.unwrap_or_else(|error| panic!("{what}, power {power}: {error:#}"));
+        }
+    }
+    let mut counted = BTreeMap::new();
+    for operation in all.into_iter().filter(|o| may_fail(*o)) {
+        *counted.entry(operation).or_insert(0) += 1;
+    }
+    assert_eq!(outcomes.struck, counted, "each was hit");
+    println!("{kind}: {outcomes:?}");
+    outcomes
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_at_any_operation_poisons_or_harms_nothing() {
+    let outcomes = fail_each(ErrorKind::Other, |_| true).await;
+    assert_eq!(outcomes.struck.len(), 8, "operations of every kind");
+    assert!(outcomes.not_opened > 20, "in recovery");
+    assert!(outcomes.read_only > 100, "while it is written");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_disk_at_any_operation_refuses_a_commit_and_takes_it_later() {
+    let outcomes = fail_each(ErrorKind::StorageFull, Operation::takes_space).await;
+    assert_eq!(
+        outcomes.struck.len(),
+        3,
+        "files are made, grown and written"
+    );
+    assert_eq!(outcomes.read_only, 0);
+    assert!(outcomes.survived > 60);
 }
 
 fn rig(seed: u64) -> Rig {
     let mut rig = Rig::new(seed, limits(4_096), KEEP_ALL);
     rig.check_reopened();
     rig
-}
-
-/// Which operations the appends make, counted from the first of them.
-fn operations() -> Vec<Operation> {
-    let mut rig = rig(1);
-    let before = rig.disk.operations().len();
-    for shapes in shapes() {
-        rig.append(&shapes).unwrap();
-    }
-    rig.disk.operations().split_off(before)
-}
-
-#[test]
-fn a_failed_write_or_sync_poisons_and_is_never_repeated() {
-    for (nth, operation) in operations().into_iter().enumerate() {
-        for power in [false, true] {
-            let mut rig = rig(nth as u64);
-            let before = rig.disk.operations().len();
-            rig.disk.fail_at(nth, ErrorKind::Other);
-            let refused = shapes()
-                .iter()
-                .position(|shapes| rig.append(shapes).is_err());
-            let refused = refused.unwrap_or_else(|| panic!("{operation:?} failed unheard"));
-            assert!(matches!(
-                *rig.shared().health.read(),
-                Health::Poisoned { .. }
-            ));
-            assert!(!rig.shared().durable_end().writable);
-            let done = rig.disk.operations().len() - before;
-            assert!(done <= nth + 2, "{operation:?} was repeated");
-            let error = rig.append(&shapes()[refused]).unwrap_err();
-            assert!(matches!(error, AppendError::ReadOnly { .. }));
-            rig.pass(60);
-            assert_eq!(
-                rig.disk.operations().len(),
-                before + done,
-                "poisoned, yet it wrote"
-            );
-            rig.check();
-            rig.writer = None;
-            if power {
-                rig.disk.cut_power();
-            }
-            rig.open().unwrap();
-            rig.check_reopened();
-            // What the restarted process shows must stand from now on, failed sync or not.
-            rig.disk.cut_power();
-            rig.open().unwrap();
-            rig.check_reopened();
-        }
-    }
-}
-
-#[test]
-fn a_full_disk_refuses_a_commit_and_takes_the_next() {
-    let takes_space = |(_, operation): &(usize, Operation)| operation.takes_space();
-    for (nth, operation) in operations().into_iter().enumerate().filter(takes_space) {
-        let mut rig = rig(nth as u64);
-        rig.disk.fail_at(nth, ErrorKind::StorageFull);
-        let mut refused = 0;
-        for shapes in shapes() {
-            let before = rig.latest();
-            if let Err(error) = rig.append(&shapes) {
-                assert!(
-                    matches!(error, AppendError::NoSpace { .. }),
-                    "{operation:?}: {error}"
-                );
-                assert_eq!(*rig.shared().health.read(), Health::NoSpace);
-                assert_eq!(rig.latest(), before);
-                rig.check();
-                let again = rig.append(&shapes).unwrap_err();
-                assert!(
-                    matches!(again, AppendError::NoSpace { .. }),
-                    "before the delay"
-                );
-                rig.pass(6);
-                rig.append(&shapes).unwrap();
-                refused += 1;
-            }
-            rig.check();
-        }
-        // A footer without room is no reason to refuse anything.
-        assert!(refused <= 1);
-        rig.writer = None;
-        rig.disk.cut_power();
-        rig.open().unwrap();
-        rig.check_reopened();
-    }
 }
 
 #[test]

@@ -3,12 +3,15 @@
 
 mod crashes;
 mod damage;
+mod deaths;
 mod faults;
 mod independent;
 mod kit;
 mod model;
 mod offline;
 mod opening;
+mod play;
 mod reading;
 mod real;
 mod retention;
+mod script;

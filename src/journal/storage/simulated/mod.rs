@@ -64,7 +64,7 @@ enum NameChange {
     Rename(String, String, u64),
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct State {
     inodes: BTreeMap<u64, Inode>,
     names: BTreeMap<String, u64>,
@@ -80,6 +80,8 @@ struct State {
     die_at: Option<usize>,
     fail_at: Option<(usize, ErrorKind)>,
     capacity: u64,
+    /// What it was before each operation, since somebody asked.
+    film: Option<Vec<State>>,
 }
 
 #[derive(Debug)]
@@ -121,6 +123,7 @@ impl SimulatedDisk {
             die_at: None,
             fail_at: None,
             capacity: 1 << 40,
+            film: None,
         })))
     }
 
@@ -190,6 +193,36 @@ impl SimulatedDisk {
             to.next_inode = from.next_inode;
         }
         other
+    }
+
+    /// From now on keeps what it is before each operation.
+    pub fn film(&self) {
+        self.0.lock().film = Some(Vec::new());
+    }
+
+    /// How many operations it has kept.
+    pub fn filmed(&self) -> usize {
+        self.0.lock().film.as_ref().map_or(0, Vec::len)
+    }
+
+    /// What it was before each operation since [`Self::film`], and what it is now.
+    pub fn frames(&self) -> Vec<Self> {
+        let mut state = self.0.lock();
+        let mut frames = state.film.take().unwrap_or_default();
+        frames.push(state.frame());
+        let disk = |frame| Self(Arc::new(Mutex::new(frame)));
+        frames.into_iter().map(disk).collect()
+    }
+
+    /// The same disk once more, with what is not synced; the seed decides what a power cut leaves.
+    #[must_use]
+    pub fn fork(&self, seed: u64) -> Self {
+        let rng = Rng::from_seed(seed);
+        let state = State {
+            rng,
+            ..self.0.lock().frame()
+        };
+        Self(Arc::new(Mutex::new(state)))
     }
 
     /// The process dies in its `nth` operation from now, counted from zero.
@@ -275,6 +308,26 @@ impl State {
         named.map(|inode| inode.current().len() as u64).sum()
     }
 
+    /// All that a process can come upon which starts now.
+    fn frame(&self) -> Self {
+        let renamed = self.name_changes.iter().filter_map(|change| match change {
+            NameChange::Add(_, inode) | NameChange::Rename(_, _, inode) => Some(inode),
+            NameChange::Remove(_) => None,
+        });
+        let named = self.names.values().chain(self.durable_names.values());
+        let found = |number: &u64| Some((*number, self.inodes.get(number)?.clone()));
+        Self {
+            inodes: named.chain(renamed).filter_map(found).collect(),
+            names: self.names.clone(),
+            durable_names: self.durable_names.clone(),
+            name_changes: self.name_changes.clone(),
+            operations: Vec::new(),
+            film: None,
+            rng: self.rng.clone(),
+            ..*self
+        }
+    }
+
     fn add_inode(&mut self, inode: Inode) -> u64 {
         self.next_inode += 1;
         self.inodes.insert(self.next_inode, inode);
@@ -319,6 +372,10 @@ impl Process {
 
     fn decide(&self, state: &mut State, operation: Operation) -> io::Result<Fate> {
         self.alive(state)?;
+        if state.film.is_some() {
+            let frame = state.frame();
+            state.film.get_or_insert_default().push(frame);
+        }
         let index = state.operations.len();
         state.operations.push(operation);
         if state.die_at == Some(index) {
