@@ -1,39 +1,81 @@
-//! The bench suite: what Tieline does beside what a bare program does with the same bytes.
+//! The bench suite: what Tieline does beside what bare programs, and other programs, do with the same
+//! events. `cargo bench --locked --bench ceilings -- --help` says what it can be asked.
 //!
-//! `cargo bench --bench ceilings` prints every row, `-- --quick` in a minute or two and less surely,
-//! `-- append` the rows whose title contains the word. A row is a list of contenders, the first of
-//! which is the ceiling. They run in turn, round after round, and the median of the ratios counts:
-//! machines are shared, and what disturbs one contender disturbs its neighbour. No figure fails.
+//! A row is a list of contenders, the first of which is the ceiling. They run in turn, round after
+//! round, and the median of the ratios counts: machines are shared, and what disturbs one contender
+//! disturbs its neighbour. A target that is missed fails nothing.
 
+mod effort;
+mod figure;
 mod fixtures;
+mod folder;
 mod harness;
 mod machine;
+mod options;
+mod pace;
+mod peers;
+mod plot;
 mod process;
 mod rows;
 mod sidecar;
 mod source;
+mod table;
 
-use harness::Effort;
+use std::process::ExitCode;
 
-fn main() -> anyhow::Result<()> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let asked_by_bench = arguments.iter().any(|a| a == "--bench");
-    let quick = !asked_by_bench || arguments.iter().any(|a| a == "--quick");
-    let effort = Effort { quick };
-    let words: Vec<&String> = arguments.iter().filter(|a| !a.starts_with("--")).collect();
+use clap::Parser as _;
+use tieline::runtime::MonoTime;
+
+use effort::Effort;
+use options::Options;
+use plot::Plot;
+
+fn main() -> anyhow::Result<ExitCode> {
+    let options = Options::parse();
+    let effort = Effort {
+        quick: options.quick || !options.bench,
+    };
     let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("benches");
-    std::fs::create_dir_all(&folder)?;
-    print(&machine::describe(&folder));
+    let rows = rows::all(&folder, options.peers);
+    let rows = rows.into_iter().filter(|row| options.wants(&row.title));
+    if options.list {
+        rows.for_each(|row| print(&row.title));
+        return Ok(ExitCode::SUCCESS);
+    }
+    folder::emptied(&folder)?;
+    // Whoever is first sets it; the others find it set.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let machine = machine::describe(&folder);
+    print(&machine);
     print(&fixtures::describe());
     print(&effort.describe());
-    print(harness::HEAD);
-    for mut row in rows::all(&folder) {
-        if words.is_empty() || words.iter().any(|word| row.title.contains(*word)) {
-            print(&row.measure(&effort)?);
+    print(table::HEAD);
+    let started = MonoTime::now();
+    let mut plot = Plot::default();
+    let mut failures = 0;
+    for mut row in rows {
+        match row.measure(&effort) {
+            Ok(()) => {
+                print(&table::lines(&row));
+                plot.add(&row);
+            }
+            Err(error) => {
+                print(&table::failure(&row, &error));
+                failures += 1;
+            }
         }
     }
+    print(&format!("\nMeasured in {} s", started.elapsed().as_secs()));
     std::fs::remove_dir_all(&folder)?;
-    Ok(())
+    if let Some(file) = &options.plot {
+        let about = format!("{machine}. {}", effort.describe());
+        std::fs::write(file, plot.draw(&about))?;
+    }
+    Ok(if failures == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 #[expect(clippy::print_stdout, reason = "figures are read by people")]

@@ -8,11 +8,19 @@ use tieline::proto::v1;
 /// Bytes of JSON in one event.
 pub(crate) const JSON_BYTES: usize = 600;
 
+/// How many subjects [`draft`] has.
+pub(crate) const SUBJECTS: u64 = 100;
+
+/// The subject of an event.
+pub(crate) fn subject(number: u64) -> String {
+    format!("queues/queue-{:02}", number % SUBJECTS)
+}
+
 /// An event as a connector drafts it; `number` makes it differ from its neighbours.
 pub(crate) fn draft(number: u64) -> v1::Event {
     let head = format!(
-        r#"{{"sequence":{number},"topic":"routing.queueStats","payload":{{"queueId":"queue-{}","padding":""#,
-        number % 16
+        r#"{{"sequence":{number},"topic":"routing.queueStats","payload":{{"queueId":"queue-{:02}","padding":""#,
+        number % SUBJECTS
     );
     let json = format!(
         "{head}{:x<width$}\"}}}}",
@@ -23,7 +31,7 @@ pub(crate) fn draft(number: u64) -> v1::Event {
         id: format!("genesys-{number}"),
         source: "//genesys.cloud/orgs/acme/events".to_owned(),
         r#type: "ccaas.unmapped.v1".to_owned(),
-        subject: format!("queues/queue-{}", number % 16),
+        subject: subject(number),
         time: Some(WallTime::from_millis(1_700_000_000_000 + number).to_proto()),
         session: "sessions/queue-stats".to_owned(),
         origin: v1::event::Origin::Live.into(),
@@ -40,15 +48,30 @@ pub(crate) const TOPIC: &str = "routing.agentEvent";
 
 /// Appends an event as its platform sends it: one WebSocket frame of [`JSON_BYTES`].
 pub(crate) fn frame(number: u64, out: &mut Vec<u8>) {
-    use std::io::Write as _;
     const HEAD: [u8; 4] = [
         0x81,
         126,
         (JSON_BYTES >> 8) as u8,
         (JSON_BYTES & 0xff) as u8,
     ];
-    const TAIL: &[u8] = br#""}}"#;
     out.extend_from_slice(&HEAD);
+    json(number, out);
+}
+
+/// The number of an event that [`json`] wrote.
+pub(crate) fn number(json: &[u8]) -> u64 {
+    const BEFORE: &[u8] = br#","sequence":"#;
+    let found = json.windows(BEFORE.len()).position(|part| part == BEFORE);
+    let digits = found.and_then(|at| json.get(at + BEFORE.len()..));
+    let digits = digits.unwrap_or_default().iter();
+    let digits = digits.take_while(|byte| byte.is_ascii_digit());
+    digits.fold(0, |number, digit| number * 10 + u64::from(digit - b'0'))
+}
+
+/// Appends the JSON of an event: [`JSON_BYTES`].
+pub(crate) fn json(number: u64, out: &mut Vec<u8>) {
+    use std::io::Write as _;
+    const TAIL: &[u8] = br#""}}"#;
     let end = out.len() + JSON_BYTES;
     // Writing to memory does not fail.
     write!(

@@ -1,307 +1,299 @@
-//! Measures contenders in turn and prints them beside the first.
+//! Measures contenders in turn and judges them beside the first.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
-/// The head of the table; every row follows as it is measured.
-pub(crate) const HEAD: &str = "\
-| figure | measured | median [least to most] | beside the ceiling | target |\n\
-|---|---|---|---|---|";
-
-/// How much time a row may take.
-pub(crate) struct Effort {
-    /// Shorter samples and fewer of them: to see that it runs, not to quote.
-    pub(crate) quick: bool,
-}
-
-impl Effort {
-    /// How long one sample lasts.
-    pub(crate) fn sample(&self) -> Duration {
-        Duration::from_millis(if self.quick { 150 } else { 1_500 })
-    }
-
-    /// How many events a replay has.
-    pub(crate) fn replayed(&self) -> u64 {
-        if self.quick { 100_000 } else { 1_000_000 }
-    }
-
-    /// How many events arrive at once to see how fast they are taken in.
-    pub(crate) fn ingested(&self) -> u64 {
-        if self.quick { 50_000 } else { 500_000 }
-    }
-
-    /// How many events arrive before memory is looked at.
-    pub(crate) fn remembered(&self) -> u64 {
-        if self.quick { 200_000 } else { 1_000_000 }
-    }
-
-    /// How many sessions of guests stand at once.
-    pub(crate) fn guests(&self) -> usize {
-        if self.quick { 500 } else { 10_000 }
-    }
-
-    /// How often each contender is measured.
-    fn rounds(&self) -> usize {
-        if self.quick { 3 } else { 9 }
-    }
-
-    /// One line for those who read the table.
-    pub(crate) fn describe(&self) -> String {
-        format!(
-            "Medians of {} samples, taken in turn after one to warm up; ratios are medians of \
-             the ratios within a turn{}\n",
-            self.rounds(),
-            if self.quick {
-                ". QUICK: too short to be quoted"
-            } else {
-                ""
-            }
-        )
-    }
-}
-
-/// What one run of a contender gave: the figure that is compared first, then others.
-#[derive(Debug, Clone)]
-pub(crate) struct Sample(Vec<Figure>);
-
-#[derive(Debug, Clone, Copy)]
-struct Figure {
-    name: &'static str,
-    unit: Unit,
-    value: f64,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Unit {
-    /// Events per second: more is better.
-    Rate,
-    /// Less is better.
-    Micros,
-    /// Likewise.
-    Bytes,
-}
-
-#[expect(clippy::cast_precision_loss, reason = "figures of three digits")]
-impl Sample {
-    /// Of `events` in `elapsed`.
-    pub(crate) fn rate(events: u64, elapsed: Duration) -> Self {
-        Self::of("", Unit::Rate, events as f64 / elapsed.as_secs_f64())
-    }
-
-    /// Of single latencies.
-    pub(crate) fn latency(mut each: Vec<Duration>) -> Self {
-        each.sort_unstable();
-        let at = |percent: usize| {
-            let index = (each.len() * percent / 100).min(each.len().saturating_sub(1));
-            each.get(index).copied().unwrap_or_default().as_secs_f64() * 1e6
-        };
-        Self::of("p50", Unit::Micros, at(50)).and("p99", Unit::Micros, at(99))
-    }
-
-    /// Of a size.
-    pub(crate) fn bytes(bytes: u64) -> Self {
-        Self::of("", Unit::Bytes, bytes as f64)
-    }
-
-    /// Processor time that one event took, beside what was measured.
-    pub(crate) fn with_cpu(self, events: u64, spent: Duration) -> Self {
-        let each = spent.as_secs_f64() * 1e6 / events as f64;
-        self.and("CPU per event", Unit::Micros, each)
-    }
-
-    /// How long something beside it took.
-    pub(crate) fn with_time(self, name: &'static str, took: Duration) -> Self {
-        self.and(name, Unit::Micros, took.as_secs_f64() * 1e6)
-    }
-
-    /// How often something beside it happened within a second.
-    pub(crate) fn with_rate(self, name: &'static str, per_second: u64) -> Self {
-        self.and(name, Unit::Rate, per_second as f64)
-    }
-
-    fn of(name: &'static str, unit: Unit, value: f64) -> Self {
-        Self(vec![Figure { name, unit, value }])
-    }
-
-    fn and(mut self, name: &'static str, unit: Unit, value: f64) -> Self {
-        self.0.push(Figure { name, unit, value });
-        self
-    }
-}
+use crate::effort::Effort;
+use crate::figure::{Sample, Unit};
 
 type Run = Box<dyn FnMut(&Effort) -> anyhow::Result<Sample>>;
 
+/// Who is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// What the others are compared with, where it comes first, or what is nice to know.
+    Anchor,
+    Tieline,
+    /// A program of others.
+    Peer,
+}
+
 /// Something that is measured.
 pub(crate) struct Contender {
-    name: String,
+    pub(crate) name: String,
+    role: Role,
+    goals: Vec<Goal>,
     run: Run,
     samples: Vec<Sample>,
+    /// Why not, of a peer.
+    pub(crate) not_run: Option<String>,
 }
 
 impl Contender {
-    pub(crate) fn new(
+    /// Tieline.
+    pub(crate) fn tieline(
+        name: impl Into<String>,
+        run: impl FnMut(&Effort) -> anyhow::Result<Sample> + 'static,
+    ) -> Self {
+        Self::new(Role::Tieline, name, run)
+    }
+
+    /// A bare program, or Tieline with less to do.
+    pub(crate) fn anchor(
+        name: impl Into<String>,
+        run: impl FnMut(&Effort) -> anyhow::Result<Sample> + 'static,
+    ) -> Self {
+        Self::new(Role::Anchor, name, run)
+    }
+
+    /// A program of others, which may be missing.
+    pub(crate) fn peer(
+        name: impl Into<String>,
+        run: impl FnMut(&Effort) -> anyhow::Result<Sample> + 'static,
+    ) -> Self {
+        Self::new(Role::Peer, name, run)
+    }
+
+    fn new(
+        role: Role,
         name: impl Into<String>,
         run: impl FnMut(&Effort) -> anyhow::Result<Sample> + 'static,
     ) -> Self {
         Self {
             name: name.into(),
+            role,
+            goals: Vec::new(),
             run: Box::new(run),
             samples: Vec::new(),
+            not_run: None,
         }
     }
-}
 
-/// What the design asks of the first figure.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Target {
-    /// So many times the ceiling, at least.
-    Times(f64),
-    /// So much more than the ceiling, at most.
-    Above(Duration),
-    /// So many bytes, at most.
-    Bytes(f64),
-}
-
-/// Contenders for one figure; the first is the ceiling, unless nothing but a size is asked for.
-pub(crate) struct Row {
-    pub(crate) title: String,
-    pub(crate) target: Target,
-    pub(crate) contenders: Vec<Contender>,
-}
-
-impl Row {
-    /// Runs every contender in turn, a round to warm up first, and returns the printed row.
-    pub(crate) fn measure(&mut self, effort: &Effort) -> anyhow::Result<String> {
-        let count = self.contenders.len();
-        // Sizes hardly vary, and each sample of one is a process of its own.
-        let sizes = matches!(self.target, Target::Bytes(_));
-        let (first, rounds) = if sizes { (1, 3) } else { (0, effort.rounds()) };
-        for round in first..=rounds {
-            for turn in 0..count {
-                // Another one begins each round, so that none always follows the same neighbour.
-                let Some(contender) = self.contenders.get_mut((round + turn) % count) else {
-                    continue;
-                };
-                let sample = (contender.run)(effort)?;
-                if round > 0 {
-                    contender.samples.push(sample);
-                }
-            }
-        }
-        Ok(self.to_string())
+    /// What the design asks of a figure: of Tieline's beside the first contender's; at a peer, of the
+    /// first of Tieline's beside the peer's.
+    pub(crate) fn goal(mut self, figure: &'static str, bound: Bound) -> Self {
+        self.goals.push(Goal { figure, bound });
+        self
     }
-}
 
-impl std::fmt::Display for Row {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let ceiling = self.contenders.first();
-        let mut end = "";
-        for (place, contender) in self.contenders.iter().enumerate() {
-            let figures = contender.samples.first().map_or(&[][..], |s| &s.0);
-            for (index, figure) in figures.iter().enumerate() {
-                let own = column(&contender.samples, index);
-                let anchor = ceiling.map(|c| column(&c.samples, index));
-                let anchor = anchor.filter(|_| place > 0).unwrap_or_default();
-                let (beside, ratio, more) = beside(&own, &anchor, figure.unit);
-                let judged = match self.target {
-                    Target::Times(least) => (ratio >= least, format!("≥ {least:.2} ×")),
-                    Target::Above(most) => {
-                        let most = most.as_secs_f64() * 1e6;
-                        (more <= most, format!("≤ +{most:.0} µs"))
-                    }
-                    Target::Bytes(most) => {
-                        (median(own.clone()) <= most, format!("≤ {}", bytes(most)))
-                    }
-                };
-                let is_judged =
-                    index == 0 && (place > 0 || matches!(self.target, Target::Bytes(_)));
-                let target = match judged {
-                    _ if !is_judged => String::new(),
-                    (true, words) => format!("{words}: met"),
-                    (false, words) => format!("{words}: **missed**"),
-                };
-                let title = if place + index == 0 { &self.title } else { "" };
-                let name = [contender.name.as_str(), figure.name].map(str::trim);
-                let name = name.join(", ");
-                let name = name.trim_end_matches(", ");
-                let show = figure.unit.show();
-                let range = format!("[{} to {}]", show(least(&own)), show(most(&own)));
-                let middle = show(median(own));
-                write!(
-                    f,
-                    "{end}| {title} | {name} | {middle} {range} | {beside} | {target} |"
-                )?;
-                end = "\n";
+    /// Whether it is a program of others.
+    pub(crate) fn is_peer(&self) -> bool {
+        self.role == Role::Peer
+    }
+
+    /// Every value of a figure.
+    pub(crate) fn column(&self, figure: &str) -> Vec<f64> {
+        let figures = self.samples.iter().filter_map(|sample| {
+            let mut own = sample.figures().iter();
+            own.find(|own| own.name == figure)
+        });
+        figures.map(|figure| figure.value).collect()
+    }
+
+    /// What is measured of it.
+    pub(crate) fn figures(&self) -> impl Iterator<Item = (&'static str, Unit)> {
+        let first = self.samples.first().into_iter();
+        first.flat_map(|sample| sample.figures().iter().map(|f| (f.name, f.unit)))
+    }
+
+    fn measure(&mut self, effort: &Effort, counts: bool) -> anyhow::Result<()> {
+        if self.not_run.is_some() {
+            return Ok(());
+        }
+        match (self.run)(effort) {
+            Ok(sample) if counts => self.samples.push(sample),
+            Ok(_) => {}
+            Err(error) if self.role == Role::Peer => {
+                self.samples.clear();
+                self.not_run = Some(format!("{error:#}"));
             }
+            Err(error) => return Err(error.context(self.name.clone())),
         }
         Ok(())
     }
 }
 
-/// A contender's figure beside the ceiling's: as words, as a ratio, as a difference.
-fn beside(own: &[f64], ceiling: &[f64], unit: Unit) -> (String, f64, f64) {
-    let pairs = || own.iter().zip(ceiling);
-    let ratio = median(pairs().map(|(a, b)| a / b).collect());
-    let more = median(pairs().map(|(a, b)| a - b).collect());
-    let mut words = String::new();
-    if !ceiling.is_empty() {
-        write!(words, "{ratio:.2} ×").ok();
-        if unit == Unit::Micros {
-            write!(words, ", {more:+.1} µs").ok();
+/// What the design asks of one figure.
+struct Goal {
+    figure: &'static str,
+    bound: Bound,
+}
+
+/// How a figure is to stand to another.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Bound {
+    /// So many times the other, at least.
+    Times(f64),
+    /// So many times the other, at most.
+    Within(f64),
+    /// So much more than the other, at most; in microseconds, bytes or cores.
+    Above(f64),
+    /// So much, at most, whatever the other.
+    Most(f64),
+}
+
+/// A figure beside its goal.
+#[derive(Debug, Clone)]
+pub(crate) struct Verdict {
+    /// Which figure.
+    pub(crate) figure: &'static str,
+    /// The goal in words: `≥ 0.70 ×`.
+    pub(crate) goal: String,
+    /// What there is, in the same words: `0.34 ×`.
+    pub(crate) reached: String,
+    pub(crate) met: bool,
+    /// Of a ratio, the ratio; of an amount, its share of what is allowed.
+    pub(crate) ratio: f64,
+    /// Where the goal stands on the same scale.
+    pub(crate) mark: f64,
+    /// Whether more is better.
+    pub(crate) more: bool,
+}
+
+/// How often contenders are measured.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Rounds {
+    /// As [`Effort::rounds`] says, after one to warm up.
+    Many,
+    /// So often, without warming up, because each takes long or hardly varies; once if quick.
+    Few(usize),
+}
+
+/// Contenders for one figure; the first is the ceiling, unless nothing but an amount is asked for.
+pub(crate) struct Row {
+    pub(crate) title: String,
+    pub(crate) rounds: Rounds,
+    pub(crate) contenders: Vec<Contender>,
+}
+
+impl Row {
+    /// A row that is measured [`Rounds::Many`] times.
+    pub(crate) fn new(title: impl Into<String>, contenders: Vec<Contender>) -> Self {
+        Self {
+            title: title.into(),
+            rounds: Rounds::Many,
+            contenders,
         }
     }
-    (words, ratio, more)
+
+    /// The same, so often.
+    pub(crate) fn few(mut self, rounds: usize) -> Self {
+        self.rounds = Rounds::Few(rounds);
+        self
+    }
+
+    /// Runs every contender in turn.
+    pub(crate) fn measure(&mut self, effort: &Effort) -> anyhow::Result<()> {
+        let count = self.contenders.len();
+        let (first, rounds) = match self.rounds {
+            Rounds::Many => (0, effort.rounds()),
+            Rounds::Few(_) if effort.quick => (1, 1),
+            Rounds::Few(rounds) => (1, rounds),
+        };
+        for round in first..=rounds {
+            for turn in 0..count {
+                // Another one begins each round, so that none always follows the same neighbour.
+                if let Some(contender) = self.contenders.get_mut((round + turn) % count) {
+                    contender.measure(effort, round > 0)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The first contender, for those who come after it.
+    pub(crate) fn anchor_of(&self, contender: &Contender) -> Option<&Contender> {
+        let first = self.contenders.first();
+        first.filter(|first| !std::ptr::eq(*first, contender))
+    }
+
+    /// The contender's goals and what became of them.
+    pub(crate) fn verdicts<'a>(
+        &'a self,
+        contender: &'a Contender,
+    ) -> impl Iterator<Item = Verdict> + 'a {
+        let mut ours = self.contenders.iter();
+        let (own, other) = match contender.role {
+            Role::Peer => (ours.find(|c| c.role == Role::Tieline), Some(contender)),
+            Role::Anchor | Role::Tieline => (Some(contender), self.anchor_of(contender)),
+        };
+        let is_measured = !contender.samples.is_empty();
+        let goals = contender.goals.iter().filter(move |_| is_measured);
+        goals.filter_map(move |goal| judge(goal, own?, other))
+    }
 }
 
-fn column(samples: &[Sample], figure: usize) -> Vec<f64> {
-    let figures = samples.iter().filter_map(|sample| sample.0.get(figure));
-    figures.map(|figure| figure.value).collect()
+fn judge(goal: &Goal, own: &Contender, other: Option<&Contender>) -> Option<Verdict> {
+    let figure = goal.figure;
+    let unit = own.figures().find(|(name, _)| *name == figure)?.1;
+    let own = own.column(figure);
+    let other = other.map(|other| other.column(figure)).unwrap_or_default();
+    let (ratio, more) = (ratio(&own, &other), difference(&own, &other));
+    let verdict = |goal, reached, met, ratio, mark, more| Verdict {
+        figure,
+        goal,
+        reached,
+        met,
+        ratio,
+        mark,
+        more,
+    };
+    let times = |value: f64| format!("{value:.2} ×");
+    Some(match goal.bound {
+        Bound::Times(least) => {
+            let goal = format!("≥ {}", times(least));
+            verdict(goal, times(ratio), ratio >= least, ratio, least, true)
+        }
+        Bound::Within(most) => {
+            let goal = format!("≤ {}", times(most));
+            verdict(goal, times(ratio), ratio <= most, ratio, most, false)
+        }
+        Bound::Above(most) => {
+            let goal = format!("≤ {}", unit.show_more(most));
+            let reached = unit.show_more(more);
+            verdict(goal, reached, more <= most, more / most, 1.0, false)
+        }
+        Bound::Most(most) => {
+            let value = median(own);
+            // Of nothing that is allowed, anything is too much.
+            let share = if most == 0.0 {
+                1.0 + value
+            } else {
+                value / most
+            };
+            let goal = format!("≤ {}", unit.show(most));
+            verdict(goal, unit.show(value), value <= most, share, 1.0, false)
+        }
+    })
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+/// The median of the ratios within a turn.
+pub(crate) fn ratio(own: &[f64], other: &[f64]) -> f64 {
+    median(own.iter().zip(other).map(|(a, b)| a / b).collect())
+}
+
+/// The median of the differences within a turn.
+pub(crate) fn difference(own: &[f64], other: &[f64]) -> f64 {
+    median(own.iter().zip(other).map(|(a, b)| a - b).collect())
+}
+
+/// The one in the middle.
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-fn least(values: &[f64]) -> f64 {
-    values.iter().copied().fold(f64::INFINITY, f64::min)
+/// Microseconds, as a bound is given.
+pub(crate) fn micros(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e6
 }
 
-fn most(values: &[f64]) -> f64 {
-    values.iter().copied().fold(0.0, f64::max)
-}
-
-impl Unit {
-    fn show(self) -> fn(f64) -> String {
-        match self {
-            Self::Rate => rate,
-            Self::Micros => micros,
-            Self::Bytes => bytes,
-        }
-    }
-}
-
-fn rate(value: f64) -> String {
-    match value {
-        v if v >= 1e6 => format!("{:.2} M/s", v / 1e6),
-        v if v >= 1e4 => format!("{:.0} k/s", v / 1e3),
-        v if v >= 1e3 => format!("{:.2} k/s", v / 1e3),
-        v => format!("{v:.0} /s"),
-    }
-}
-
-fn micros(value: f64) -> String {
-    match value {
-        v if v >= 1e6 => format!("{:.1} s", v / 1e6),
-        v if v >= 1e4 => format!("{:.1} ms", v / 1e3),
-        v if v < 10.0 => format!("{v:.2} µs"),
-        v => format!("{v:.0} µs"),
-    }
-}
-
-fn bytes(value: f64) -> String {
-    match value {
-        v if v >= 1e6 => format!("{:.1} MiB", v / f64::from(1 << 20)),
-        v => format!("{:.1} KB", v / 1e3),
+/// What a contender keeps from sample to sample, made when it is first needed.
+pub(crate) fn kept<T>(
+    slot: &mut Option<T>,
+    make: impl FnOnce() -> anyhow::Result<T>,
+) -> anyhow::Result<&mut T> {
+    match slot {
+        Some(made) => Ok(made),
+        None => Ok(slot.insert(make()?)),
     }
 }

@@ -41,9 +41,36 @@ pub(crate) fn server_time() -> Duration {
     Duration::from_nanos(times.sum())
 }
 
+/// Processor time that this thread has taken so far.
+pub(crate) fn thread_time() -> Duration {
+    let times = read("/proc/thread-self/schedstat");
+    let nanos = times.split(' ').next().and_then(|text| text.parse().ok());
+    Duration::from_nanos(nanos.unwrap_or(0))
+}
+
+/// Processor time that a process has taken so far, to the hundredth of a second.
+pub(crate) fn process_time(process: u32) -> Duration {
+    const TICK: Duration = Duration::from_millis(10);
+    let stat = read(&format!("/proc/{process}/stat"));
+    // Behind the name, which may hold anything: utime and stime are its fields 14 and 15.
+    let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let fields = fields.split_whitespace().skip(11).take(2);
+    let ticks = fields.filter_map(|field| field.parse::<u32>().ok()).sum();
+    TICK.saturating_mul(ticks)
+}
+
 /// What is resident of a process, in bytes.
 pub(crate) fn resident(process: u32) -> u64 {
-    let kilobytes = field(&format!("/proc/{process}/status"), "VmRSS");
+    memory(process, "VmRSS")
+}
+
+/// The most that was ever resident of a process, in bytes.
+pub(crate) fn peak(process: u32) -> u64 {
+    memory(process, "VmHWM")
+}
+
+fn memory(process: u32, name: &str) -> u64 {
+    let kilobytes = field(&format!("/proc/{process}/status"), name);
     let kilobytes = kilobytes.and_then(|text| text.split(' ').next()?.parse::<u64>().ok());
     kilobytes.unwrap_or(0) << 10
 }

@@ -1,73 +1,46 @@
-//! [`Process`]: the real binary in a process of its own.
+//! The real binary as a process of its own, with sessions that are connected.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use serde_json::{Value, json};
 use tieline::runtime::MonoTime;
 use tonic::transport::Channel;
 
-use crate::machine;
-use crate::rows::bare_stream;
+use crate::machine::{peak, process_time, resident};
+use crate::rows::bare_stream::connect;
+use crate::sidecar::settings;
+use crate::source::{Source, Upstream};
 
+/// The binary that is measured.
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_tieline");
-/// What a process does after it has started or worked, it has done by then.
-pub(crate) const SETTLING: Duration = Duration::from_millis(700);
 
-const PATIENCE: Duration = Duration::from_secs(10);
-/// How often is looked whether it listens.
-const LOOK: Duration = Duration::from_millis(20);
+/// Something that is started listens by then.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How often it is looked whether it does.
+const LOOKING: Duration = Duration::from_millis(1);
 
-/// Killed when dropped.
-pub(crate) struct Process {
-    child: Running,
-    socket: PathBuf,
-}
+/// Killed when dropped, however far it came.
+#[derive(Debug)]
+pub(crate) struct Running(Child);
 
-impl Process {
-    /// Starts with the configuration that is made for a folder of its own and an address to listen
-    /// at; it listens when this returns.
-    pub(crate) fn start(
-        folder: &Path,
-        configure: impl FnOnce(&Path, &str) -> anyhow::Result<serde_json::Value>,
-    ) -> anyhow::Result<Self> {
-        let folder = folder.join("process");
-        // A socket's path is short; where the target folder stands is not ours to know.
-        let socket = std::env::temp_dir().join(format!("tieline-bench-{}", std::process::id()));
-        let config = configure(&folder, &format!("unix:{}", socket.display()))?;
-        let file = folder.join("tieline.yaml");
-        std::fs::write(&file, config.to_string())?;
-        let child = Command::new(BINARY)
-            .args(["--log", "error", "run", "--config"])
-            .arg(&file)
-            .stdin(Stdio::null())
-            .spawn()?;
-        let child = Running(child);
-        let begun = MonoTime::now();
-        while !socket.exists() {
-            anyhow::ensure!(begun.elapsed() < PATIENCE, "it does not listen");
-            std::thread::park_timeout(LOOK);
-        }
-        Ok(Self { child, socket })
+impl Running {
+    /// Starts a program that reads nothing from us.
+    pub(crate) fn start(command: &mut Command) -> std::io::Result<Self> {
+        command.stdin(Stdio::null()).spawn().map(Self)
     }
 
-    /// What is resident of it, in bytes.
-    pub(crate) fn resident(&self) -> u64 {
-        machine::resident(self.child.0.id())
+    pub(crate) fn id(&self) -> u32 {
+        self.0.id()
     }
 
-    pub(crate) async fn connect(&self) -> anyhow::Result<Channel> {
-        bare_stream::connect(&format!("unix:{}", self.socket.display())).await
+    /// Whether it has ended by itself.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.0.try_wait().is_ok_and(|status| status.is_some())
     }
 }
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        std::fs::remove_file(&self.socket).ok();
-    }
-}
-
-struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -75,4 +48,130 @@ impl Drop for Running {
         self.0.kill().ok();
         self.0.wait().ok();
     }
+}
+
+/// The binary and its platform.
+pub(crate) struct Process {
+    child: Option<Running>,
+    config: PathBuf,
+    socket: PathBuf,
+    /// One for each session.
+    pub(crate) upstreams: Vec<Upstream>,
+    source: Source,
+}
+
+impl Process {
+    /// Starts in an empty folder with so many sessions, and waits until they have subscribed.
+    pub(crate) fn start(folder: &Path, sessions: usize) -> anyhow::Result<Self> {
+        let folder = folder.join("process");
+        let source = Source::start()?;
+        let settings = settings(&folder, Some(&source), "")?;
+        Self::with(&folder, source, multiplied(settings, sessions))
+    }
+
+    /// Starts with this configuration, but for where it listens.
+    pub(crate) fn with(folder: &Path, source: Source, mut config: Value) -> anyhow::Result<Self> {
+        static STARTED: AtomicUsize = AtomicUsize::new(0);
+        // A socket's path is short; where the target folder stands is not ours to know.
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let name = format!("tieline-bench-{}-{number}", std::process::id());
+        let socket = std::env::temp_dir().join(name);
+        if let Some(grpc) = config.pointer_mut("/listen/grpc") {
+            *grpc = json!([format!("unix:{}", socket.display())]);
+        }
+        let file = folder.join("tieline.yaml");
+        std::fs::write(&file, config.to_string())?;
+        let sessions = config.pointer("/sessions").and_then(Value::as_array);
+        let sessions = sessions.map_or(0, Vec::len);
+        let mut process = Self {
+            child: None,
+            config: file,
+            socket,
+            upstreams: Vec::new(),
+            source,
+        };
+        process.spawn()?;
+        for _ in 0..sessions {
+            process.upstreams.push(process.source.upstream()?);
+        }
+        Ok(process)
+    }
+
+    /// Starts it, again on what is there; does not wait until it listens.
+    pub(crate) fn spawn(&mut self) -> anyhow::Result<()> {
+        let mut command = Command::new(BINARY);
+        command
+            .args(["--log", "error", "run", "--config"])
+            .arg(&self.config);
+        self.child = Some(Running::start(&mut command)?);
+        Ok(())
+    }
+
+    /// SIGKILL.
+    pub(crate) fn kill(&mut self) {
+        self.upstreams.clear();
+        self.child = None;
+    }
+
+    /// What is resident of it.
+    pub(crate) fn resident(&self) -> u64 {
+        resident(self.id())
+    }
+
+    /// The most that was ever resident of it.
+    pub(crate) fn peak(&self) -> u64 {
+        peak(self.id())
+    }
+
+    /// Processor time that it has taken.
+    pub(crate) fn time(&self) -> Duration {
+        process_time(self.id())
+    }
+
+    fn id(&self) -> u32 {
+        self.child.as_ref().map_or(0, Running::id)
+    }
+
+    /// Connects as soon as it listens.
+    pub(crate) async fn connect(&mut self) -> anyhow::Result<Channel> {
+        let address = format!("unix:{}", self.socket.display());
+        let until = MonoTime::now() + PATIENCE;
+        loop {
+            match connect(&address).await {
+                Ok(channel) => return Ok(channel),
+                Err(error) => {
+                    let ended = self.child.as_mut().is_none_or(Running::has_ended);
+                    anyhow::ensure!(!ended, "it ended by itself");
+                    anyhow::ensure!(MonoTime::now() < until, "it does not listen: {error:#}");
+                    std::thread::park_timeout(LOOKING);
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+        std::fs::remove_file(&self.socket).ok();
+    }
+}
+
+/// The configuration with its one session so many times.
+fn multiplied(mut config: Value, times: usize) -> Value {
+    if let Some(sessions) = config
+        .pointer_mut("/sessions")
+        .and_then(Value::as_array_mut)
+        && let Some(session) = sessions.pop()
+    {
+        let named = |number: usize| {
+            let mut session = session.clone();
+            if let Some(name) = session.get_mut("name") {
+                *name = json!(format!("bench-{number}"));
+            }
+            session
+        };
+        sessions.extend((0..times).map(named));
+    }
+    config
 }

@@ -15,6 +15,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
 use crate::fixtures;
+use crate::folder::emptied;
 use crate::machine::SERVER;
 use crate::source::Source;
 
@@ -30,7 +31,12 @@ pub(crate) struct Sidecar {
 impl Sidecar {
     /// Starts in an empty folder, with one session if there is a source for it.
     pub(crate) fn start(folder: &Path, source: Option<&Source>) -> anyhow::Result<Self> {
-        let config = serde_json::from_value(settings(folder, source, "127.0.0.1:0")?)?;
+        Self::open(settings(folder, source, "127.0.0.1:0")?)
+    }
+
+    /// Starts with this configuration.
+    pub(crate) fn open(config: serde_json::Value) -> anyhow::Result<Self> {
+        let config = serde_json::from_value(config)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name(SERVER)
@@ -98,10 +104,30 @@ pub(crate) fn whole_history() -> Vec<u8> {
     request.encode_to_vec()
 }
 
+/// The same, through a filter.
+pub(crate) fn filtered_history(filter: v1::EventFilter) -> Vec<u8> {
+    let request = v1::SubscribeRequest {
+        start: Some(Start::Preset(v1::StartPreset::Earliest.into())),
+        end: Some(End::UntilCaughtUp(true)),
+        filter: Some(filter),
+        ..Default::default()
+    };
+    request.encode_to_vec()
+}
+
+/// Everything from the first event on, without an end.
+pub(crate) fn from_the_first() -> Vec<u8> {
+    from(v1::StartPreset::Earliest)
+}
+
 /// Everything from now on.
 pub(crate) fn from_now_on() -> Vec<u8> {
+    from(v1::StartPreset::Latest)
+}
+
+fn from(preset: v1::StartPreset) -> Vec<u8> {
     let request = v1::SubscribeRequest {
-        start: Some(Start::Preset(v1::StartPreset::Latest.into())),
+        start: Some(Start::Preset(preset.into())),
         ..Default::default()
     };
     request.encode_to_vec()
@@ -113,10 +139,7 @@ pub(crate) fn settings(
     source: Option<&Source>,
     listen: &str,
 ) -> anyhow::Result<serde_json::Value> {
-    match std::fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
-        Ok(()) | Err(_) => std::fs::create_dir_all(folder)?,
-    }
+    emptied(folder)?;
     let (id, secret) = (folder.join("id"), folder.join("secret"));
     std::fs::write(&id, "bench")?;
     std::fs::write(&secret, "bench")?;
@@ -126,6 +149,8 @@ pub(crate) fn settings(
             "platform": "genesys-events",
             "endpoint": format!("http://{}", source.address),
             "channels": [fixtures::TOPIC],
+            // Many sessions of one credential are to be there at once.
+            "rate_limit": { "per_minute": 1_000_000 },
             "auth": {
                 "grant": "client_credentials",
                 "client_id_file": id,

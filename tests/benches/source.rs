@@ -80,6 +80,15 @@ impl Upstream {
         self.wire.0.lock().write_all(&self.frames)
     }
 
+    /// The same connection once more.
+    pub(crate) fn again(&self) -> Self {
+        Self {
+            wire: self.wire.clone(),
+            next: self.next,
+            frames: Vec::new(),
+        }
+    }
+
     /// Sends that many events as fast as the client takes them.
     pub(crate) fn flood(&mut self, count: u64) -> io::Result<()> {
         const AT_ONCE: u64 = 256;

@@ -12,14 +12,17 @@ use tieline::proto::v1;
 use tieline::runtime::MonoTime;
 
 use super::single_threaded;
+use crate::effort::Effort;
+use crate::figure::Sample;
 use crate::fixtures;
-use crate::harness::{Contender, Effort, Row, Sample, Target};
+use crate::harness::{Bound, Contender, Row, kept};
+use crate::peers::stores::Store;
 use crate::sidecar::Sidecar;
 
 /// Events of one commit.
 const GROUPS: [usize; 4] = [1, 16, 128, 1024];
 
-pub(crate) fn rows(folder: &Path) -> Vec<Row> {
+pub(crate) fn rows(folder: &Path, peers: bool) -> Vec<Row> {
     let row = |group: usize| {
         let mut contenders = vec![
             bare(folder, group),
@@ -32,11 +35,10 @@ pub(crate) fn rows(folder: &Path) -> Vec<Row> {
             let name = format!("Tieline, {group} appenders at once");
             contenders.push(journal(folder, group, "many", &name, each));
         }
-        Row {
-            title: format!("append and sync {group} events"),
-            target: Target::Times(0.8),
-            contenders,
+        if peers {
+            contenders.extend([Store::Fjall, Store::Redb].map(|store| peer(folder, group, store)));
         }
+        Row::new(format!("append and sync {group} events"), contenders)
     };
     GROUPS.map(row).into()
 }
@@ -80,14 +82,11 @@ impl Recycled {
 fn bare(folder: &Path, group: usize) -> Contender {
     let folder = folder.to_owned();
     let mut made: Option<(Recycled, Bytes)> = None;
-    Contender::new("ceiling: a bare file", move |effort: &Effort| {
-        let (file, bytes) = match &mut made {
-            Some(made) => made,
-            None => made.insert((
-                Recycled::create(&folder, &format!("append-{group}"))?,
-                fixtures::encoded(group),
-            )),
-        };
+    Contender::anchor("ceiling: a bare file", move |effort: &Effort| {
+        let (file, bytes) = kept(&mut made, || {
+            let file = Recycled::create(&folder, &format!("append-{group}"))?;
+            Ok((file, fixtures::encoded(group)))
+        })?;
         let started = MonoTime::now();
         let mut events = 0;
         while started.elapsed() < effort.sample() {
@@ -96,6 +95,16 @@ fn bare(folder: &Path, group: usize) -> Contender {
         }
         Ok(Sample::rate(events, started.elapsed()))
     })
+}
+
+fn peer(folder: &Path, group: usize, store: Store) -> Contender {
+    let folder = folder.join(format!("append-{}", store.name()));
+    let mut opened = None;
+    let run = move |effort: &Effort| {
+        let store = kept(&mut opened, || store.open(&folder))?;
+        store.measure(group, effort)
+    };
+    Contender::peer(store.name(), run).goal("", Bound::Times(1.0))
 }
 
 /// The journal of a sidecar, whose events are handed in as `split` says, all at once.
@@ -108,11 +117,8 @@ fn journal(
 ) -> Contender {
     let folder = folder.join(format!("journal-{group}-{label}"));
     let mut sidecar: Option<Sidecar> = None;
-    Contender::new(name, move |effort: &Effort| {
-        let sidecar = match &mut sidecar {
-            Some(sidecar) => sidecar,
-            None => sidecar.insert(Sidecar::start(&folder, None)?),
-        };
+    let run = move |effort: &Effort| {
+        let sidecar = kept(&mut sidecar, || Sidecar::start(&folder, None))?;
         single_threaded()?.block_on(async {
             let events = fixtures::drafts(1, group);
             let started = MonoTime::now();
@@ -131,5 +137,6 @@ fn journal(
             }
             Ok(Sample::rate(appended, spent))
         })
-    })
+    };
+    Contender::tieline(name, run).goal("", Bound::Times(0.8))
 }

@@ -110,8 +110,12 @@ pub(crate) async fn subscribe(
     Ok(opened.await?.into_inner())
 }
 
-/// Opens a stream and counts its bytes to its end, without even looking for messages.
-pub(crate) async fn count_bytes(address: SocketAddr, request: Vec<u8>) -> anyhow::Result<usize> {
+/// Opens a stream and hands out its bytes to its end, without even looking for messages.
+pub(crate) async fn read_bytes(
+    address: SocketAddr,
+    request: Vec<u8>,
+    mut each: impl FnMut(&[u8]),
+) -> anyhow::Result<()> {
     let stream = tokio::net::TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     let (mut client, connection) = hyper::client::conn::http2::Builder::new(TokioExecutor::new())
@@ -126,22 +130,21 @@ pub(crate) async fn count_bytes(address: SocketAddr, request: Vec<u8>) -> anyhow
         .header("content-type", "application/grpc")
         .header("te", "trailers")
         .body(Full::new(message.into()))?;
-    let counted = async {
+    let read = async {
         let mut body = client.send_request(request).await?.into_body();
-        let mut bytes = 0;
         while let Some(frame) = body.frame().await {
             let frame = frame?;
-            bytes += frame.data_ref().map_or(0, Bytes::len);
+            each(frame.data_ref().map_or(&[], Bytes::as_ref));
             if let Some(trailers) = frame.trailers_ref() {
                 let status = trailers.get("grpc-status");
                 anyhow::ensure!(status.is_some_and(|s| s == "0"), "ended with {status:?}");
             }
         }
-        Ok(bytes)
+        Ok(())
     };
     tokio::select! {
         biased;
-        counted = counted => counted,
+        read = read => read,
         ended = connection => Err(anyhow::anyhow!("the connection ended: {ended:?}")),
     }
 }

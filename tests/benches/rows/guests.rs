@@ -13,9 +13,13 @@ use tonic::transport::Channel;
 use v1::session::State;
 use v1::session_service_client::SessionServiceClient;
 
-use crate::harness::{Contender, Effort, Row, Sample, Target};
-use crate::process::{Process, SETTLING};
+use super::memory::SETTLING;
+use crate::effort::Effort;
+use crate::figure::Sample;
+use crate::harness::{Bound, Contender, Row};
+use crate::process::Process;
 use crate::sidecar::settings;
+use crate::source::Source;
 
 /// What the platform takes in a second, and what the template keeps below.
 const PLATFORM_RATE: usize = 300;
@@ -25,15 +29,18 @@ const AT_ONCE: usize = 64;
 /// How long the platform is away when it restarts.
 const DOWN: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(180);
+const MOST: &str = "most handshakes in a second";
+const REFUSED: &str = "handshakes beyond the platform's 300 a second";
+const BACK: &str = "all back after a restart of 2 s";
 
 pub(crate) fn rows(folder: &Path) -> Vec<Row> {
     let folder = folder.to_owned();
     let run = move |effort: &Effort| measure(&folder, effort.guests());
-    vec![Row {
-        title: "memory, per idle guest session with TLS".to_owned(),
-        target: Target::Bytes(60_000.0),
-        contenders: vec![Contender::new("of 10 000 (quick: 500)", run)],
-    }]
+    let tieline = Contender::tieline("of 10 000 (quick: 500)", run)
+        .goal("", Bound::Most(60_000.0))
+        .goal(BACK, Bound::Most(60e6))
+        .goal(REFUSED, Bound::Most(0.0));
+    vec![Row::new("memory, per idle guest session with TLS", vec![tieline]).few(1)]
 }
 
 fn measure(folder: &Path, guests: usize) -> anyhow::Result<Sample> {
@@ -57,19 +64,18 @@ async fn open_and_restart(folder: &Path, guests: usize) -> anyhow::Result<Sample
         ..GuestConfig::new(GuestDialect::WebMessaging)
     };
     let platform = GuestPlatform::start(config, Clock::system(), Rng::from_seed(1)).await?;
-    let process = Process::start(folder, |folder, listen| {
-        let mut config = settings(folder, None, listen)?;
-        config["max_dynamic_sessions"] = json!(guests);
-        config["session_templates"] = json!([{
-            "name": "chat",
-            "platform": "genesys-web-messaging",
-            "endpoint": platform.endpoint(),
-            "deployment_id": platform.config().deployment_id,
-            "connections_per_second": OUR_RATE,
-            "tls": { "ca_file": authority },
-        }]);
-        Ok(config)
-    })?;
+    let folder = folder.join("process");
+    let mut config = settings(&folder, None, "")?;
+    config["max_dynamic_sessions"] = json!(guests);
+    config["session_templates"] = json!([{
+        "name": "chat",
+        "platform": "genesys-web-messaging",
+        "endpoint": platform.endpoint(),
+        "deployment_id": platform.config().deployment_id,
+        "connections_per_second": OUR_RATE,
+        "tls": { "ca_file": authority },
+    }]);
+    let mut process = Process::with(&folder, Source::start()?, config)?;
     let channel = process.connect().await?;
     let before = process.resident();
     open(&channel, guests).await?;
@@ -88,17 +94,10 @@ async fn open_and_restart(folder: &Path, guests: usize) -> anyhow::Result<Sample
     all_connected(&platform, guests).await?;
     let away = restarted.elapsed();
     let counters = platform.counters();
-    anyhow::ensure!(
-        counters.handshakes_throttled == 0,
-        "{} handshakes were too many for the platform",
-        counters.handshakes_throttled
-    );
     Ok(Sample::bytes(each)
-        .with_time("back after a restart of 2 s", away)
-        .with_rate(
-            "most handshakes in a second",
-            counters.handshakes_per_second_most,
-        ))
+        .with_time(BACK, away)
+        .with_count(REFUSED, counters.handshakes_throttled)
+        .with_count(MOST, counters.handshakes_per_second_most))
 }
 
 /// Opens so many sessions.

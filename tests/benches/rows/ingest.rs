@@ -11,32 +11,36 @@ use tieline::runtime::MonoTime;
 use super::bare_pipeline::BarePipeline;
 use super::bare_stream::{connect, subscribe};
 use super::single_threaded;
+use crate::effort::Effort;
+use crate::figure::Sample;
 use crate::fixtures;
-use crate::harness::{Contender, Effort, Row, Sample, Target};
+use crate::harness::{Bound, Contender, Row, kept};
 use crate::machine::server_time;
+use crate::peers::{From, Kind};
 use crate::sidecar::{Sidecar, from_now_on};
 use crate::source::{Source, Upstream};
 
 /// A stream that is silent for so long is broken.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-pub(crate) fn rows(folder: &Path) -> Vec<Row> {
-    vec![Row {
-        title: "ingest to one reader".to_owned(),
-        target: Target::Times(0.7),
-        contenders: vec![bare(folder), tieline(folder)],
-    }]
+pub(crate) fn rows(folder: &Path, peers: bool) -> Vec<Row> {
+    let mut contenders = vec![bare(folder), tieline(folder)];
+    if peers {
+        contenders.extend([
+            peer(folder, Kind::Nats).goal("", Bound::Times(3.0)),
+            peer(folder, Kind::S2).goal("", Bound::Times(3.0)),
+            peer(folder, Kind::Redis),
+            peer(folder, Kind::Node).goal("", Bound::Times(10.0)),
+        ]);
+    }
+    vec![Row::new("ingest to one reader", contenders)]
 }
 
 fn bare(folder: &Path) -> Contender {
     let folder = folder.to_owned();
     let mut pipeline: Option<BarePipeline> = None;
-    let name = "ceiling: bare pipeline";
-    Contender::new(name, move |effort: &Effort| {
-        let pipeline = match &mut pipeline {
-            Some(pipeline) => pipeline,
-            None => pipeline.insert(BarePipeline::start(&folder)?),
-        };
+    Contender::anchor("ceiling: bare pipeline", move |effort: &Effort| {
+        let pipeline = kept(&mut pipeline, || BarePipeline::start(&folder))?;
         measure(pipeline.server.address, &mut pipeline.upstream, effort)
     })
 }
@@ -44,16 +48,40 @@ fn bare(folder: &Path) -> Contender {
 fn tieline(folder: &Path) -> Contender {
     let folder = folder.join("ingest");
     let mut running: Option<(Sidecar, Upstream, Source)> = None;
-    Contender::new("Tieline", move |effort: &Effort| {
-        let (sidecar, upstream, _) = match &mut running {
-            Some(running) => running,
-            None => {
-                let source = Source::start()?;
-                let sidecar = Sidecar::start(&folder, Some(&source))?;
-                running.insert((sidecar, source.upstream()?, source))
-            }
-        };
+    let run = move |effort: &Effort| {
+        let (sidecar, upstream, _) = kept(&mut running, || {
+            let source = Source::start()?;
+            let sidecar = Sidecar::start(&folder, Some(&source))?;
+            Ok((sidecar, source.upstream()?, source))
+        })?;
         measure(sidecar.address, upstream, effort)
+    };
+    Contender::tieline("Tieline", run).goal("", Bound::Times(0.7))
+}
+
+/// Of the same events, fewer: they are slower.
+fn peer(folder: &Path, kind: Kind) -> Contender {
+    let folder = folder.join("ingest-peers");
+    let mut running = None;
+    Contender::peer(kind.name(), move |effort: &Effort| {
+        let count = effort.ingested() / 5;
+        let peer = kept(&mut running, || kind.start(&folder))?;
+        peer.fresh()?;
+        let mut reader = peer.reader(From::Now)?;
+        let mut writer = peer.writer()?;
+        let (started, spent) = (MonoTime::now(), peer.time());
+        let reading = std::thread::spawn(move || {
+            let mut read = 0;
+            while read < count {
+                reader.receive(&mut |_| read += 1)?;
+            }
+            anyhow::Ok(())
+        });
+        writer.flood(count)?;
+        let read = reading.join();
+        read.map_err(|_| anyhow::anyhow!("the reader panicked"))??;
+        let sample = Sample::rate(count, started.elapsed());
+        Ok(sample.with_cpu(count, peer.time().saturating_sub(spent)))
     })
 }
 

@@ -14,50 +14,66 @@ use super::append::Recycled;
 use super::bare_pipeline::BarePipeline;
 use super::bare_stream::{connect, subscribe};
 use super::single_threaded;
+use crate::effort::Effort;
+use crate::figure::Sample;
 use crate::fixtures;
-use crate::harness::{Contender, Effort, Row, Sample, Target};
+use crate::harness::{Bound, Contender, Row, kept, micros};
+use crate::pace::{Pace, latencies};
+use crate::peers::{From, Kind};
 use crate::sidecar::{Sidecar, from_now_on};
 use crate::source::{Source, Upstream};
 
 /// Events per second.
-const RATES: [u32; 2] = [1_000, 10_000];
-/// What a synced write, a WebSocket and a gRPC stream may take besides the write itself.
+const RATES: [u32; 3] = [1_000, 5_000, 10_000];
+/// At which of them other programs are measured.
+const PEERS_AT: u32 = 5_000;
+/// What a WebSocket and a gRPC stream may take besides the synced write itself.
 const ALLOWED: Duration = Duration::from_micros(120);
 /// A stream that is silent for so long is broken.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-pub(crate) fn rows(folder: &Path) -> Vec<Row> {
-    let row = |rate: u32| Row {
-        title: format!("latency at {rate} events/s"),
-        target: Target::Above(ALLOWED),
-        contenders: vec![
+pub(crate) fn rows(folder: &Path, peers: bool) -> Vec<Row> {
+    let row = |rate: u32| {
+        let mut contenders = vec![
             write_alone(folder, rate),
             bare(folder, rate),
             tieline(folder, rate),
-        ],
+        ];
+        if peers && rate == PEERS_AT {
+            contenders.extend([
+                peer(folder, Kind::Nats).goal("p99", Bound::Within(1.0)),
+                peer(folder, Kind::S2),
+                peer(folder, Kind::Redis),
+                peer(folder, Kind::Node),
+            ]);
+        }
+        Row::new(format!("latency at {rate} events/s"), contenders)
     };
     RATES.map(row).into()
+}
+
+fn pace(rate: u32, effort: &Effort) -> Pace {
+    Pace {
+        per_second: rate,
+        lasting: effort.sample(),
+    }
 }
 
 fn write_alone(folder: &Path, rate: u32) -> Contender {
     let folder = folder.to_owned();
     let mut file: Option<Recycled> = None;
-    Contender::new("ceiling: write and sync alone", move |effort: &Effort| {
-        let file = match &mut file {
-            Some(file) => file,
-            None => file.insert(Recycled::create(&folder, "latency")?),
-        };
+    Contender::anchor("ceiling: write and sync alone", move |effort: &Effort| {
+        let file = kept(&mut file, || Ok(Recycled::create(&folder, "latency")?))?;
         let each = fixtures::encoded(1);
-        let mut latencies = Vec::new();
-        let started = MonoTime::now();
-        paced(rate, effort, started, |first, count| {
+        let mut arrivals = Vec::new();
+        let (pace, started) = (pace(rate, effort), MonoTime::now());
+        pace.keep(started, |first, count| {
             file.append(&each.repeat(usize::try_from(count)?))?;
             let now = MonoTime::now();
-            let due = (first..first + count).map(|index| due(started, rate, index));
-            latencies.extend(due.map(|due| now.saturating_duration_since(due)));
+            arrivals.extend((first..first + count).map(|index| (index, now)));
             Ok(())
         })?;
-        Ok(Sample::latency(latencies))
+        Ok(Sample::latency(latencies(pace, started, arrivals)))
     })
 }
 
@@ -65,89 +81,68 @@ fn bare(folder: &Path, rate: u32) -> Contender {
     let folder = folder.to_owned();
     let mut pipeline: Option<BarePipeline> = None;
     let name = "bare pipeline: WebSocket, write, sync, tonic";
-    Contender::new(name, move |effort: &Effort| {
-        let pipeline = match &mut pipeline {
-            Some(pipeline) => pipeline,
-            None => pipeline.insert(BarePipeline::start(&folder)?),
-        };
-        measure(
-            pipeline.server.address,
-            &mut pipeline.upstream,
-            rate,
-            effort,
-        )
+    Contender::anchor(name, move |effort: &Effort| {
+        let pipeline = kept(&mut pipeline, || BarePipeline::start(&folder))?;
+        let address = pipeline.server.address;
+        measure(address, &mut pipeline.upstream, pace(rate, effort))
     })
 }
 
 fn tieline(folder: &Path, rate: u32) -> Contender {
     let folder = folder.join(format!("latency-{rate}"));
     let mut running: Option<(Sidecar, Upstream, Source)> = None;
-    Contender::new("Tieline", move |effort: &Effort| {
-        let (sidecar, upstream, _) = match &mut running {
-            Some(running) => running,
-            None => {
-                let source = Source::start()?;
-                let sidecar = Sidecar::start(&folder, Some(&source))?;
-                running.insert((sidecar, source.upstream()?, source))
+    let run = move |effort: &Effort| {
+        let (sidecar, upstream, _) = kept(&mut running, || {
+            let source = Source::start()?;
+            let sidecar = Sidecar::start(&folder, Some(&source))?;
+            Ok((sidecar, source.upstream()?, source))
+        })?;
+        measure(sidecar.address, upstream, pace(rate, effort))
+    };
+    Contender::tieline("Tieline", run).goal("p50", Bound::Above(micros(ALLOWED)))
+}
+
+/// Without a sync of each batch, as they come.
+fn peer(folder: &Path, kind: Kind) -> Contender {
+    let folder = folder.join("latency-peers");
+    let mut running = None;
+    Contender::peer(kind.name(), move |effort: &Effort| {
+        let peer = kept(&mut running, || kind.start(&folder))?;
+        peer.fresh()?;
+        let mut reader = peer.reader(From::Now)?;
+        let mut writer = peer.writer()?;
+        let first = writer.next();
+        let pace = pace(PEERS_AT, effort);
+        let reading = std::thread::spawn(move || {
+            let mut arrivals = Vec::new();
+            while (arrivals.len() as u64) < pace.total() {
+                let mut numbers = Vec::new();
+                reader.receive(&mut |json| numbers.push(fixtures::number(json)))?;
+                let now = MonoTime::now();
+                let numbers = numbers.into_iter().filter(|number| *number >= first);
+                arrivals.extend(numbers.map(|number| (number - first, now)));
             }
-        };
-        measure(sidecar.address, upstream, rate, effort)
+            anyhow::Ok(arrivals)
+        });
+        let started = MonoTime::now();
+        pace.keep(started, |_, count| writer.send(count))?;
+        let arrivals = reading.join();
+        let arrivals = arrivals.map_err(|_| anyhow::anyhow!("the reader panicked"))??;
+        Ok(Sample::latency(latencies(pace, started, arrivals)))
     })
 }
 
-/// Sends at a steady pace for a sample's time. What waits behind a slow predecessor counts its
-/// waiting.
-fn measure(
-    address: SocketAddr,
-    upstream: &mut Upstream,
-    rate: u32,
-    effort: &Effort,
-) -> anyhow::Result<Sample> {
+fn measure(address: SocketAddr, upstream: &mut Upstream, pace: Pace) -> anyhow::Result<Sample> {
     let (ready, is_ready) = std::sync::mpsc::channel();
     let first = upstream.next;
-    let count = total(rate, effort);
-    let reader = std::thread::spawn(move || read(address, first, count, &ready));
+    let reader = std::thread::spawn(move || read(address, first, pace.total(), &ready));
     is_ready.recv()?;
     let started = MonoTime::now();
-    paced(rate, effort, started, |_, count| Ok(upstream.send(count)?))?;
+    pace.keep(started, |_, count| Ok(upstream.send(count)?))?;
     let arrivals = reader
         .join()
         .map_err(|_| anyhow::anyhow!("the reader panicked"))??;
-    let latencies = arrivals.into_iter().map(|(number, arrived)| {
-        arrived.saturating_duration_since(due(started, rate, number - first))
-    });
-    Ok(Sample::latency(latencies.collect()))
-}
-
-fn total(rate: u32, effort: &Effort) -> u64 {
-    u64::from(rate) * u64::try_from(effort.sample().as_millis()).unwrap_or(0) / 1_000
-}
-
-fn due(started: MonoTime, rate: u32, index: u64) -> MonoTime {
-    started + Duration::from_secs(index) / rate
-}
-
-/// Sends each event when it is due, those that fell due together at once: `send(first, count)`.
-fn paced(
-    rate: u32,
-    effort: &Effort,
-    started: MonoTime,
-    mut send: impl FnMut(u64, u64) -> anyhow::Result<()>,
-) -> anyhow::Result<()> {
-    let total = total(rate, effort);
-    let mut sent = 0;
-    while sent < total {
-        let wait = due(started, rate, sent).saturating_duration_since(MonoTime::now());
-        if !wait.is_zero() {
-            std::thread::park_timeout(wait);
-            continue;
-        }
-        let passed = started.elapsed().as_nanos() * u128::from(rate) / 1_000_000_000;
-        let fallen = u64::try_from(passed)?.min(total - 1) + 1;
-        send(sent, fallen - sent)?;
-        sent = fallen;
-    }
-    Ok(())
+    Ok(Sample::latency(latencies(pace, started, arrivals)))
 }
 
 /// Decodes `count` events numbered from `first`, and says by `ready` that the stream is open.
@@ -170,7 +165,8 @@ fn read(
             let _ = response.events.is_empty().then(|| ready.send(()));
             // Facts of the session have no number of a platform.
             let numbers = response.events.iter().map(|event| event.provider_sequence);
-            arrivals.extend(numbers.filter(|n| *n >= first).map(|number| (number, now)));
+            let numbers = numbers.filter(|number| *number >= first);
+            arrivals.extend(numbers.map(|number| (number - first, now)));
         }
         Ok(arrivals)
     })

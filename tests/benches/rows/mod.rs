@@ -8,22 +8,34 @@ mod guests;
 mod ingest;
 mod latency;
 mod memory;
+mod parse;
+mod pulled;
+mod recovery;
 mod replay;
+mod sessions;
+mod stored;
+mod swallowed;
 
 use std::path::Path;
 
 use crate::harness::Row;
 
-/// Every row; `folder` is on the disk that is measured.
-pub(crate) fn all(folder: &Path) -> Vec<Row> {
+/// Every row; `folder` is on the disk that is measured, `peers` asks for other programs too.
+pub(crate) fn all(folder: &Path, peers: bool) -> Vec<Row> {
     let mut rows = Vec::new();
-    rows.extend(append::rows(folder));
-    rows.extend(replay::rows(folder));
-    rows.extend(latency::rows(folder));
-    rows.extend(ingest::rows(folder));
+    rows.extend(ingest::rows(folder, peers));
+    rows.extend(latency::rows(folder, peers));
+    rows.extend(replay::rows(folder, peers));
+    rows.extend(pulled::rows(folder));
     rows.extend(fan_out::rows(folder));
+    rows.extend(append::rows(folder, peers));
+    rows.extend(recovery::rows(folder));
+    rows.extend(parse::rows());
+    rows.extend(swallowed::rows(folder));
+    rows.extend(sessions::rows(folder));
     rows.extend(memory::rows(folder));
     rows.extend(guests::rows(folder));
+    rows.extend(stored::rows(folder));
     rows
 }
 

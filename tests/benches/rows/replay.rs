@@ -3,14 +3,18 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
+use bytes::{Buf as _, BytesMut};
 use prost::Message as _;
 use tieline::proto::v1;
 use tieline::runtime::MonoTime;
 
-use super::bare_stream::{BareServer, connect, count_bytes, repeated, subscribe};
+use super::bare_stream::{BareServer, connect, read_bytes, repeated, subscribe};
 use super::single_threaded;
+use crate::effort::Effort;
+use crate::figure::Sample;
 use crate::fixtures;
-use crate::harness::{Contender, Effort, Row, Sample, Target};
+use crate::harness::{Bound, Contender, Row, kept};
+use crate::peers::{From, Kind};
 use crate::sidecar::{Sidecar, whole_history};
 
 /// Events of one message: some 32 KiB, in the middle of what suits HTTP/2.
@@ -19,27 +23,38 @@ const CHUNK: usize = 40;
 /// Reads a stream to its end, which comes after so many events.
 type Read = fn(SocketAddr, u64) -> anyhow::Result<()>;
 
-pub(crate) fn rows(folder: &Path) -> Vec<Row> {
-    let readers: [(&str, Read); 2] = [("counts bytes", count), ("decodes", decode)];
-    let row = |(what, read): (&str, Read)| Row {
-        title: format!("replay to a reader that {what}"),
-        target: Target::Times(0.85),
-        contenders: vec![bare(read), tieline(folder, read)],
+pub(crate) fn rows(folder: &Path, peers: bool) -> Vec<Row> {
+    let readers: [(&str, Read); 3] = [
+        ("counts bytes", count),
+        ("decodes", decode),
+        ("counts events", count_events),
+    ];
+    let row = |(what, read): (&str, Read)| {
+        let contenders = vec![bare(read), tieline(folder, read)];
+        Row::new(format!("replay to a reader that {what}"), contenders)
     };
-    readers.map(row).into()
+    let mut rows: Vec<Row> = readers.map(row).into();
+    // Their readers find every event, too, and look into none.
+    if let Some(row) = rows.last_mut().filter(|_| peers) {
+        let all = [
+            (Kind::Nats, Bound::Times(3.0)),
+            (Kind::S2, Bound::Times(4.0)),
+            (Kind::Redis, Bound::Times(1.0)),
+        ];
+        let all = all.map(|(kind, bound)| peer(folder, kind).goal("", bound));
+        row.contenders.extend(all);
+    }
+    rows
 }
 
 fn bare(read: Read) -> Contender {
     let mut server: Option<BareServer> = None;
-    Contender::new("ceiling: bare tonic, from memory", move |effort| {
-        let server = match &mut server {
-            Some(server) => server,
-            None => {
-                let chunk = fixtures::encoded(CHUNK);
-                let times = usize::try_from(effort.replayed())? / CHUNK;
-                server.insert(BareServer::start(move || repeated(chunk.clone(), times))?)
-            }
-        };
+    Contender::anchor("ceiling: bare tonic, from memory", move |effort| {
+        let server = kept(&mut server, || {
+            let chunk = fixtures::encoded(CHUNK);
+            let times = usize::try_from(effort.replayed())? / CHUNK;
+            BareServer::start(move || repeated(chunk.clone(), times))
+        })?;
         timed(server.address, read, effort)
     })
 }
@@ -47,14 +62,35 @@ fn bare(read: Read) -> Contender {
 fn tieline(folder: &Path, read: Read) -> Contender {
     let folder = folder.join("replay");
     let mut sidecar: Option<Sidecar> = None;
-    Contender::new("Tieline, from disk", move |effort| {
-        if sidecar.is_none() {
+    let run = move |effort: &Effort| {
+        let sidecar = kept(&mut sidecar, || {
             let started = Sidecar::start(&folder, None)?;
             started.fill(effort.replayed())?;
-            sidecar = Some(started);
+            Ok(started)
+        })?;
+        timed(sidecar.address, read, effort)
+    };
+    Contender::tieline("Tieline, from disk", run).goal("", Bound::Times(0.85))
+}
+
+fn peer(folder: &Path, kind: Kind) -> Contender {
+    let folder = folder.join("replay-peers");
+    let mut running = None;
+    Contender::peer(kind.name(), move |effort: &Effort| {
+        let events = effort.replayed() / 5;
+        let peer = kept(&mut running, || {
+            let mut peer = kind.start(&folder)?;
+            peer.fresh()?;
+            peer.writer()?.flood(events)?;
+            Ok(peer)
+        })?;
+        let mut reader = peer.reader(From::Start { total: events })?;
+        let started = MonoTime::now();
+        let mut read = 0;
+        while read < events {
+            reader.receive(&mut |_| read += 1)?;
         }
-        let address = sidecar.as_ref().map(|sidecar| sidecar.address);
-        timed(address.unwrap_or(([127, 0, 0, 1], 0).into()), read, effort)
+        Ok(Sample::rate(events, started.elapsed()))
     })
 }
 
@@ -65,10 +101,33 @@ fn timed(address: SocketAddr, read: Read, effort: &Effort) -> anyhow::Result<Sam
 }
 
 fn count(address: SocketAddr, events: u64) -> anyhow::Result<()> {
-    let counting = count_bytes(address, whole_history());
-    let bytes = single_threaded()?.block_on(counting)?;
+    let mut bytes = 0;
+    let counting = read_bytes(address, whole_history(), |data| bytes += data.len());
+    single_threaded()?.block_on(counting)?;
     let least = usize::try_from(events)? * fixtures::JSON_BYTES;
     anyhow::ensure!(bytes > least, "it ended after {bytes} bytes");
+    Ok(())
+}
+
+/// Finds every event and looks into none, as the readers of peers do.
+fn count_events(address: SocketAddr, events: u64) -> anyhow::Result<()> {
+    /// Whether it is compressed, and its length.
+    const HEAD: usize = 5;
+    let (mut came, mut begun) = (0, BytesMut::new());
+    let counting = read_bytes(address, whole_history(), |data| {
+        begun.extend_from_slice(data);
+        while let Some([_, a, b, c, d]) = begun.first_chunk::<HEAD>() {
+            let length = u32::from_be_bytes([*a, *b, *c, *d]);
+            let length = usize::try_from(length).unwrap_or(usize::MAX);
+            let Some(message) = begun.get(HEAD..HEAD.saturating_add(length)) else {
+                break;
+            };
+            came += fixtures::count_events(message);
+            begun.advance(HEAD + length);
+        }
+    });
+    single_threaded()?.block_on(counting)?;
+    anyhow::ensure!(came == events, "it ended after {came} events");
     Ok(())
 }
 
@@ -76,11 +135,11 @@ fn decode(address: SocketAddr, events: u64) -> anyhow::Result<()> {
     single_threaded()?.block_on(async {
         let channel = connect(&format!("http://{address}")).await?;
         let mut messages = subscribe(channel, whole_history()).await?;
-        let mut count = 0;
+        let mut came = 0;
         while let Some(message) = messages.message().await? {
-            count += v1::SubscribeResponse::decode(message)?.events.len() as u64;
+            came += v1::SubscribeResponse::decode(message)?.events.len() as u64;
         }
-        anyhow::ensure!(count == events, "it ended after {count} events");
+        anyhow::ensure!(came == events, "it ended after {came} events");
         Ok(())
     })
 }
