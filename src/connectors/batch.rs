@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 use super::Receipt;
 use crate::domain::WallTime;
@@ -218,6 +219,39 @@ pub struct ProviderEvent {
     /// What the connection knows and the event does not say, for [`super::Connector::normalize`]:
     /// such as the agent whose session it came in.
     pub context: Option<Arc<str>>,
+    /// Where values stand that [`super::Connector::normalize`] will want, where the connector saw
+    /// them while it read the event, in an order of its own: so that nothing is parsed twice.
+    pub spans: SmallVec<[Span; 4]>,
+}
+
+/// A place in an event's bytes; nowhere where it is empty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Span {
+    /// Where it begins.
+    pub at: u32,
+    /// How long it is.
+    pub len: u32,
+}
+
+impl Span {
+    /// Where `part` stands in `whole`, of which it is a slice.
+    #[must_use]
+    pub fn of(part: &str, whole: &[u8]) -> Self {
+        let at = part.as_ptr().addr().checked_sub(whole.as_ptr().addr());
+        let at = at.filter(|at| at + part.len() <= whole.len());
+        match (at.map(u32::try_from), u32::try_from(part.len())) {
+            (Some(Ok(at)), Ok(len)) => Self { at, len },
+            _ => Self::default(),
+        }
+    }
+
+    /// What stands there; `None` where it is nowhere.
+    #[must_use]
+    pub fn text(self, whole: &[u8]) -> Option<&str> {
+        let (at, len) = (self.at as usize, self.len as usize);
+        let bytes = whole.get(at..at + len).filter(|bytes| !bytes.is_empty())?;
+        std::str::from_utf8(bytes).ok()
+    }
 }
 
 /// Something that stands from one event until another: a member of a queue, a contact of an agent.

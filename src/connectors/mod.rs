@@ -20,7 +20,7 @@ use url::Url;
 
 pub use asking::{Found, LossWindow, Plan, Recovered, Recoverer, Step};
 pub use batch::{
-    Batch, Confirms, Control, NumberRange, Opaque, ProviderEvent, Resume, Snapshot, Tracked,
+    Batch, Confirms, Control, NumberRange, Opaque, ProviderEvent, Resume, Snapshot, Span, Tracked,
     Transport, Unreadable,
 };
 pub use capabilities::{COVERAGE_MARK, Capabilities, Identity, Numbering, READ_BUFFER};

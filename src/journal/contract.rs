@@ -31,6 +31,14 @@ pub trait Journal: Send + Sync + fmt::Debug {
     /// [`AppendError`]; then nothing of the commit was kept.
     async fn append(&self, commit: Commit) -> Result<Committed, AppendError>;
 
+    /// The same for a commit that the caller keeps, to hand it in again where it was refused.
+    ///
+    /// # Errors
+    /// As [`Journal::append`].
+    async fn append_shared(&self, commit: Arc<Commit>) -> Result<Committed, AppendError> {
+        self.append(Arc::unwrap_or_clone(commit)).await
+    }
+
     /// Watches the durable end and the retained range.
     fn durable_end(&self) -> watch::Receiver<DurableEnd>;
 

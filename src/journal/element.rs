@@ -16,6 +16,8 @@ const EVENTS_TAG: u32 = 1;
 const SEQUENCE_TAG: u32 = 1;
 const RECORD_TIME_TAG: u32 = 7;
 const RAW_DATA_TAG: u32 = 16;
+/// What attributes and `data` of an event take, about.
+const HEAD_GUESS: usize = 384;
 
 /// What a journal keeps of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -46,8 +48,10 @@ pub enum View {
 /// A draft, encoded but for its sequence and record time.
 #[derive(Debug, Clone)]
 pub struct EncodedDraft {
-    attributes: Vec<u8>,
-    data: Vec<u8>,
+    /// Attributes, then `data`; of drafts that were encoded together, slices of one buffer.
+    head: Bytes,
+    /// Where in it `data` begins.
+    data_at: usize,
     raw: Bytes,
     id_hash: u64,
 }
@@ -65,28 +69,39 @@ pub fn id_hash(source: &str, id: &str) -> u64 {
 impl EncodedDraft {
     /// Encodes a draft; its `sequence` and `record_time` are ignored.
     #[must_use]
-    pub fn encode(mut draft: v1::Event, store: Store) -> Self {
-        draft.sequence = 0;
-        draft.record_time = None;
-        let mut raw = std::mem::take(&mut draft.raw_data);
-        let mut data = draft.data.take();
-        match store {
-            Store::Full => {}
-            Store::Normalized if data.is_some() => raw = Bytes::new(),
-            Store::Raw if !raw.is_empty() => data = None,
-            Store::Normalized | Store::Raw => {}
-        }
-        let data = v1::Event {
-            data,
-            ..Default::default()
-        }
-        .encode_to_vec();
+    pub fn encode(draft: &v1::Event, store: Store) -> Self {
+        let mut head = Vec::with_capacity(HEAD_GUESS);
+        let (data_at, raw) = encode_head(draft, store, &mut head);
         Self {
-            id_hash: id_hash(&draft.source, &draft.id),
-            attributes: draft.encode_to_vec(),
-            data,
+            head: head.into(),
+            data_at,
             raw,
+            id_hash: id_hash(&draft.source, &draft.id),
         }
+    }
+
+    /// Encodes drafts that are handed in together, into one buffer.
+    #[must_use]
+    pub fn encode_all(drafts: &[v1::Event], store: Store) -> Vec<Self> {
+        if let [only] = drafts {
+            return vec![Self::encode(only, store)];
+        }
+        let mut heads = Vec::with_capacity(drafts.len() * HEAD_GUESS);
+        let place = |draft: &v1::Event| {
+            let start = heads.len();
+            let (data_at, raw) = encode_head(draft, store, &mut heads);
+            (start..heads.len(), data_at, raw)
+        };
+        let places: Vec<_> = drafts.iter().map(place).collect();
+        let heads = Bytes::from(heads);
+        let encoded = drafts.iter().zip(places);
+        let encoded = encoded.map(|(draft, (head, data_at, raw))| Self {
+            head: heads.slice(head),
+            data_at,
+            raw,
+            id_hash: id_hash(&draft.source, &draft.id),
+        });
+        encoded.collect()
     }
 
     /// The hash of source and id.
@@ -99,7 +114,7 @@ impl EncodedDraft {
     #[must_use]
     pub fn len_bound(&self) -> usize {
         const NUMBERING: usize = 64;
-        self.attributes.len() + self.data.len() + self.raw.len() + NUMBERING
+        self.head.len() + self.raw.len() + NUMBERING
     }
 
     /// Appends the element and returns where in it `data` and `raw_data` begin.
@@ -112,22 +127,98 @@ impl EncodedDraft {
         } else {
             key_len(RAW_DATA_TAG) + encoded_len_varint(self.raw.len() as u64) + self.raw.len()
         };
-        let body = numbering + self.attributes.len() + self.data.len() + raw_field;
+        let body = numbering + self.head.len() + raw_field;
         encode_key(EVENTS_TAG, WireType::LengthDelimited, out);
         encode_varint(body as u64, out);
         prost::encoding::uint64::encode(SEQUENCE_TAG, &sequence.get(), out);
         prost::encoding::message::encode(RECORD_TIME_TAG, &time, out);
-        out.put_slice(&self.attributes);
-        out.put_slice(&self.data);
+        out.put_slice(&self.head);
         if raw_field > 0 {
             encode_key(RAW_DATA_TAG, WireType::LengthDelimited, out);
             encode_varint(self.raw.len() as u64, out);
             out.put_slice(&self.raw);
         }
-        let head = key_len(EVENTS_TAG) + encoded_len_varint(body as u64);
-        let data_at = head + numbering + self.attributes.len();
-        (offset(data_at), offset(data_at + self.data.len()))
+        let before = key_len(EVENTS_TAG) + encoded_len_varint(body as u64) + numbering;
+        (
+            offset(before + self.data_at),
+            offset(before + self.head.len()),
+        )
     }
+}
+
+/// Appends attributes and `data`. Returns where `data` begins and what is kept of `raw_data`.
+fn encode_head(draft: &v1::Event, store: Store, out: &mut Vec<u8>) -> (usize, Bytes) {
+    use prost::encoding::{hash_map, int32, message, string, uint64};
+    // Named one by one, so that no field that is added is forgotten here.
+    let v1::Event {
+        sequence: _,
+        id,
+        source,
+        r#type,
+        subject,
+        time,
+        record_time: _,
+        ordering_key,
+        session,
+        origin,
+        provider_type,
+        trace_parent,
+        trace_state,
+        data_content_type,
+        data_schema,
+        raw_data,
+        attributes,
+        provider_sequence,
+        data,
+    } = draft;
+    let start = out.len();
+    let text = |tag: u32, text: &String, out: &mut Vec<u8>| {
+        if !text.is_empty() {
+            string::encode(tag, text, out);
+        }
+    };
+    text(2, id, out);
+    text(3, source, out);
+    text(4, r#type, out);
+    text(5, subject, out);
+    if let Some(time) = time {
+        message::encode(6, time, out);
+    }
+    text(8, ordering_key, out);
+    text(9, session, out);
+    if *origin != 0 {
+        int32::encode(10, origin, out);
+    }
+    text(11, provider_type, out);
+    text(12, trace_parent, out);
+    text(13, trace_state, out);
+    text(14, data_content_type, out);
+    text(15, data_schema, out);
+    let (key_len, value_len) = (string::encoded_len, string::encoded_len);
+    hash_map::encode(
+        string::encode,
+        key_len,
+        string::encode,
+        value_len,
+        17,
+        attributes,
+        out,
+    );
+    if *provider_sequence != 0 {
+        uint64::encode(18, provider_sequence, out);
+    }
+    let data_at = out.len() - start;
+    let has_raw = !raw_data.is_empty();
+    if let Some(data) = data.as_ref().filter(|_| store != Store::Raw || !has_raw) {
+        data.encode(out);
+    }
+    let keeps_raw = store != Store::Normalized || data.is_none();
+    let raw = if keeps_raw {
+        raw_data.clone()
+    } else {
+        Bytes::new()
+    };
+    (data_at, raw)
 }
 
 /// Elements are bounded far below 4 GiB, see [`super::AppendError::TooLarge`].
@@ -235,13 +326,28 @@ mod tests {
             proptest::option::of(".{0,30}"),
             proptest::collection::vec(any::<u8>(), 0..300),
             any::<u64>(),
+            proptest::collection::vec(".{0,9}", 9),
+            proptest::option::of(any::<u64>()),
         )
-            .prop_map(|(id, source, attributes, agent, raw, provider_sequence)| {
+            .prop_map(|drawn| {
+                let (id, source, attributes, agent, raw, provider_sequence, texts, time) = drawn;
+                let text = |index: usize| texts[index].clone();
                 v1::Event {
                     id,
                     source,
                     attributes,
                     provider_sequence,
+                    r#type: text(0),
+                    subject: text(1),
+                    time: time.map(|nanos| WallTime::from_nanos(nanos).to_proto()),
+                    ordering_key: text(2),
+                    session: text(3),
+                    origin: texts.iter().map(String::len).sum::<usize>() as i32 % 4,
+                    provider_type: text(4),
+                    trace_parent: text(5),
+                    trace_state: text(6),
+                    data_content_type: text(7),
+                    data_schema: text(8),
                     raw_data: raw.into(),
                     data: agent.map(|agent_id| {
                         v1::event::Data::AgentStateEvent(v1::AgentStateEvent {
@@ -255,7 +361,7 @@ mod tests {
     }
 
     fn entry(draft: &v1::Event, sequence: u64, at: WallTime) -> Entry {
-        let encoded = EncodedDraft::encode(draft.clone(), Store::Full);
+        let encoded = EncodedDraft::encode(draft, Store::Full);
         let mut element = Vec::new();
         let (data_at, raw_at) = encoded.write(Sequence::new(sequence), at, &mut element);
         assert!(element.len() <= encoded.len_bound());
@@ -312,8 +418,11 @@ mod tests {
             ..session.clone()
         };
         let kept = |event: &v1::Event, store| {
-            let encoded = EncodedDraft::encode(event.clone(), store);
-            (!encoded.data.is_empty(), !encoded.raw.is_empty())
+            let encoded = EncodedDraft::encode(event, store);
+            (
+                encoded.data_at < encoded.head.len(),
+                !encoded.raw.is_empty(),
+            )
         };
         assert_eq!(kept(&session, Store::Raw), (true, false));
         assert_eq!(kept(&unmapped, Store::Normalized), (false, true));

@@ -1,6 +1,7 @@
 //! Commits as the bytes of one write. Pure.
 
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -76,7 +77,11 @@ impl EncodedCommit {
 pub(crate) fn encode(target: Target, commits: Vec<EncodedCommit>) -> Write {
     let bound = commits.iter().map(EncodedCommit::len_bound).sum();
     let mut buffer = Vec::with_capacity(bound);
-    let mut write = Write::default();
+    let count = commits.iter().map(|commit| commit.drafts.len()).sum();
+    let mut write = Write {
+        events: Vec::with_capacity(count),
+        ..Write::default()
+    };
     let mut chain = Chain::new(target.seed, target.next);
     let mut floor = target.floor;
     for commit in commits {
@@ -177,7 +182,7 @@ impl Write {
     }
 
     /// The events as readers get them: slices of the written bytes.
-    pub(crate) fn entries(&self) -> Vec<Entry> {
+    pub(crate) fn entries(&self) -> Arc<[Entry]> {
         let entry = |event: &Placed| Entry {
             sequence: event.sequence,
             record_time: event.time,

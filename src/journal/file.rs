@@ -230,24 +230,45 @@ impl FileJournal {
         }
     }
 
-    fn encode(&self, commit: Commit) -> Result<EncodedCommit, AppendError> {
+    fn encode(&self, commit: &Commit) -> Result<EncodedCommit, AppendError> {
         let limit = self.0.options.limits.event_bytes;
-        let mut drafts = Vec::with_capacity(commit.events.len());
-        for (index, event) in commit.events.into_iter().enumerate() {
-            let draft = EncodedDraft::encode(event, self.0.options.store);
-            let size = draft.len_bound();
-            if size > limit {
-                return Err(AppendError::TooLarge { index, size, limit });
-            }
-            drafts.push(draft);
+        let drafts = EncodedDraft::encode_all(&commit.events, self.0.options.store);
+        let mut sizes = drafts.iter().map(EncodedDraft::len_bound).enumerate();
+        if let Some((index, size)) = sizes.find(|(_, size)| *size > limit) {
+            return Err(AppendError::TooLarge { index, size, limit });
         }
         Ok(EncodedCommit {
             drafts,
-            state: commit.state,
+            state: commit.state.clone(),
             at: self.0.options.clock.wall(),
             uptime: self.0.uptime(),
             ..EncodedCommit::default()
         })
+    }
+
+    async fn append_encoded(&self, commit: EncodedCommit) -> Result<Committed, AppendError> {
+        let len = commit.len_bound();
+        let units = u32::try_from(len.div_ceil(QUEUE_UNIT))
+            .unwrap_or(u32::MAX)
+            .min(self.0.units);
+        let room = self.0.room.clone();
+        let permit = room
+            .acquire_many_owned(units)
+            .await
+            .map_err(|_| AppendError::Closed)?;
+        let (answer, answered) = oneshot::channel();
+        let request = Request {
+            commit,
+            len,
+            permit,
+            answer,
+        };
+        let inbox = self.0.inbox.lock().clone().ok_or(AppendError::Closed)?;
+        let sent = inbox.send(Message::Append(request)).await;
+        sent.map_err(|_| AppendError::Closed)?;
+        // Held no longer: a journal whose handles are gone closes, whoever still waits.
+        drop(inbox);
+        answered.await.map_err(|_| AppendError::Closed)?
     }
 
     fn read_with<T: Send + 'static>(
@@ -287,29 +308,16 @@ impl Journal for FileJournal {
     }
 
     async fn append(&self, commit: Commit) -> Result<Committed, AppendError> {
-        let commit = self.encode(commit)?;
-        let len = commit.len_bound();
-        let units = u32::try_from(len.div_ceil(QUEUE_UNIT))
-            .unwrap_or(u32::MAX)
-            .min(self.0.units);
-        let room = self.0.room.clone();
-        let permit = room
-            .acquire_many_owned(units)
-            .await
-            .map_err(|_| AppendError::Closed)?;
-        let (answer, answered) = oneshot::channel();
-        let request = Request {
-            commit,
-            len,
-            permit,
-            answer,
-        };
-        let inbox = self.0.inbox.lock().clone().ok_or(AppendError::Closed)?;
-        let sent = inbox.send(Message::Append(request)).await;
-        sent.map_err(|_| AppendError::Closed)?;
-        // Held no longer: a journal whose handles are gone closes, whoever still waits.
-        drop(inbox);
-        answered.await.map_err(|_| AppendError::Closed)?
+        let encoded = self.encode(&commit)?;
+        // Not kept while it waits: many may.
+        drop(commit);
+        self.append_encoded(encoded).await
+    }
+
+    async fn append_shared(&self, commit: Arc<Commit>) -> Result<Committed, AppendError> {
+        let encoded = self.encode(&commit)?;
+        drop(commit);
+        self.append_encoded(encoded).await
     }
 
     fn durable_end(&self) -> watch::Receiver<DurableEnd> {

@@ -48,7 +48,7 @@ impl Shared {
 
     /// Makes a synced write visible: to readers, to the state, to the sinks, and then to everybody.
     pub(crate) fn publish(&self, segment: &Segment, write: &Write, offset: u64) {
-        let entries: Arc<[_]> = write.entries().into();
+        let entries = write.entries();
         let data_end = offset + write.bytes.len() as u64;
         segment.update_extent(|extent| {
             for (sequence, time, at) in write.places() {

@@ -54,6 +54,8 @@ pub(crate) struct Active {
     pub(crate) end: u64,
     /// Length of the file.
     pub(crate) allocated: u64,
+    /// Bytes and writes that were added since it was made or opened.
+    pub(crate) added: (u64, u64),
 }
 
 /// Whether the writer writes.
@@ -86,6 +88,7 @@ impl Active {
             start: end,
             end,
             allocated,
+            added: (0, 0),
         }
     }
 }
@@ -179,6 +182,8 @@ impl Writer {
         self.sync_written()
             .map_err(Failure::fatal("sync a segment"))?;
         self.active.end = offset + write.bytes.len() as u64;
+        self.active.added.0 += write.bytes.len() as u64;
+        self.active.added.1 += 1;
         self.active.allocated = self.active.allocated.max(self.active.end);
         self.floor = write.time().unwrap_or(self.floor);
         self.is_closed = false;

@@ -281,6 +281,12 @@ pub trait WebSocket: Send + fmt::Debug {
     /// [`HttpFailure::Reset`], or [`HttpFailure::TooLarge`] for a message over the limit.
     async fn receive(&mut self) -> Result<Option<Frame>, HttpFailure>;
 
+    /// A message that has come already; `None` where waiting is needed to know, and wherever an
+    /// implementation does not look. Never waits.
+    fn received(&mut self) -> Option<Result<Option<Frame>, HttpFailure>> {
+        None
+    }
+
     /// Sends one message. Not cancel-safe: a dropped future may leave half a frame.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -122,6 +122,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> WebSocket for Socket<S> {
         match end_by {
             None => next.await,
             Some(end_by) => timeout_at(end_by, next).await.unwrap_or(Ok(None)),
+        }
+    }
+
+    fn received(&mut self) -> Option<Result<Option<Frame>, HttpFailure>> {
+        // Nobody is woken for what comes later: whoever wants that waits for it.
+        let mut cx = Context::from_waker(Waker::noop());
+        match self.poll_receive(&mut cx) {
+            Poll::Ready(received) => Some(received),
+            Poll::Pending => None,
         }
     }
 

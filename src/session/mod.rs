@@ -9,6 +9,7 @@ mod driver;
 mod error;
 mod guests;
 mod health;
+mod inbox;
 pub mod machine;
 mod metrics;
 pub mod ordering;

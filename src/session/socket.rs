@@ -1,11 +1,12 @@
 //! One WebSocket as a future: frames out of a queue onto the wire, frames off the wire into a queue.
 //! No decisions.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 
+use super::inbox::{Came, Inbox, size_of};
 use super::machine::Generation;
 use super::outbound::Handover;
 use crate::domain::SessionName;
@@ -14,9 +15,9 @@ use crate::runtime::MonoTime;
 
 /// Frames that wait to be sent on one connection; more means that nothing leaves it any more.
 pub(super) const OUTGOING: usize = 64;
-/// Frames of all connections that wait for the machine, in number and in bytes (U41).
-pub(super) const INCOMING: usize = 64;
-pub(super) const INCOMING_BYTES: usize = 16 << 20;
+/// Frames that are handed on together, if so many have come, in number and in bytes.
+const AT_ONCE: usize = 64;
+const AT_ONCE_BYTES: usize = 64 << 10;
 
 /// How long a peer may take to answer a close frame (U35).
 const CLOSE_GRACE: Duration = Duration::from_secs(2);
@@ -52,52 +53,6 @@ pub(super) struct Sending {
 pub(super) struct Wire {
     session: SessionName,
     generation: Generation,
-}
-
-/// What came from a connection. The room it takes is given back when it is dropped.
-#[derive(Debug)]
-pub(super) struct Incoming {
-    pub(super) generation: Generation,
-    pub(super) what: Came,
-    _room: Option<OwnedSemaphorePermit>,
-}
-
-#[derive(Debug)]
-pub(super) enum Came {
-    Frame(Frame),
-    Ended(Option<HttpFailure>),
-}
-
-/// Where incoming frames go.
-#[derive(Debug, Clone)]
-pub(super) struct Inbox {
-    frames: mpsc::Sender<Incoming>,
-    room: Arc<Semaphore>,
-}
-
-impl Inbox {
-    pub(super) fn new() -> (Self, mpsc::Receiver<Incoming>) {
-        let (frames, receiver) = mpsc::channel(INCOMING);
-        let room = Arc::new(Semaphore::new(INCOMING_BYTES));
-        (Self { frames, room }, receiver)
-    }
-
-    /// Waits for room; nothing more is read meanwhile, which is the back-pressure.
-    async fn put(&self, generation: Generation, what: Came) {
-        let size = match &what {
-            Came::Frame(frame) => size_of(frame),
-            Came::Ended(_) => 0,
-        };
-        let size = u32::try_from(size.min(INCOMING_BYTES)).unwrap_or(u32::MAX);
-        let room = Arc::clone(&self.room).acquire_many_owned(size).await.ok();
-        let incoming = Incoming {
-            generation,
-            what,
-            _room: room,
-        };
-        // The driver is gone: there is nobody to tell.
-        let _gone = self.frames.send(incoming).await;
-    }
 }
 
 impl Wire {
@@ -176,14 +131,6 @@ impl Wire {
     }
 }
 
-fn size_of(frame: &Frame) -> usize {
-    match frame {
-        Frame::Text(b) | Frame::Binary(b) | Frame::Ping(b) | Frame::Pong(b) => b.len(),
-        // The code, and what it says besides.
-        Frame::Close { code, reason } => reason.len() + code.map_or(0, |_| 2),
-    }
-}
-
 /// Runs one connection until it ends, or until the grace after a close frame is over. The socket is
 /// boxed, for it is handed on twice, and each would make room for it.
 pub(super) async fn run<S: WebSocket>(
@@ -202,38 +149,67 @@ pub(super) async fn run<S: WebSocket>(
                 }
                 Some(command) => {
                     if let Err(failure) = wire.obey(&mut *socket, command).await {
-                        return inbox.put(generation, Came::Ended(Some(failure))).await;
+                        return inbox.ended(generation, Some(failure)).await;
                     }
                 }
                 None => return,
             },
-            received = socket.receive() => match received {
-                Ok(Some(frame)) => {
-                    wire.answered(&frame);
-                    // While there is no room, commands still leave.
-                    if !put_or_obey(&wire, &mut *socket, &mut commands, &inbox, frame).await {
-                        return;
-                    }
+            first = socket.receive() => {
+                let (came, is_over) = gather(&wire, &mut *socket, first);
+                if is_over {
+                    return inbox.put(generation, came).await;
                 }
-                Ok(None) => return inbox.put(generation, Came::Ended(None)).await,
-                Err(failure) => {
-                    return inbox.put(generation, Came::Ended(Some(failure))).await;
+                // While there is no room, commands still leave.
+                if !put_or_obey(&wire, &mut *socket, &mut commands, &inbox, came).await {
+                    return;
                 }
-            },
+            }
         }
     }
 }
 
-/// Puts one frame; false when the connection is over.
+/// What was received, and whatever has come behind it. Whether the connection is over with it.
+fn gather<S: WebSocket>(
+    wire: &Wire,
+    socket: &mut S,
+    first: Result<Option<Frame>, HttpFailure>,
+) -> (VecDeque<Came>, bool) {
+    let mut came = VecDeque::new();
+    let mut bytes = 0;
+    let mut next = Some(first);
+    while let Some(received) = next.take() {
+        match received {
+            Ok(Some(frame)) => {
+                wire.answered(&frame);
+                bytes += size_of(&frame);
+                came.push_back(Came::Frame(frame));
+            }
+            Ok(None) => {
+                came.push_back(Came::Ended(None));
+                return (came, true);
+            }
+            Err(failure) => {
+                came.push_back(Came::Ended(Some(failure)));
+                return (came, true);
+            }
+        }
+        if came.len() < AT_ONCE && bytes < AT_ONCE_BYTES {
+            next = socket.received();
+        }
+    }
+    (came, false)
+}
+
+/// Puts frames; false when the connection is over.
 async fn put_or_obey<S: WebSocket>(
     wire: &Wire,
     socket: &mut S,
     commands: &mut mpsc::Receiver<Command>,
     inbox: &Inbox,
-    frame: Frame,
+    came: VecDeque<Came>,
 ) -> bool {
     let generation = wire.generation;
-    let put = inbox.put(generation, Came::Frame(frame));
+    let put = inbox.put(generation, came);
     tokio::pin!(put);
     loop {
         tokio::select! {
@@ -248,7 +224,7 @@ async fn put_or_obey<S: WebSocket>(
                 Some(command) => {
                     if let Err(failure) = wire.obey(socket, command).await {
                         put.await;
-                        inbox.put(generation, Came::Ended(Some(failure))).await;
+                        inbox.ended(generation, Some(failure)).await;
                         return false;
                     }
                 }
@@ -285,13 +261,11 @@ async fn close<S: WebSocket>(wire: &Wire, mut socket: Box<S>, last: Sending, inb
         Ok(Err(failure)) => Some(failure),
         Err(_) => Some(HttpFailure::Timeout(CLOSE_GRACE)),
     };
-    inbox.put(wire.generation, Came::Ended(failure)).await;
+    inbox.ended(wire.generation, failure).await;
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::VecDeque;
-
     use async_trait::async_trait;
 
     use super::*;
@@ -391,8 +365,8 @@ mod tests {
         commands.try_send(command).unwrap();
         run(wire(), Box::new(paper(0)), queue, inbox).await;
         assert!(matches!(
-            frames.recv().await.unwrap().what,
-            Came::Ended(Some(_))
+            frames.next().await.unwrap(),
+            (_, Came::Ended(Some(_)))
         ));
         assert!(told.await.is_err() && handover.revoke());
     }

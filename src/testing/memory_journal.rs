@@ -102,7 +102,7 @@ impl MemoryJournal {
         let first = end.latest.next();
         let mut entries = Vec::with_capacity(commit.events.len());
         for (sequence, draft) in (first.get()..).map(Sequence::new).zip(commit.events) {
-            let encoded = EncodedDraft::encode(draft, Store::Full);
+            let encoded = EncodedDraft::encode(&draft, Store::Full);
             let mut element = Vec::with_capacity(encoded.len_bound());
             let (data_at, raw_at) = encoded.write(sequence, at, &mut element);
             let id_hash = encoded.id_hash();

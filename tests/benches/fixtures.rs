@@ -92,7 +92,7 @@ pub(crate) fn drafts(first: u64, count: usize) -> Vec<v1::Event> {
 /// Appends an event as it is stored and sent.
 pub(crate) fn encode(event: v1::Event, sequence: u64, out: &mut Vec<u8>) {
     let at = WallTime::from_millis(1_700_000_000_000 + sequence);
-    EncodedDraft::encode(event, Store::Full).write(Sequence::new(sequence), at, out);
+    EncodedDraft::encode(&event, Store::Full).write(Sequence::new(sequence), at, out);
 }
 
 /// The encoding of `count` events, one after the other.

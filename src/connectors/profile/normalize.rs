@@ -1,14 +1,17 @@
 //! Normal forms of a profile's events, by pointers and value tables.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+
+use smallvec::SmallVec;
 
 use super::model::{
     AdherenceForm, AdherenceState, AgentStateForm, Availability, ConversationForm, Direction,
     FormRule, Media, NumberedTime, Phase, QueueStatisticsForm,
 };
-use super::pointers::{Pointers, Slot};
+use super::pointers::{Place, Pointers, Slot};
 use super::wire::read_time;
-use crate::connectors::ProviderEvent;
+use crate::connectors::{ProviderEvent, Span};
 use crate::proto::v1;
 use crate::proto::v1::event::Data;
 
@@ -17,17 +20,14 @@ const QUEUE_STATISTICS: &str = "ccaas.queue.statistics.v1";
 const ADHERENCE: &str = "ccaas.adherence.changed.v1";
 const CONVERSATION: &str = "ccaas.conversation.updated.v1";
 const UNMAPPED: &str = "ccaas.unmapped.v1";
-/// No key is called so, so that nothing stands there.
-const NOWHERE: &str = "/\u{0}";
 
-/// A profile's rules, compiled.
+/// A profile's rules.
 #[derive(Debug)]
 pub(super) struct Forms(Vec<Rule>);
 
 #[derive(Debug)]
 struct Rule {
     event: String,
-    pointers: Pointers,
     form: Form,
 }
 
@@ -53,13 +53,28 @@ impl Forms {
             .flat_map(|rule| forms_of(rule).into_iter().map(|form| (&rule.event, form)))
             .map(|(event, form)| Rule {
                 event: event.clone(),
-                pointers: form.pointers(),
                 form,
             })
             .collect();
         // A name in full goes before one that stands for many.
         rules.sort_by_key(|rule| rule.event.contains('*'));
         Self(rules)
+    }
+
+    /// Asks for what each rule needs of an event.
+    pub(super) fn ask(&self, pointers: &mut Pointers) -> Vec<Vec<Place>> {
+        let mut place = |pointer: Option<&String>| {
+            pointer.map_or(Place::NOWHERE, |pointer| pointers.value(pointer))
+        };
+        let each = self.0.iter().map(|rule| rule.form.pointers());
+        each.map(|asked| asked.into_iter().map(&mut place).collect())
+            .collect()
+    }
+
+    /// Which rule is for an event of this name.
+    pub(super) fn rule_of(&self, topic: &str) -> Option<usize> {
+        let mut rules = self.0.iter();
+        rules.position(|rule| stands_for(&rule.event, topic))
     }
 
     /// The event in its normal form; unmapped, with the reason as attribute, where it has none.
@@ -139,8 +154,8 @@ fn stands_for(pattern: &str, name: &str) -> bool {
 }
 
 impl Form {
-    fn pointers(&self) -> Pointers {
-        let all: Vec<Option<&String>> = match self {
+    fn pointers(&self) -> Vec<Option<&String>> {
+        match self {
             Self::AgentState(f) => vec![
                 Some(&f.agent_id),
                 Some(&f.state),
@@ -168,20 +183,14 @@ impl Form {
                 f.queue_id.as_ref(),
                 f.since.as_ref(),
             ],
-        };
-        let each = all.into_iter();
-        let at: Vec<_> = each
-            .map(|p| (p.map_or(NOWHERE, String::as_str), false))
-            .collect();
-        Pointers::compile(&at)
+        }
     }
 }
 
 impl Rule {
     fn read(&self, event: &ProviderEvent) -> Result<Normal, String> {
-        let text = std::str::from_utf8(&event.raw).map_err(|e| e.to_string())?;
-        let found = self.pointers.find(text);
-        let found = found.map_err(|_| "not an object".to_owned())?;
+        let value = |span: &Span| span.text(&event.raw).map_or(Slot::Absent, Slot::Value);
+        let found: SmallVec<[Slot<'_>; 8]> = event.spans.iter().map(value).collect();
         match (&self.form, found.as_slice()) {
             (Form::AgentState(form), [agent, state, reason, since]) => {
                 agent_state(event, form, [agent, state, reason, since])
@@ -207,7 +216,7 @@ fn agent_state(
 ) -> Result<Normal, String> {
     let agent_id = required(agent, "agent id")?;
     let provider_state = required(state, "agent state")?;
-    let known = form.availability.get(&word(&provider_state));
+    let known = form.availability.get(&*word(&provider_state));
     let availability = known.map(|known| match known {
         Availability::Offline => v1::agent_state_event::Availability::Offline,
         Availability::Away => v1::agent_state_event::Availability::Away,
@@ -236,7 +245,7 @@ fn queue_statistics(
 ) -> Result<Normal, String> {
     let queue_id = required(queue, "queue id")?;
     let metrics = match metrics {
-        Slot::Value(raw) => serde_json::from_str::<BTreeMap<String, f64>>(raw.get())
+        Slot::Value(raw) => serde_json::from_str::<BTreeMap<String, f64>>(raw)
             .map_err(|_| "its metrics are not names with numbers".to_owned())?,
         Slot::Absent | Slot::List(_) | Slot::Other => BTreeMap::new(),
     };
@@ -271,7 +280,7 @@ fn adherence(
     let [scheduled, actual, impact, unit, team, since] = rest else {
         return Err("not an object".to_owned());
     };
-    let known = form.states.get(&word(&provider_state));
+    let known = form.states.get(&*word(&provider_state));
     let state = known.map(|known| match known {
         AdherenceState::InAdherence => v1::adherence_event::State::InAdherence,
         AdherenceState::OutOfAdherence => v1::adherence_event::State::OutOfAdherence,
@@ -308,7 +317,7 @@ fn conversation(
     };
     let phase = form
         .phases
-        .get(&word(&provider_phase))
+        .get(&*word(&provider_phase))
         .map(|known| match known {
             Phase::SelfService => v1::Phase::SelfService,
             Phase::Queued => v1::Phase::Queued,
@@ -318,7 +327,7 @@ fn conversation(
             Phase::WrapUp => v1::Phase::WrapUp,
             Phase::Ended => v1::Phase::Ended,
         });
-    let direction = form.directions.get(&word(&text(direction)));
+    let direction = form.directions.get(&*word(&text(direction)));
     let direction = direction.map(|known| match known {
         Direction::Inbound => v1::Direction::Inbound,
         Direction::Outbound => v1::Direction::Outbound,
@@ -339,7 +348,7 @@ fn conversation(
 }
 
 fn media_of(table: &BTreeMap<String, Media>, media: &Slot<'_>) -> i32 {
-    let known = table.get(&word(&text(media))).map(|known| match known {
+    let known = table.get(&*word(&text(media))).map(|known| match known {
         Media::Voice => v1::Media::Voice,
         Media::Callback => v1::Media::Callback,
         Media::Chat => v1::Media::Chat,
@@ -368,7 +377,11 @@ fn required(slot: &Slot<'_>, what: &str) -> Result<String, String> {
 }
 
 /// The platform's word as the tables spell it: lower case, words joined by `_`.
-pub(super) fn word(text: &str) -> String {
+pub(super) fn word(text: &str) -> Cow<'_, str> {
+    let spelt = |byte: &u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_');
+    if text.as_bytes().iter().all(spelt) {
+        return text.into();
+    }
     let mut word = String::with_capacity(text.len() + 2);
     let mut after_lower = false;
     for c in text.chars() {
@@ -381,7 +394,7 @@ pub(super) fn word(text: &str) -> String {
             _ => word.extend(c.to_lowercase()),
         }
     }
-    word
+    word.into()
 }
 
 #[cfg(test)]

@@ -7,16 +7,20 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
 
-/// Compiled pointers. The n-th pointer fills the n-th slot of [`Found`].
+/// Compiled pointers.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Pointers {
     root: Node,
-    /// For each pointer its slot; equal pointers share one.
-    slots: Vec<usize>,
+    count: usize,
 }
 
+/// A pointer's place among what is found; equal pointers share one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place(Option<usize>);
+
 /// What stood at each pointer; the last of repeated keys counts.
-pub(super) type Found<'j> = SmallVec<[Slot<'j>; 6]>;
+#[derive(Debug, Default)]
+pub(super) struct Found<'j>(SmallVec<[Slot<'j>; 16]>);
 
 /// What stood at one pointer.
 #[derive(Debug, Clone, Default)]
@@ -24,10 +28,10 @@ pub(super) enum Slot<'j> {
     /// Nothing, or null.
     #[default]
     Absent,
-    /// A value.
-    Value(&'j RawValue),
+    /// A value, as it stands there.
+    Value(&'j str),
     /// The elements of an array, for a pointer that asked for them.
-    List(Vec<&'j RawValue>),
+    List(Vec<&'j str>),
     /// Something else than the array that was asked for.
     Other,
 }
@@ -44,48 +48,53 @@ struct Leaf {
     list: bool,
 }
 
+impl Place {
+    /// Of nothing that is ever found.
+    pub(super) const NOWHERE: Self = Self(None);
+}
+
 impl Pointers {
-    /// Compiles pointers such as `/data/agentId`; those marked `true` ask for an array's elements.
-    pub(super) fn compile(pointers: &[(&str, bool)]) -> Self {
-        let mut root = Node::default();
-        let mut slots = Vec::with_capacity(pointers.len());
-        for (own, (pointer, list)) in pointers.iter().enumerate() {
-            let mut node = &mut root;
-            for key in pointer.split('/').skip(1) {
-                node = node.child(&key.replace("~1", "/").replace("~0", "~"));
-            }
-            let leaf = node.leaf.get_or_insert(Leaf {
-                slot: own,
-                list: *list,
-            });
-            slots.push(leaf.slot);
-        }
-        Self { root, slots }
+    /// Asks for a value, by a pointer such as `/data/agentId`.
+    pub(super) fn value(&mut self, pointer: &str) -> Place {
+        self.add(pointer, false)
     }
 
-    /// Fills the slots from `json`, which must be one whole JSON value.
+    /// Asks for the elements of an array.
+    pub(super) fn list(&mut self, pointer: &str) -> Place {
+        self.add(pointer, true)
+    }
+
+    fn add(&mut self, pointer: &str, list: bool) -> Place {
+        let mut node = &mut self.root;
+        for key in pointer.split('/').skip(1) {
+            node = node.child(&key.replace("~1", "/").replace("~0", "~"));
+        }
+        let next = self.count;
+        let leaf = node.leaf.get_or_insert(Leaf { slot: next, list });
+        self.count = self.count.max(leaf.slot + 1);
+        Place(Some(leaf.slot))
+    }
+
+    /// Looks for everything in `json`, which must be one whole JSON value.
     pub(super) fn find<'j>(&self, json: &'j str) -> Result<Found<'j>, serde_json::Error> {
-        let mut found = Found::new();
-        found.resize_with(self.slots.len(), Slot::default);
+        let mut found = Found::default();
+        found.0.resize_with(self.count, Slot::default);
         let mut parser = serde_json::Deserializer::from_str(json);
         Seed {
             node: &self.root,
-            found: &mut found,
+            found: &mut found.0,
         }
         .deserialize(&mut parser)?;
         parser.end()?;
-        for (own, slot) in self
-            .slots
-            .iter()
-            .enumerate()
-            .filter(|(own, slot)| own != *slot)
-        {
-            let shared = found.get(*slot).cloned().unwrap_or_default();
-            if let Some(own) = found.get_mut(own) {
-                *own = shared;
-            }
-        }
         Ok(found)
+    }
+}
+
+impl<'j> Found<'j> {
+    /// What stood there.
+    pub(super) fn at(&self, place: Place) -> &Slot<'j> {
+        const ABSENT: &Slot<'static> = &Slot::Absent;
+        place.0.and_then(|slot| self.0.get(slot)).unwrap_or(ABSENT)
     }
 }
 
@@ -103,7 +112,7 @@ impl Node {
 
 struct Seed<'n, 'f, 'j> {
     node: &'n Node,
-    found: &'f mut Found<'j>,
+    found: &'f mut [Slot<'j>],
 }
 
 impl<'j> Seed<'_, '_, 'j> {
@@ -122,8 +131,8 @@ impl<'j> DeserializeSeed<'j> for Seed<'_, '_, 'j> {
     fn deserialize<D: Deserializer<'j>>(self, parser: D) -> Result<(), D::Error> {
         match self.node.leaf {
             Some(leaf) if !leaf.list => {
-                let raw = <&RawValue>::deserialize(parser)?;
-                if raw.get() == "null" {
+                let raw = <&RawValue>::deserialize(parser)?.get();
+                if raw == "null" {
                     self.fill(Slot::Absent);
                     return Ok(());
                 }
@@ -134,7 +143,7 @@ impl<'j> DeserializeSeed<'j> for Seed<'_, '_, 'j> {
                         children: self.node.children.clone(),
                     };
                     let found = &mut *self.found;
-                    let mut inner = serde_json::Deserializer::from_str(raw.get());
+                    let mut inner = serde_json::Deserializer::from_str(raw);
                     let seed = Seed { node: &node, found };
                     seed.deserialize(&mut inner)
                         .map_err(serde::de::Error::custom)?;
@@ -173,7 +182,7 @@ impl<'j> Visitor<'j> for Seed<'_, '_, 'j> {
     fn visit_seq<A: SeqAccess<'j>>(self, mut seq: A) -> Result<(), A::Error> {
         let mut items = Vec::new();
         while let Some(item) = seq.next_element::<&'j RawValue>()? {
-            items.push(item);
+            items.push(item.get());
         }
         self.fill(Slot::List(items));
         Ok(())
@@ -238,15 +247,23 @@ impl<'j> Slot<'j> {
     /// The value's text, where it is a JSON string.
     pub(super) fn text(&self) -> Option<std::borrow::Cow<'j, str>> {
         match self {
-            Self::Value(raw) => Text::deserialize_raw(raw),
+            Self::Value(raw) => unquoted(raw),
             _ => None,
+        }
+    }
+
+    /// The value, as it stands there.
+    pub(super) fn raw(&self) -> Option<&'j str> {
+        match self {
+            Self::Value(raw) => Some(raw),
+            Self::Absent | Self::List(_) | Self::Other => None,
         }
     }
 
     /// The value, where it is an unsigned number.
     pub(super) fn number(&self) -> Option<u64> {
         match self {
-            Self::Value(raw) => raw.get().parse().ok(),
+            Self::Value(raw) => raw.parse().ok(),
             _ => None,
         }
     }
@@ -257,16 +274,16 @@ impl<'j> Slot<'j> {
     }
 }
 
-/// A string that borrows where it holds no escapes.
-struct Text;
-
-impl Text {
-    fn deserialize_raw(raw: &RawValue) -> Option<std::borrow::Cow<'_, str>> {
-        #[derive(Deserialize)]
-        struct Borrowed<'a>(#[serde(borrow)] std::borrow::Cow<'a, str>);
-        let text: Borrowed<'_> = serde_json::from_str(raw.get()).ok()?;
-        Some(text.0)
+/// The text of a JSON string; borrowed where it holds no escapes.
+fn unquoted(raw: &str) -> Option<std::borrow::Cow<'_, str>> {
+    #[derive(Deserialize)]
+    struct Text<'a>(#[serde(borrow)] std::borrow::Cow<'a, str>);
+    let inner = raw.strip_prefix('"')?.strip_suffix('"')?;
+    if !inner.contains('\\') {
+        return Some(inner.into());
     }
+    let text: Text<'_> = serde_json::from_str(raw).ok()?;
+    Some(text.0)
 }
 
 #[cfg(test)]
@@ -276,37 +293,32 @@ mod tests {
 
     #[test]
     fn equal_pointers_find_the_same() {
-        let pointers = Pointers::compile(&[("/a", false), ("/b", false), ("/a", false)]);
+        let mut pointers = Pointers::default();
+        let places = ["/a", "/b", "/a"].map(|pointer| pointers.value(pointer));
         let found = pointers.find(r#"{"a":7,"b":8}"#).unwrap();
-        let numbers: Vec<_> = found.iter().map(Slot::number).collect();
-        assert_eq!(numbers, [Some(7), Some(8), Some(7)]);
+        assert_eq!(
+            places.map(|at| found.at(at).number()),
+            [Some(7), Some(8), Some(7)]
+        );
+        assert!(!found.at(Place::NOWHERE).is_present());
     }
 
     #[test]
     fn pointers_reach_into_nested_values_in_one_pass() {
-        let pointers = Pointers::compile(&[
-            ("/a", false),
-            ("/d/x", false),
-            ("/d", false),
-            ("/l", true),
-            ("/n", false),
-        ]);
+        let mut pointers = Pointers::default();
+        let [a, x, d, n] = ["/a", "/d/x", "/d", "/n"].map(|pointer| pointers.value(pointer));
+        let l = pointers.list("/l");
         let json = r#" {"z":[{"a":1}],"a":7,"d":{"x":"q\n","y":0},"l":[1,{"a":2}],"n":null} "#;
         let found = pointers.find(json).unwrap();
-        assert_eq!(found[0].number(), Some(7));
-        assert_eq!(found[1].text().as_deref(), Some("q\n"));
-        assert!(matches!(found[2], Slot::Value(raw) if raw.get() == r#"{"x":"q\n","y":0}"#));
-        assert!(matches!(&found[3], Slot::List(items) if items[1].get() == r#"{"a":2}"#));
-        assert!(!found[4].is_present());
+        assert_eq!(found.at(a).number(), Some(7));
+        assert_eq!(found.at(x).text().as_deref(), Some("q\n"));
+        assert!(matches!(found.at(d), Slot::Value(raw) if *raw == r#"{"x":"q\n","y":0}"#));
+        assert!(matches!(found.at(l), Slot::List(items) if items[1] == r#"{"a":2}"#));
+        assert!(!found.at(n).is_present());
         assert!(pointers.find("{} x").is_err());
         assert!(pointers.find(r#"{"a":"#).is_err());
-        assert!(
-            pointers
-                .find("3")
-                .unwrap()
-                .iter()
-                .all(|slot| !slot.is_present())
-        );
+        let none = pointers.find("3").unwrap();
+        assert!([a, x, d, n, l].iter().all(|at| !none.at(*at).is_present()));
     }
 
     proptest! {
@@ -314,10 +326,11 @@ mod tests {
         fn finds_what_serde_json_finds(a: u64, x in ".{0,12}", key in "[a-z~/]{1,6}") {
             let json = serde_json::json!({ "d": { key.as_str(): x.as_str() }, "a": a }).to_string();
             let pointer = format!("/d/{}", key.replace('~', "~0").replace('/', "~1"));
-            let pointers = Pointers::compile(&[("/a", false), (&pointer, false)]);
+            let mut pointers = Pointers::default();
+            let (number, string) = (pointers.value("/a"), pointers.value(&pointer));
             let found = pointers.find(&json).unwrap();
-            prop_assert_eq!(found[0].number(), Some(a));
-            let text = found[1].text().unwrap();
+            prop_assert_eq!(found.at(number).number(), Some(a));
+            let text = found.at(string).text().unwrap();
             prop_assert_eq!(text.as_ref(), x.as_str());
         }
     }

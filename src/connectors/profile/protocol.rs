@@ -10,7 +10,6 @@ use url::Url;
 
 use super::link::ProfileLink;
 use super::model::{CredentialPlace, Profile};
-use super::normalize::Forms;
 use super::template::{Values, below, websocket};
 use super::wire::{Said, Wire};
 use crate::auth::AccessToken;
@@ -41,7 +40,6 @@ pub(super) struct Inner {
     header: Option<HeaderName>,
     pub(super) poll_method: Method,
     pub(super) wire: Wire,
-    forms: Forms,
     pub(super) profile: Profile,
 }
 
@@ -96,7 +94,6 @@ impl ProfileConnector {
             header,
             poll_method,
             wire: Wire::new(&profile),
-            forms: Forms::new(&profile.forms),
             base,
             profile,
         })))
@@ -240,6 +237,6 @@ impl Connector for ProfileConnector {
     }
 
     fn normalize(&self, event: &ProviderEvent) -> v1::Event {
-        self.0.forms.apply(&self.0.source, event)
+        self.0.wire.forms.apply(&self.0.source, event)
     }
 }

@@ -6,13 +6,12 @@ use bytes::Bytes;
 use serde_json::value::RawValue;
 
 use super::model::{EventShape, FrameMeaning, FrameRule, NumberedTime, Profile};
-use super::pointers::{Pointers, Slot};
-use crate::connectors::{Batch, Confirms, Control, ProviderEvent, Unreadable};
+use super::normalize::Forms;
+use super::pointers::{Found, Place, Pointers, Slot};
+use crate::connectors::{Batch, Confirms, Control, ProviderEvent, Span, Unreadable};
 use crate::domain::WallTime;
 use crate::runtime::Mistake;
 
-/// No key is called so, so that nothing stands there.
-const NOWHERE: &str = "/\u{0}";
 /// Of what a platform says in a refusal, no more is kept.
 const LONGEST_REASON: usize = 200;
 /// A refusal that does not say why.
@@ -21,14 +20,34 @@ const BAD_REQUEST: u16 = 400;
 /// A profile's pointers, compiled.
 #[derive(Debug)]
 pub(super) struct Wire {
-    /// What is asked of a frame: the batch's number and events, then the type of each form of an
-    /// event, status and message of each form of an error, and the place of each rule.
-    outer: Pointers,
-    /// What is asked of an event: type, number, time and id of each form.
-    event: Pointers,
+    outer: Outer,
+    item: Pointers,
+    in_item: InEvent,
+    pub(super) forms: Forms,
     events: Vec<EventShape>,
-    errors: usize,
     rules: Vec<FrameRule>,
+}
+
+/// What is asked of a frame. All that is asked of an event is part of it: a frame that is one is read
+/// once.
+#[derive(Debug)]
+struct Outer {
+    pointers: Pointers,
+    number: Place,
+    events: Place,
+    /// Status and message of each form of an error.
+    errors: Vec<[Place; 2]>,
+    rules: Vec<Place>,
+    event: InEvent,
+}
+
+/// Where what is asked of an event is found.
+#[derive(Debug)]
+struct InEvent {
+    /// Type, number, time and id of each form of an event.
+    shapes: Vec<[Place; 4]>,
+    /// What each rule needs that makes a normal form.
+    forms: Vec<Vec<Place>>,
 }
 
 /// What a frame said.
@@ -40,29 +59,63 @@ pub(super) enum Said {
     Acknowledgement,
 }
 
+impl InEvent {
+    fn ask(pointers: &mut Pointers, profile: &Profile, forms: &Forms) -> Self {
+        let shape = |shape: &EventShape, pointers: &mut Pointers| {
+            [
+                pointers.value(&shape.kind),
+                optional(pointers, shape.number.as_ref()),
+                optional(pointers, shape.time.as_ref()),
+                optional(pointers, shape.id.as_ref()),
+            ]
+        };
+        let each = profile.events.iter();
+        Self {
+            shapes: each.map(|own| shape(own, pointers)).collect(),
+            forms: forms.ask(pointers),
+        }
+    }
+}
+
+fn optional(pointers: &mut Pointers, pointer: Option<&String>) -> Place {
+    pointer.map_or(Place::NOWHERE, |pointer| pointers.value(pointer))
+}
+
+impl Outer {
+    fn ask(profile: &Profile, forms: &Forms) -> Self {
+        let mut pointers = Pointers::default();
+        let number = optional(&mut pointers, profile.batch.number.as_ref());
+        let events = profile.batch.events.as_ref();
+        let events = events.map_or(Place::NOWHERE, |events| pointers.list(events));
+        let errors = profile.errors.iter().map(|error| {
+            let status = pointers.value(&error.status);
+            [status, optional(&mut pointers, error.message.as_ref())]
+        });
+        let errors = errors.collect();
+        let rules = profile.frames.iter();
+        let rules = rules.map(|rule| pointers.value(&rule.at)).collect();
+        let event = InEvent::ask(&mut pointers, profile, forms);
+        Self {
+            pointers,
+            number,
+            events,
+            errors,
+            rules,
+            event,
+        }
+    }
+}
+
 impl Wire {
     pub(super) fn new(profile: &Profile) -> Self {
-        let at = |pointer: &Option<String>| pointer.clone().unwrap_or_else(|| NOWHERE.to_owned());
-        let mut outer = vec![
-            (at(&profile.batch.number), false),
-            (at(&profile.batch.events), true),
-        ];
-        outer.extend(profile.events.iter().map(|e| (e.kind.clone(), false)));
-        for error in &profile.errors {
-            outer.push((error.status.clone(), false));
-            outer.push((at(&error.message), false));
-        }
-        outer.extend(profile.frames.iter().map(|rule| (rule.at.clone(), false)));
-        let each = profile.events.iter();
-        let event: Vec<_> = each
-            .flat_map(|e| [e.kind.clone(), at(&e.number), at(&e.time), at(&e.id)])
-            .map(|pointer| (pointer, false))
-            .collect();
+        let forms = Forms::new(&profile.forms);
+        let mut item = Pointers::default();
         Self {
-            outer: compiled(&outer),
-            event: compiled(&event),
+            outer: Outer::ask(profile, &forms),
+            in_item: InEvent::ask(&mut item, profile, &forms),
+            item,
+            forms,
             events: profile.events.clone(),
-            errors: profile.errors.len(),
             rules: profile.frames.clone(),
         }
     }
@@ -82,45 +135,44 @@ impl Wire {
             if items.is_empty() {
                 return Err(unreadable("an array without events".to_owned()));
             }
-            let events = items.iter().map(|item| self.event(item.get(), body));
+            let events = items.iter().map(|item| self.item(item.get(), body));
             return Ok(Said::Batch(Batch {
                 events: events.collect(),
                 ..Batch::empty()
             }));
         }
-        let outer = self.outer.find(text).map_err(broken)?;
-        let [number, events, rest @ ..] = outer.as_slice() else {
-            return Err(unreadable("no object".to_owned()));
-        };
-        let (kinds, rest) = rest.split_at_checked(self.events.len()).unwrap_or_default();
-        let (errors, places) = rest.split_at_checked(2 * self.errors).unwrap_or_default();
-        if let Some(rule) = self.rule(places) {
+        let outer = &self.outer;
+        let found = outer.pointers.find(text).map_err(broken)?;
+        let number = found.at(outer.number);
+        let one = || self.event(text, &found, &outer.event, body);
+        if let Some(rule) = self.rule(&found) {
             return Ok(match rule {
                 FrameMeaning::Acknowledgement => Said::Acknowledgement,
                 FrameMeaning::Confirmation => Said::Batch(Batch::empty()),
                 FrameMeaning::Closing => control(Control::Closing),
                 FrameMeaning::Refusal => {
-                    let refused = refusal(errors);
+                    let refused = self.refusal(&found);
                     refused.unwrap_or_else(|| refused_with(BAD_REQUEST, &Slot::Absent))
                 }
                 FrameMeaning::Nothing => Said::Batch(Batch::default()),
             });
         }
-        match events {
+        let mut kinds = outer.event.shapes.iter().map(|[kind, ..]| found.at(*kind));
+        match found.at(outer.events) {
             Slot::List(items) => self.batch(number, items, body).map_err(unreadable),
             Slot::Value(_) | Slot::Other => Err(unreadable("the events are not a list".to_owned())),
-            Slot::Absent if kinds.iter().any(Slot::is_present) => Ok(Said::Batch(Batch {
-                events: vec![self.event(text, body)],
+            Slot::Absent if kinds.any(Slot::is_present) => Ok(Said::Batch(Batch {
+                events: vec![one()],
                 ..Batch::empty()
             })),
-            Slot::Absent => match refusal(errors) {
+            Slot::Absent => match self.refusal(&found) {
                 Some(refused) => Ok(refused),
                 None if number.is_present() && Mistake::UntypedEventTakenForABatch.is_made() => {
                     self.batch(number, &[], body).map_err(unreadable)
                 }
                 // An event whose type is missing: not a batch, or its number would cover it unread.
                 None if number.is_present() => Ok(Said::Batch(Batch {
-                    events: vec![self.event(text, body)],
+                    events: vec![one()],
                     ..Batch::empty()
                 })),
                 None => Err(unreadable(
@@ -131,23 +183,36 @@ impl Wire {
     }
 
     /// What the first rule says that fits.
-    fn rule(&self, places: &[Slot<'_>]) -> Option<FrameMeaning> {
-        let mut rules = self.rules.iter().zip(places);
-        let found = rules.find(|(rule, slot)| match &rule.is {
-            Some(text) => slot.text().is_some_and(|found| found == text.as_str()),
-            None => slot.is_present(),
+    fn rule(&self, found: &Found<'_>) -> Option<FrameMeaning> {
+        let mut rules = self.rules.iter().zip(&self.outer.rules);
+        let fits = rules.find(|(rule, place)| {
+            let slot = found.at(**place);
+            match &rule.is {
+                Some(text) => slot.text().is_some_and(|found| found == text.as_str()),
+                None => slot.is_present(),
+            }
         });
-        found.map(|(rule, _)| rule.means)
+        fits.map(|(rule, _)| rule.means)
     }
 
-    fn batch(&self, number: &Slot<'_>, items: &[&RawValue], body: &Bytes) -> Result<Said, String> {
+    /// The first form of an error whose status is there.
+    fn refusal(&self, found: &Found<'_>) -> Option<Said> {
+        self.outer.errors.iter().find_map(|[status, message]| {
+            let status = found.at(*status).number();
+            let status = status.and_then(|s| u16::try_from(s).ok());
+            let status = status.filter(|status| (400..=599).contains(status))?;
+            Some(refused_with(status, found.at(*message)))
+        })
+    }
+
+    fn batch(&self, number: &Slot<'_>, items: &[&str], body: &Bytes) -> Result<Said, String> {
         let batch_number = number.number();
         if number.is_present() && batch_number.is_none() {
             return Err("the batch's number is not a number".to_owned());
         }
         let mut events = Vec::with_capacity(items.len());
         for (after, item) in (0_u64..items.len() as u64).rev().zip(items) {
-            let mut event = self.event(item.get(), body);
+            let mut event = self.item(item, body);
             if event.malformed.is_some() && Mistake::MalformedEventDropped.is_made() {
                 continue;
             }
@@ -165,21 +230,34 @@ impl Wire {
         }))
     }
 
-    /// Reads one event. What cannot be read makes it malformed, never lost (U20).
-    fn event(&self, json: &str, body: &Bytes) -> ProviderEvent {
+    /// Reads one event of several.
+    fn item(&self, json: &str, body: &Bytes) -> ProviderEvent {
+        let found = self.item.find(json).unwrap_or_default();
+        self.event(json, &found, &self.in_item, body)
+    }
+
+    /// Makes an event of what was found in it. What cannot be read makes it malformed, never lost
+    /// (U20).
+    fn event(
+        &self,
+        json: &str,
+        found: &Found<'_>,
+        places: &InEvent,
+        body: &Bytes,
+    ) -> ProviderEvent {
         let mut event = ProviderEvent {
             raw: body.slice_ref(json.trim_ascii().as_bytes()),
             ..ProviderEvent::default()
         };
-        let found = self.event.find(json).unwrap_or_default();
-        let mut forms = self.events.iter().zip(found.chunks_exact(4));
-        let form = forms
+        let mut shapes = self.events.iter().zip(&places.shapes);
+        let shape = shapes
             .clone()
-            .find(|(_, slots)| slots.first().is_some_and(Slot::is_present));
-        let Some((shape, [kind, number, time, id])) = form.or_else(|| forms.next()) else {
+            .find(|(_, [kind, ..])| found.at(*kind).is_present());
+        let Some((shape, own)) = shape.or_else(|| shapes.next()) else {
             event.malformed = Some("not an object".to_owned());
             return event;
         };
+        let [kind, number, time, id] = own.map(|place| found.at(place));
         let mut wrong = Vec::new();
         event.number = number.number();
         if number.is_present() && event.number.is_none() {
@@ -195,34 +273,21 @@ impl Wire {
             _ => wrong.push("it has no type"),
         }
         event.malformed = (!wrong.is_empty()).then(|| wrong.join(", "));
+        let rule = self.forms.rule_of(&event.topic);
+        let wanted = rule.and_then(|rule| places.forms.get(rule));
+        let span = |place: &Place| {
+            let raw = found.at(*place).raw();
+            raw.map_or(Span::default(), |raw| Span::of(raw, &event.raw))
+        };
+        event.spans = wanted.into_iter().flatten().map(span).collect();
         event
     }
-}
-
-fn compiled(pointers: &[(String, bool)]) -> Pointers {
-    let each = pointers.iter();
-    let borrowed: Vec<_> = each
-        .map(|(pointer, list)| (pointer.as_str(), *list))
-        .collect();
-    Pointers::compile(&borrowed)
 }
 
 fn control(control: Control) -> Said {
     Said::Batch(Batch {
         controls: vec![control],
         ..Batch::default()
-    })
-}
-
-/// The first form of an error whose status is there.
-fn refusal(errors: &[Slot<'_>]) -> Option<Said> {
-    errors.chunks_exact(2).find_map(|slots| {
-        let [status, message] = slots else {
-            return None;
-        };
-        let status = status.number().and_then(|s| u16::try_from(s).ok());
-        let status = status.filter(|status| (400..=599).contains(status))?;
-        Some(refused_with(status, message))
     })
 }
 

@@ -77,7 +77,7 @@ pub(crate) fn session_fact(number: u64) -> v1::Event {
 }
 
 pub(crate) fn entry(sequence: u64, at: WallTime, event: v1::Event) -> Entry {
-    let encoded = EncodedDraft::encode(event, Store::Full);
+    let encoded = EncodedDraft::encode(&event, Store::Full);
     let mut element = Vec::new();
     let (data_at, raw_at) = encoded.write(Sequence::new(sequence), at, &mut element);
     Entry {

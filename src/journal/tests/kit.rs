@@ -111,7 +111,7 @@ pub(super) fn draft(id: u64, size: usize) -> v1::Event {
 /// A commit of one event that no oracle knows.
 pub(super) fn commit(id: u64, size: usize) -> EncodedCommit {
     EncodedCommit {
-        drafts: vec![EncodedDraft::encode(draft(id, size), Store::Full)],
+        drafts: vec![EncodedDraft::encode(&draft(id, size), Store::Full)],
         ..EncodedCommit::default()
     }
 }
@@ -262,7 +262,7 @@ impl Rig {
         for size in &shape.events {
             ids.push(self.next_id);
             drafts.push(EncodedDraft::encode(
-                draft(self.next_id, *size),
+                &draft(self.next_id, *size),
                 Store::Full,
             ));
             self.next_id += 1;

@@ -70,6 +70,23 @@ async fn frame_after(bytes: Vec<u8>) -> (Result<Option<Frame>, HttpFailure>, u8,
 }
 
 #[tokio::test]
+async fn what_has_come_already_is_received_without_waiting() {
+    let (ours, mut theirs) = tokio::io::duplex(1 << 10);
+    let mut socket = Socket::new(ours, 1 << 10, 1 << 10).await;
+    assert_eq!(socket.received(), None);
+    let both = [frame(FIN | TEXT, b"one"), frame(FIN | TEXT, b"two")].concat();
+    theirs.write_all(&both).await.unwrap();
+    assert_eq!(socket.receive().await, Ok(Some(text("one"))));
+    assert_eq!(socket.received(), Some(Ok(Some(text("two")))));
+    assert_eq!(socket.received(), None);
+    // Whoever waits is woken, although nobody was to be woken when it was looked for.
+    let third = frame(FIN | TEXT, b"three");
+    let (received, sent) = tokio::join!(socket.receive(), theirs.write_all(&third));
+    assert_eq!(received, Ok(Some(text("three"))));
+    sent.unwrap();
+}
+
+#[tokio::test]
 async fn messages_go_both_ways_and_the_socket_closes_in_order() {
     let server = Server::start(|mut stream| async move {
         let head = accept_websocket(&mut stream).await;

@@ -93,7 +93,7 @@ impl<C: HttpClient + 'static> Driver<C> {
             }
             Action::Append(commit) => {
                 let journal = Arc::clone(&self.journal);
-                let appended = async move { Ended::Appended(journal.append(commit).await) };
+                let appended = async move { Ended::Appended(journal.append_shared(commit).await) };
                 self.tasks.push(Box::pin(appended));
             }
             Action::Post => (self.posts)(self.machine.status()),

@@ -15,11 +15,12 @@ pub(super) use self::parts::{DriverParts, Posts};
 use super::DriverError;
 use super::callers::Callers;
 use super::health::{HealthDesk, HealthReport};
+use super::inbox::{Arrivals, Came, Inbox};
 use super::machine::{
     Actions, At, CallId, Generation, Input, Machine, MachineParts, Recovered, StateName,
 };
 use super::outbound::{OutboundSettings, Ticket};
-use super::socket::{Came, Command, Inbox, Incoming};
+use super::socket::Command;
 use crate::auth::{AccessToken, TokenProblem, TokenSource, TokenStatus};
 use crate::connectors::Connector;
 use crate::domain::SessionName;
@@ -79,8 +80,8 @@ pub(in crate::session) async fn run<C: HttpClient + 'static>(
             () = driver.callers.arrived() => driver.mail_came(),
             Ok(()) = driver.token_status.changed() => driver.token_changed(),
             Ok(()) = driver.connector.changed() => driver.connector_changed(),
-            Some(incoming) = driver.frames.recv(), if driver.machine.wants_frames() => {
-                driver.incoming(incoming);
+            Some(came) = driver.frames.next(), if driver.machine.wants_frames() => {
+                driver.incoming(came);
             }
         }
     }
@@ -113,7 +114,7 @@ struct Driver<C: HttpClient> {
     calls: HashMap<CallId, AbortHandle>,
     connections: HashMap<Generation, Connection>,
     inbox: Inbox,
-    frames: mpsc::Receiver<Incoming>,
+    frames: Arrivals,
     callers: Callers,
     actions: Actions,
     backlog: VecDeque<Input>,
@@ -193,7 +194,12 @@ impl<C: HttpClient + 'static> Driver<C> {
 
     /// Hands one input to the machine and does what it answers.
     fn feed(&mut self, input: Input) {
-        self.backlog.push_back(input);
+        self.feed_at(self.at(), input);
+    }
+
+    fn feed_at(&mut self, at: At, input: Input) {
+        self.machine.handle(at, input, &mut self.actions);
+        self.act();
         while let Some(input) = self.backlog.pop_front() {
             let at = self.at();
             self.machine.handle(at, input, &mut self.actions);
@@ -213,36 +219,38 @@ impl<C: HttpClient + 'static> Driver<C> {
     /// What arrived is journaled; what comes later is not read (U35).
     fn drain(&mut self) {
         while self.machine.wants_frames() {
-            match self.frames.try_recv() {
-                Ok(incoming) => self.came(incoming),
-                Err(_) => break,
+            match self.frames.try_next() {
+                Some(came) => self.came(self.at(), came),
+                None => break,
             }
         }
         self.feed(Input::Drain);
     }
 
-    fn incoming(&mut self, first: Incoming) {
-        self.came(first);
+    fn incoming(&mut self, first: (Generation, Came)) {
+        // What has come by now is handled in one moment.
+        let at = self.at();
+        self.came(at, first);
         for _ in 1..FRAMES_AT_ONCE {
             if !self.machine.wants_frames() {
                 return;
             }
-            match self.frames.try_recv() {
-                Ok(incoming) => self.came(incoming),
-                Err(_) => return,
+            match self.frames.try_next() {
+                Some(came) => self.came(at, came),
+                None => return,
             }
         }
     }
 
-    fn came(&mut self, incoming: Incoming) {
-        let generation = incoming.generation;
-        self.feed(match incoming.what {
+    fn came(&mut self, at: At, (generation, what): (Generation, Came)) {
+        let input = match what {
             Came::Frame(frame) => Input::Frame { generation, frame },
             Came::Ended(failure) => Input::Closed {
                 generation,
                 failure,
             },
-        });
+        };
+        self.feed_at(at, input);
     }
 
     fn token_changed(&mut self) {

@@ -93,6 +93,9 @@ impl Machine {
 
     fn ingest_numbered(&mut self, at: At, batch: Batch, via: Via, out: &mut Actions) {
         let live = via != Via::History;
+        if live && self.ingest_next(at, &batch, via) {
+            return;
+        }
         let mut repeated = 0;
         let (units, unnumbered) = group(batch.events, batch.number, !live, &mut repeated);
         self.stats.duplicate(repeated);
@@ -150,6 +153,35 @@ impl Machine {
         }
         self.holes_appeared(at);
         self.relieve_full_buffer(at);
+    }
+
+    /// The usual batch: one event, whose turn it is.
+    fn ingest_next(&mut self, at: At, batch: &Batch, via: Via) -> bool {
+        let ([event], Some(ordering)) = (batch.events.as_slice(), &mut self.ordering) else {
+            return false;
+        };
+        let number = event.number.or(batch.number).filter(|number| *number > 0);
+        let beyond = |number: &u64| batch.number.is_some_and(|batch| batch > *number);
+        let Some(number) = number.filter(|number| !beyond(number)) else {
+            return false;
+        };
+        if !ordering.take_next(number, hash(event)) {
+            return false;
+        }
+        let numbering = ordering.position().numbering;
+        self.position_moved = true;
+        self.unreadable = 0;
+        if let (Via::Poll { began, .. }, Some(time)) = (via, event.time) {
+            self.review(at, began, time);
+        }
+        let stamp = Stamp {
+            number: Some((numbering, number, 0)),
+            backfill: false,
+            gap: None,
+            possible_duplicate: false,
+        };
+        self.emit(at, event, stamp);
+        true
     }
 
     pub(super) fn emit_released(

@@ -184,7 +184,7 @@ pub enum Action {
     /// Forget the question.
     DropHealth,
     /// Append to the journal; one append at a time.
-    Append(Commit),
+    Append(Arc<Commit>),
     /// Post [`super::Machine::status`] on the board.
     Post,
 }

@@ -1,6 +1,7 @@
 //! [`Outbox`]: one append in flight, everything else gathers behind it and becomes the next commit.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,6 +15,9 @@ use crate::runtime::{Mistake, MonoTime};
 /// More than this is not read ahead of the journal (U41).
 const MOST_EVENTS: usize = 10_000;
 const MOST_BYTES: usize = 16 << 20;
+
+/// Room is made for no more events before they come.
+const MOST_RESERVED: usize = 512;
 
 const SHORTEST_RETRY: Duration = Duration::from_millis(100);
 
@@ -31,7 +35,7 @@ pub(super) struct Outbox {
 
 #[derive(Debug)]
 struct InFlight {
-    commit: Commit,
+    commit: Arc<Commit>,
     gaps: Vec<(String, usize)>,
     messages: Vec<(u64, Option<usize>)>,
     retry_at: Option<MonoTime>,
@@ -149,7 +153,10 @@ impl Outbox {
             std::mem::swap(&mut self.events, &mut commit.events);
         }
         self.bytes = 0;
-        out.push(Action::Append(commit.clone()));
+        // The next one will be about as large: events are not moved as it grows.
+        self.events.reserve(commit.events.len().min(MOST_RESERVED));
+        let commit = Arc::new(commit);
+        out.push(Action::Append(Arc::clone(&commit)));
         self.in_flight = Some(InFlight {
             commit,
             gaps: std::mem::take(&mut self.gaps),
@@ -193,14 +200,15 @@ impl Outbox {
 
     /// The event at `index` of the commit that was refused, to be made smaller.
     pub(super) fn refused_event(&mut self, index: usize) -> Option<&mut v1::Event> {
-        self.in_flight.as_mut()?.commit.events.get_mut(index)
+        let commit = Arc::make_mut(&mut self.in_flight.as_mut()?.commit);
+        commit.events.get_mut(index)
     }
 
     /// Sends the refused commit again.
     pub(super) fn resend(&mut self, out: &mut Actions) {
         if let Some(in_flight) = &mut self.in_flight {
             in_flight.retry_at = None;
-            out.push(Action::Append(in_flight.commit.clone()));
+            out.push(Action::Append(Arc::clone(&in_flight.commit)));
         }
     }
 

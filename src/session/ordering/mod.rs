@@ -157,6 +157,18 @@ impl<T> Ordering<T> {
         }
     }
 
+    /// Takes the unit whose turn it is while nothing waits, which is nearly every one of them; `false`
+    /// for any other, which [`Ordering::offer`] is for. What is taken may go on.
+    pub fn take_next(&mut self, number: u64, hash: u64) -> bool {
+        let is_next = self.held.is_empty() && Some(number) == self.position.cursor.checked_add(1);
+        if is_next {
+            self.remember(number, hash);
+            self.position.cursor = number;
+            self.below_since = None;
+        }
+        is_next
+    }
+
     /// The platform says that there is nothing more up to `number`, without sending it (an empty
     /// batch that advances the cursor).
     pub fn skip_to(&mut self, number: u64, out: &mut Vec<Released<T>>) {

@@ -358,10 +358,10 @@ impl Rig {
                 }
                 Action::Cancel { call } => self.note(Sent::Cancel { call }),
                 Action::Append(commit) if self.auto_append => {
-                    let result = self.journal.append(commit);
+                    let result = self.journal.append(Arc::unwrap_or_clone(commit));
                     self.input(Input::Appended(result));
                 }
-                Action::Append(commit) => self.appends.push_back(commit),
+                Action::Append(commit) => self.appends.push_back(Arc::unwrap_or_clone(commit)),
                 Action::AskHealth(connector) => self.health_of = Some(connector),
                 Action::DropHealth => self.health_of = None,
                 Action::Post => {}
