@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     tonic_prost_build::configure()
         .bytes(".tieline.v1.Event.raw_data")
         .compile_fds(compiler.file_descriptor_set())?;
-    event_service_with_stored_bytes()?;
+    event_service_without_subscribe()?;
     built_in_profiles(&out)
 }
 
@@ -58,9 +58,8 @@ fn built_in_profiles(out: &Path) -> Result<(), Box<dyn std::error::Error>> {
     Ok(std::fs::write(out.join("profiles.rs"), list)?)
 }
 
-/// `EventService` once more, by hand: its `Subscribe` sends stored bytes through a codec of our own
-/// instead of encoding messages.
-fn event_service_with_stored_bytes() -> Result<(), Box<dyn std::error::Error>> {
+/// `EventService` once more, without its `Subscribe`: that is written by hand, see `grpc::subscribe`.
+fn event_service_without_subscribe() -> Result<(), Box<dyn std::error::Error>> {
     use tonic_build::manual::{Builder, Method, Service};
     let unary = |name: &str, route: &str| {
         Method::builder()
@@ -71,18 +70,9 @@ fn event_service_with_stored_bytes() -> Result<(), Box<dyn std::error::Error>> {
             .codec_path("tonic_prost::ProstCodec")
             .build()
     };
-    let subscribe = Method::builder()
-        .name("subscribe")
-        .route_name("Subscribe")
-        .input_type("crate::proto::v1::SubscribeRequest")
-        .output_type("crate::grpc::StoredResponse")
-        .codec_path("crate::grpc::SubscribeCodec")
-        .server_streaming()
-        .build();
     let service = Service::builder()
         .name("EventService")
         .package("tieline.v1")
-        .method(subscribe)
         .method(unary("read_events", "ReadEvents"))
         .method(unary("get_event", "GetEvent"))
         .method(unary("get_journal", "GetJournal"))

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::elements::Elements;
 use crate::domain::{Epoch, JournalName, Sequence, WallTime};
-use crate::journal::ViewedElement;
 
 /// One response.
 #[derive(Debug)]
@@ -20,46 +20,14 @@ pub struct Delivery {
     pub notice: Option<Notice>,
 }
 
-/// Encoded events; shares the stored bytes.
-#[derive(Debug)]
-pub enum Elements {
-    /// Elements as they are stored.
-    Stored(Vec<Bytes>),
-    /// Elements in a view that leaves something out.
-    Viewed(Vec<ViewedElement>),
-}
-
-impl Elements {
-    /// How many events these are.
-    #[must_use]
-    pub fn count(&self) -> usize {
-        match self {
-            Self::Stored(elements) => elements.len(),
-            Self::Viewed(elements) => elements.len(),
-        }
-    }
-
-    /// Bytes that [`Elements::write`] will write.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        match self {
-            Self::Stored(elements) => elements.iter().map(Bytes::len).sum(),
-            Self::Viewed(elements) => elements.iter().map(ViewedElement::len).sum(),
-        }
-    }
-
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.count() == 0
-    }
-
-    /// Appends all of them.
-    pub fn write(&self, out: &mut impl bytes::BufMut) {
-        match self {
-            Self::Stored(elements) => elements.iter().for_each(|e| out.put_slice(e)),
-            Self::Viewed(elements) => elements.iter().for_each(|e| e.write(out)),
-        }
+impl Delivery {
+    /// The encoding of a response that many get: `encode` makes it for the first of them. `None` of
+    /// a response that may be the only one of its kind.
+    pub fn encoded_once(&self, encode: impl FnOnce(&Self) -> Bytes) -> Option<Bytes> {
+        let (run, view) = self.elements.only_batch()?;
+        let place = (view, self.through, self.latest);
+        let is_plain = self.notice.is_none();
+        is_plain.then(|| run.encoded_once(place, || encode(self)))
     }
 }
 

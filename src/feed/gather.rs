@@ -1,7 +1,12 @@
 //! [`Gather`]: fills one response up to its bounds. Pure.
 
-use super::delivery::Elements;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::elements::Elements;
 use super::request::Batching;
+use super::ring::Run;
 use crate::journal::{Entry, View};
 
 /// What one response holds where the caller names no bound: large enough that its frame is not the
@@ -18,7 +23,6 @@ pub(super) struct Gather {
     view: View,
     max_events: usize,
     max_bytes: usize,
-    bytes: usize,
     elements: Elements,
     refused: bool,
 }
@@ -34,39 +38,44 @@ impl Gather {
             view,
             max_events: bound(batching.max_events, DEFAULT_EVENTS, MOST_EVENTS),
             max_bytes: bound(batching.max_bytes, DEFAULT_BYTES, message).saturating_sub(TAIL_BYTES),
-            bytes: 0,
-            elements: none(view),
+            elements: Elements::default(),
             refused: false,
         }
     }
 
-    /// Takes an event in, unless it does not fit. A first event always fits.
-    pub(super) fn offer(&mut self, entry: &Entry) -> bool {
-        let count = self.elements.count();
-        if count >= self.max_events {
-            self.refused = true;
-            return false;
-        }
+    /// Takes an event in, unless it does not fit. A first event always fits. `buffer` is where it
+    /// and its neighbours stand, if they stand together.
+    pub(super) fn offer(&mut self, entry: &Entry, buffer: Option<&Bytes>) -> bool {
         let viewed = (self.view != View::Full).then(|| entry.view(self.view));
         let len = viewed.as_ref().map_or(entry.element.len(), |v| v.len());
-        if count > 0 && self.bytes + len > self.max_bytes {
-            self.refused = true;
-            return false;
+        let fits = self.is_empty() || self.fit(1, len);
+        match viewed {
+            _ if !fits => self.refused = true,
+            Some(viewed) => self.elements.push_viewed(viewed),
+            None => self.elements.push(&entry.element, buffer),
         }
-        self.bytes += len;
-        match (&mut self.elements, viewed) {
-            (Elements::Viewed(elements), Some(viewed)) => elements.push(viewed),
-            (Elements::Stored(elements), _) => elements.push(entry.element.clone()),
-            (Elements::Viewed(elements), None) => elements.push(entry.view(self.view)),
+        fits
+    }
+
+    /// Takes a whole batch in, or nothing of it.
+    pub(super) fn offer_batch(&mut self, run: &Arc<Run>) -> bool {
+        let fits = self.fit(run.entries().len(), run.len(self.view));
+        if fits {
+            self.elements.push_batch(run, self.view);
         }
-        true
+        fits
+    }
+
+    fn fit(&self, count: usize, len: usize) -> bool {
+        self.elements.count() + count <= self.max_events
+            && self.elements.len() + len <= self.max_bytes
     }
 
     /// Whether it should be sent rather than filled further.
     pub(super) fn is_full(&self) -> bool {
         self.refused
             || self.elements.count() >= self.max_events
-            || (!self.is_empty() && self.bytes >= self.max_bytes)
+            || (!self.is_empty() && self.elements.len() >= self.max_bytes)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -75,15 +84,7 @@ impl Gather {
 
     /// Takes the events out and leaves an empty response.
     pub(super) fn take(&mut self) -> Elements {
-        self.bytes = 0;
         self.refused = false;
-        std::mem::replace(&mut self.elements, none(self.view))
-    }
-}
-
-fn none(view: View) -> Elements {
-    match view {
-        View::Full => Elements::Stored(Vec::new()),
-        View::Normalized | View::Raw | View::Attributes => Elements::Viewed(Vec::new()),
+        self.elements.take()
     }
 }

@@ -6,6 +6,7 @@
 //! reader costs nothing.
 
 mod delivery;
+mod elements;
 mod endings;
 mod error;
 mod filter;
@@ -40,7 +41,8 @@ use self::subscription::Subscription;
 use crate::domain::{JournalName, Sequence};
 use crate::runtime::{Clock, Drain, Rng};
 
-pub use self::delivery::{Cause, Closing, Delivery, Elements, Gap, Notice, Opened};
+pub use self::delivery::{Cause, Closing, Delivery, Gap, Notice, Opened};
+pub use self::elements::{Elements, Part};
 pub use self::error::{Bounds, FeedError};
 pub use self::filter::{Filter, FilterSpec, InvalidFilter, MAX_VALUE_LEN, MAX_VALUES};
 pub use self::metrics::EndReason;
@@ -49,7 +51,7 @@ pub use self::registry::{Registry, SubscriberFacts};
 pub use self::request::{
     AskedPosition, Batching, End, Policy, ReadPlan, Selection, Start, SubscribePlan,
 };
-pub use self::ring::RingBounds;
+pub use self::ring::{RingBounds, Run};
 pub use self::shard::{InvalidShard, Shard};
 pub use self::steps::StateName;
 pub use self::stream::Subscriber;

@@ -1,7 +1,10 @@
 //! One bounded read, with or without waiting for a first event; and the read of a single event.
 
+use bytes::Bytes;
+
 use super::Feed;
-use super::delivery::{Cause, Elements, Gap};
+use super::delivery::{Cause, Gap};
+use super::elements::Elements;
 use super::error::FeedError;
 use super::gather::Gather;
 use super::keys::Keys;
@@ -109,7 +112,7 @@ impl Feed {
             });
         }
         for item in &page.items {
-            if !progress.take(item, &self.info())? {
+            if !progress.take(item, &page.buffer, &self.info())? {
                 break;
             }
         }
@@ -165,10 +168,11 @@ impl Progress<'_> {
     }
 
     /// Takes the next item in; whether there is room for another.
-    fn take(&mut self, item: &Item, info: &Info) -> Result<bool, FeedError> {
+    fn take(&mut self, item: &Item, buffer: &Bytes, info: &Info) -> Result<bool, FeedError> {
         match item {
             Item::Event(entry) => {
-                if self.plan.selection.wants(&Keys::scan(entry), entry) && !self.gather.offer(entry)
+                if self.plan.selection.wants(&Keys::scan(entry), entry)
+                    && !self.gather.offer(entry, Some(buffer))
                 {
                     return Ok(false);
                 }

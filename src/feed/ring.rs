@@ -3,11 +3,13 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
 
-use parking_lot::RwLock;
+use bytes::Bytes;
+use parking_lot::{Mutex, RwLock};
+use smallvec::SmallVec;
 
 use super::keys::Keys;
 use crate::domain::Sequence;
-use crate::journal::{Batch, CommitSink, Entry};
+use crate::journal::{Batch, CommitSink, Entry, View};
 
 /// Bounds of a ring. The newest batch is kept even when it alone exceeds them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,14 +47,31 @@ struct Held {
     events: usize,
 }
 
-/// One batch, with the keys of its events once a reader has asked for them.
+/// One batch, with what readers found out about it, for those who come after them.
 #[derive(Debug)]
-pub(super) struct Run {
+pub struct Run {
     entries: Arc<[Entry]>,
     bytes: usize,
     last: Sequence,
     keys: OnceLock<Box<[Keys]>>,
+    viewed: [OnceLock<usize>; 4],
+    encoded: Mutex<SmallVec<[Encoded; 1]>>,
 }
+
+/// A response that consists of the whole batch.
+#[derive(Debug)]
+struct Encoded {
+    place: Place,
+    bytes: Bytes,
+}
+
+/// What two responses with the same batch differ in: view, `through` and `latest`.
+type Place = (View, Sequence, Sequence);
+
+/// Batches of which encodings are kept: readers that are further behind are sent several at once.
+const ENCODED_RUNS: usize = 4;
+/// Encodings of one batch that are kept. There are four views; the end moves on between readers.
+const ENCODINGS: usize = 4;
 
 impl Ring {
     pub(super) fn new(bounds: RingBounds) -> Self {
@@ -92,6 +111,8 @@ impl CommitSink for Ring {
             bytes: batch.entries.iter().map(|e| e.element.len()).sum(),
             last: last.sequence,
             keys: OnceLock::new(),
+            viewed: Default::default(),
+            encoded: Mutex::default(),
             entries: Arc::clone(&batch.entries),
         });
         let before = first.sequence.previous();
@@ -107,6 +128,8 @@ impl CommitSink for Ring {
         held.bytes += run.bytes;
         held.events += run.entries.len();
         held.runs.push_back(run);
+        let old = held.runs.len().checked_sub(ENCODED_RUNS + 1);
+        let encoded = old.and_then(|at| held.runs.get(at)).cloned();
         while (held.bytes > self.bounds.bytes || held.events > self.bounds.events)
             && held.runs.len() > 1
         {
@@ -120,6 +143,9 @@ impl CommitSink for Ring {
         }
         // The bytes are freed after the lock is released.
         drop(held);
+        if let Some(run) = encoded {
+            run.encoded.lock().clear();
+        }
     }
 }
 
@@ -128,9 +154,45 @@ impl Run {
         &self.entries
     }
 
+    /// The sequence before its first.
+    pub(super) fn before(&self) -> Sequence {
+        self.last.minus(self.entries.len() as u64)
+    }
+
+    pub(super) fn last(&self) -> Sequence {
+        self.last
+    }
+
+    /// Bytes of its events in a view.
+    pub(super) fn len(&self, view: View) -> usize {
+        let sum = || self.entries.iter().map(|e| e.view(view).len()).sum();
+        match (view, self.viewed.get(view as usize)) {
+            (View::Full, _) => self.bytes,
+            (_, Some(known)) => *known.get_or_init(sum),
+            (_, None) => sum(),
+        }
+    }
+
     /// The keys of the events, in their order; scanned once for all readers.
     pub(super) fn keys(&self) -> &[Keys] {
         self.keys
             .get_or_init(|| self.entries.iter().map(Keys::scan).collect())
+    }
+
+    /// The encoding of a response at `place`, which `encode` makes for the first reader there.
+    pub(super) fn encoded_once(&self, place: Place, encode: impl FnOnce() -> Bytes) -> Bytes {
+        let mut encoded = self.encoded.lock();
+        if let Some(known) = encoded.iter().find(|known| known.place == place) {
+            return known.bytes.clone();
+        }
+        let bytes = encode();
+        if encoded.len() == ENCODINGS {
+            encoded.remove(0);
+        }
+        encoded.push(Encoded {
+            place,
+            bytes: bytes.clone(),
+        });
+        bytes
     }
 }

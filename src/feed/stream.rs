@@ -150,7 +150,7 @@ impl Stream for Subscriber {
                 Step::Read { after } => this.start_reading(after),
                 Step::Follow { after } => {
                     let run = this.ring.follow(after);
-                    this.subscription.followed(&moment, run.as_deref());
+                    this.subscription.followed(&moment, run.as_ref());
                 }
                 Step::Wait { until } => {
                     if this.poll_reasons(until, cx).is_pending() {

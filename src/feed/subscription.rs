@@ -5,6 +5,9 @@
 //! happens, every sequence is taken from one place, in order, or named by a gap.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::Bytes;
 
 use super::delivery::{Closing, Delivery, Notice};
 use super::endings::SETTLING;
@@ -47,6 +50,8 @@ pub(super) struct Subscription {
     pub(super) told: Sequence,
     /// What was read from disk and not yet offered.
     pub(super) shelf: VecDeque<Item>,
+    /// Where the events on the shelf stand.
+    shelf_buffer: Bytes,
     pub(super) reading: bool,
     pub(super) due: Option<Due>,
     /// An event beyond `until_time` has been seen.
@@ -72,6 +77,7 @@ impl Subscription {
             cursor: resolved.through,
             told: resolved.through,
             shelf: VecDeque::new(),
+            shelf_buffer: Bytes::new(),
             reading: false,
             due: resolved.gap.map(|gap| Due {
                 notice: Notice::Gap(Box::new(gap)),
@@ -130,7 +136,10 @@ impl Subscription {
                 reason: format!("nothing was found although the end is {}", at.end.latest),
                 retry_delay: self.terms.drain_delay,
             }),
-            Ok(page) => self.shelf = page.items.into(),
+            Ok(page) => {
+                self.shelf = page.items.into();
+                self.shelf_buffer = page.buffer;
+            }
             Err(ReadError::Trimmed {
                 earliest,
                 earliest_time,
@@ -149,7 +158,7 @@ impl Subscription {
     }
 
     /// Takes the answer to [`Step::Follow`]: `None` when the ring does not hold the next event.
-    pub(super) fn followed(&mut self, at: &Moment, run: Option<&Run>) {
+    pub(super) fn followed(&mut self, at: &Moment, run: Option<&Arc<Run>>) {
         match run {
             Some(run) => self.take_from(run, at),
             None => {
@@ -215,10 +224,11 @@ impl Subscription {
 
     /// Offers what was read from disk, up to the first thing that must be sent before more.
     fn unload(&mut self, at: &Moment) {
+        let buffer = self.shelf_buffer.clone();
         while let Some(item) = self.shelf.pop_front() {
             let outcome = match &item {
                 Item::Event(entry) if entry.sequence <= self.cursor => Considered::Passed,
-                Item::Event(entry) => self.consider(entry, None, at),
+                Item::Event(entry) => self.consider(entry, None, Some(&buffer), at),
                 Item::Gap { last, .. } if *last <= self.cursor => Considered::Passed,
                 Item::Gap { .. } if self.reached_its_last_event() => Considered::Held,
                 Item::Gap {
@@ -238,9 +248,16 @@ impl Subscription {
                 return;
             }
         }
+        // A reader that waits holds no page.
+        self.shelf_buffer = Bytes::new();
     }
 
-    fn take_from(&mut self, run: &Run, at: &Moment) {
+    fn take_from(&mut self, run: &Arc<Run>, at: &Moment) {
+        if self.takes_whole(run, at) && self.terms.gather.offer_batch(run) {
+            self.gathering_since.get_or_insert(at.now);
+            self.cursor = run.last();
+            return;
+        }
         let keys = if self.terms.selection.is_everything() {
             &[]
         } else {
@@ -258,14 +275,29 @@ impl Subscription {
             if entry.sequence > at.end.latest {
                 return;
             }
-            if self.consider(entry, keys.get(index), at) == Considered::Held {
+            if self.consider(entry, keys.get(index), None, at) == Considered::Held {
                 return;
             }
         }
     }
 
+    /// Whether each event of the batch is wanted now, so that none needs to be looked at.
+    fn takes_whole(&self, run: &Run, at: &Moment) -> bool {
+        self.terms.selection.is_everything()
+            && self.terms.end.is_none()
+            && !(self.catching_up() && self.pace.is_some())
+            && run.before() == self.cursor
+            && run.last() <= at.end.latest
+    }
+
     /// Looks at the next event: takes it in, passes over it, or leaves it for later.
-    fn consider(&mut self, entry: &Entry, keys: Option<&Keys>, at: &Moment) -> Considered {
+    fn consider(
+        &mut self,
+        entry: &Entry,
+        keys: Option<&Keys>,
+        buffer: Option<&Bytes>,
+        at: &Moment,
+    ) -> Considered {
         if self.reached_its_last_event() {
             return Considered::Held;
         }
@@ -277,7 +309,7 @@ impl Subscription {
             if self.catching_up() && self.paced_out(at) {
                 return Considered::Held;
             }
-            if !self.terms.gather.offer(entry) {
+            if !self.terms.gather.offer(entry, buffer) {
                 return Considered::Held;
             }
             self.gathering_since.get_or_insert(at.now);

@@ -1,100 +1,83 @@
-//! The codec of `Subscribe`: requests are decoded, responses are stored bytes and a short tail.
+//! The wire of `Subscribe`: responses are stored bytes behind a head and before a short tail.
 //!
 //! Field 1 of `SubscribeResponse` is the list of events, so the encodings of single events, one
-//! after the other, are the encoding of the list. Nothing is encoded per reader but fields 2 to 8.
+//! after the other, are the encoding of the list. Nothing is encoded per reader but fields 2 to 8,
+//! and of what many readers get, not even those.
 
-use bytes::{Buf, BufMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use prost::Message;
+use smallvec::SmallVec;
 use tonic::Status;
-use tonic::codec::{BufferSettings, Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
+use tonic::codec::{BufferSettings, DecodeBuf, Decoder};
 
+use super::response;
 use super::status::RequestError;
-use crate::feed::Elements;
+use crate::feed::{Delivery, Part};
 use crate::proto::v1;
 
-/// What tonic allocates for a stream up front; most wait for a heartbeat.
+/// What tonic allocates for a request up front.
 const FIRST_BUFFER: usize = 512;
-/// Responses that are ready at once leave in frames of about this size.
-const COALESCE: usize = 32 << 10;
+/// A frame of less costs more than the copy that saves it.
+const WORTH_A_FRAME: usize = 12 << 10;
+/// What precedes a message: whether it is compressed, and its length.
+const HEAD: usize = 5;
 
-/// One `SubscribeResponse` whose events are bytes of the journal.
-#[derive(Debug)]
-pub struct StoredResponse {
-    elements: Elements,
-    /// The encoding of everything but the events.
-    tail: Vec<u8>,
+/// A response as the bytes of a few frames.
+pub(super) type Frames = SmallVec<[Bytes; 3]>;
+
+/// Encodes a response.
+pub(super) fn frames(delivery: Delivery) -> Frames {
+    match delivery.encoded_once(whole) {
+        Some(bytes) => Frames::from_iter([bytes]),
+        None if delivery.elements.len() < WORTH_A_FRAME => Frames::from_iter([whole(&delivery)]),
+        None => pieces(delivery),
+    }
 }
 
-impl StoredResponse {
-    /// Joins events with the other fields; `rest.events` must be empty.
-    pub(super) fn new(elements: Elements, rest: &v1::SubscribeResponse) -> Self {
-        debug_assert!(rest.events.is_empty(), "events travel as stored bytes");
-        Self {
-            elements,
-            tail: rest.encode_to_vec(),
+fn whole(delivery: &Delivery) -> Bytes {
+    let tail = response::tail(delivery);
+    let len = delivery.elements.len() + tail.len();
+    let mut out = BytesMut::with_capacity(HEAD + len);
+    put_head(len, &mut out);
+    delivery.elements.write(&mut out);
+    out.put_slice(&tail);
+    out.freeze()
+}
+
+/// Large parts as they are, what stands between them as copies.
+fn pieces(delivery: Delivery) -> Frames {
+    let tail = response::tail(&delivery);
+    let mut frames = Frames::new();
+    let mut copied = BytesMut::with_capacity(HEAD);
+    put_head(delivery.elements.len() + tail.len(), &mut copied);
+    for part in delivery.elements.parts() {
+        match part {
+            Part::Stored(bytes) if bytes.len() >= WORTH_A_FRAME => {
+                if !copied.is_empty() {
+                    frames.push(copied.split().freeze());
+                }
+                frames.push(bytes.clone());
+            }
+            part => {
+                copied.reserve(part.len());
+                part.write(&mut copied);
+            }
         }
     }
-
-    /// The length of its encoding.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.elements.len() + self.tail.len()
-    }
-
-    /// Whether its encoding is empty.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Appends its encoding.
-    pub fn write(&self, out: &mut impl BufMut) {
-        self.elements.write(out);
-        out.put_slice(&self.tail);
-    }
+    copied.put_slice(&tail);
+    frames.push(copied.freeze());
+    frames
 }
 
-/// Decodes `SubscribeRequest`, encodes [`StoredResponse`].
-#[derive(Debug, Clone, Copy, Default)]
-pub struct SubscribeCodec;
-
-/// Half of [`SubscribeCodec`].
-#[derive(Debug, Clone, Copy, Default)]
-pub struct StoredEncoder;
-
-/// Half of [`SubscribeCodec`].
-#[derive(Debug, Clone, Copy, Default)]
-pub struct RequestDecoder;
-
-impl Codec for SubscribeCodec {
-    type Encode = StoredResponse;
-    type Decode = v1::SubscribeRequest;
-    type Encoder = StoredEncoder;
-    type Decoder = RequestDecoder;
-
-    fn encoder(&mut self) -> Self::Encoder {
-        StoredEncoder
-    }
-
-    fn decoder(&mut self) -> Self::Decoder {
-        RequestDecoder
-    }
+fn put_head(len: usize, out: &mut BytesMut) {
+    out.put_u8(0);
+    // A response is far below 4 GiB, see `feed::MOST_MESSAGE_BYTES`.
+    out.put_u32(u32::try_from(len).unwrap_or(u32::MAX));
 }
 
-impl Encoder for StoredEncoder {
-    type Item = StoredResponse;
-    type Error = Status;
-
-    fn encode(&mut self, item: StoredResponse, dst: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        dst.reserve(item.len());
-        item.write(dst);
-        Ok(())
-    }
-
-    fn buffer_settings(&self) -> BufferSettings {
-        BufferSettings::new(FIRST_BUFFER, COALESCE)
-    }
-}
+/// Decodes `SubscribeRequest`.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct RequestDecoder;
 
 impl Decoder for RequestDecoder {
     type Item = v1::SubscribeRequest;
@@ -113,6 +96,6 @@ impl Decoder for RequestDecoder {
     }
 
     fn buffer_settings(&self) -> BufferSettings {
-        BufferSettings::new(FIRST_BUFFER, COALESCE)
+        BufferSettings::new(FIRST_BUFFER, FIRST_BUFFER)
     }
 }

@@ -1,16 +1,12 @@
-//! `EventService`: subscribe, read, get and list.
+//! `EventService`: read, get and list, and what [`super::subscribe`] opens.
 
 use std::collections::BTreeMap;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
 use prost::Message;
-use tokio_stream::Stream;
 use tonic::{Request, Response, Status};
 
-use super::codec::StoredResponse;
 use super::convert;
 use super::event_service::event_service_server::EventService;
 use super::paging;
@@ -64,32 +60,17 @@ impl Journals {
     }
 }
 
-/// The service.
-#[derive(Debug)]
+/// The service. Clones share the journals.
+#[derive(Debug, Clone)]
 pub(super) struct Events {
     pub(super) journals: Journals,
 }
 
-/// The responses of one `Subscribe`.
-#[derive(Debug)]
-pub struct Responses(Subscriber);
-
-impl Stream for Responses {
-    type Item = Result<StoredResponse, Status>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        Pin::new(&mut self.0).poll_next(cx).map(|next| {
-            next.map(|delivery| {
-                delivery
-                    .map(response::stored_response)
-                    .map_err(|error| CallError::Feed(error).into())
-            })
-        })
-    }
-}
-
 impl Events {
-    async fn open(&self, request: v1::SubscribeRequest) -> Result<Subscriber, CallError> {
+    pub(super) async fn open(
+        &self,
+        request: v1::SubscribeRequest,
+    ) -> Result<Subscriber, CallError> {
         let (journal, plan) = convert::subscribe_plan(request)?;
         Ok(self.journals.find(&journal)?.subscribe(plan).await?)
     }
@@ -138,16 +119,6 @@ fn decode<M: Message + Default>(bytes: Bytes) -> Result<M, CallError> {
 
 #[tonic::async_trait]
 impl EventService for Events {
-    type SubscribeStream = Responses;
-
-    async fn subscribe(
-        &self,
-        request: Request<v1::SubscribeRequest>,
-    ) -> Result<Response<Responses>, Status> {
-        let subscriber = self.open(request.into_inner()).await?;
-        Ok(Response::new(Responses(subscriber)))
-    }
-
     async fn read_events(
         &self,
         request: Request<v1::ReadEventsRequest>,

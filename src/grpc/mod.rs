@@ -9,25 +9,25 @@ mod events;
 mod health;
 mod listener;
 mod messaging;
+mod outbox;
 mod paging;
 mod panic;
 mod response;
 mod server;
 mod sessions;
 mod status;
+mod subscribe;
 #[cfg(test)]
 mod tests;
 mod watch;
 
-pub use self::codec::{RequestDecoder, StoredEncoder, StoredResponse, SubscribeCodec};
-pub use self::events::Responses;
 pub use self::health::Health;
 pub use self::listener::{BindError, Listener, SocketMode};
 pub use self::server::{Server, ServerError, ServerLimits, ServerParts};
 pub use self::status::DOMAIN;
 pub use self::watch::SessionWatch;
 
-/// The server of `EventService`, whose `Subscribe` sends stored bytes.
+/// The server of `EventService` without its `Subscribe`.
 #[expect(
     unreachable_pub,
     clippy::all,

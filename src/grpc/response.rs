@@ -2,29 +2,31 @@
 
 use std::time::Duration;
 
-use super::codec::StoredResponse;
+use prost::Message;
+
 use crate::domain::{Epoch, Sequence, WallTime};
 use crate::feed::{Cause, Closing, Delivery, Gap, Info, Notice, Opened};
 use crate::proto::v1;
 use v1::subscribe_response::Notice as SentNotice;
 
-pub(super) fn stored_response(delivery: Delivery) -> StoredResponse {
+/// The encoding of a response without its events.
+pub(super) fn tail(delivery: &Delivery) -> Vec<u8> {
     let rest = v1::SubscribeResponse {
         events: Vec::new(),
         through_sequence: delivery.through.get(),
         latest_sequence: delivery.latest.get(),
-        notice: delivery.notice.map(notice),
+        notice: delivery.notice.as_ref().map(notice),
     };
-    StoredResponse::new(delivery.elements, &rest)
+    rest.encode_to_vec()
 }
 
-fn notice(notice: Notice) -> SentNotice {
+fn notice(notice: &Notice) -> SentNotice {
     match notice {
-        Notice::Opened(facts) => SentNotice::Opened(opened(&facts)),
+        Notice::Opened(facts) => SentNotice::Opened(opened(facts)),
         Notice::CaughtUp => SentNotice::CaughtUp(v1::CaughtUp {}),
         Notice::FellBehind => SentNotice::FellBehind(v1::FellBehind {}),
-        Notice::Gap(facts) => SentNotice::Gap(gap(*facts)),
-        Notice::Closing(facts) => SentNotice::Closing(closing(facts)),
+        Notice::Gap(facts) => SentNotice::Gap(gap(facts.as_ref().clone())),
+        Notice::Closing(facts) => SentNotice::Closing(closing(*facts)),
     }
 }
 

@@ -18,13 +18,14 @@ use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tower::{Layer, ServiceExt};
 
-use super::event_service::event_service_server::EventServiceServer;
 use super::events::{Events, Journals};
 use super::health::Health;
 use super::listener::{Accepted, Listener};
 use super::messaging::Messaging;
+use super::outbox::{Outbox, Turns};
 use super::panic::{CatchPanic, any_body};
 use super::sessions::Sessions;
+use super::subscribe::EventRoutes;
 use crate::feed::{Feed, Registry};
 use crate::proto::v1::messaging_service_server::MessagingServiceServer;
 use crate::proto::v1::session_service_server::SessionServiceServer;
@@ -45,7 +46,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 const WINDOW: u32 = 1 << 20;
 const FRAME: u32 = 64 << 10;
 const HEADERS: u32 = 16 << 10;
-const REQUEST: usize = 1 << 20;
+pub(super) const REQUEST: usize = 1 << 20;
 /// What may wait for a slow peer on one stream, besides the response at hand.
 const SEND_BUFFER: usize = 64 << 10;
 /// Resets that a peer may cause faster than they are handled (rapid reset).
@@ -130,16 +131,13 @@ impl Server {
             rng: parts.rng,
             drain: parts.drain.clone(),
         };
-        let routes =
-            Routes::new(EventServiceServer::new(events).max_decoding_message_size(REQUEST))
-                .add_service(SessionServiceServer::new(sessions).max_decoding_message_size(REQUEST))
-                .add_service(
-                    MessagingServiceServer::new(messaging).max_decoding_message_size(REQUEST),
-                )
-                .add_service(parts.health.service())
-                .add_service(reflection().build_v1()?)
-                .add_service(reflection().build_v1alpha()?)
-                .prepare();
+        let routes = Routes::new(EventRoutes::new(events))
+            .add_service(SessionServiceServer::new(sessions).max_decoding_message_size(REQUEST))
+            .add_service(MessagingServiceServer::new(messaging).max_decoding_message_size(REQUEST))
+            .add_service(parts.health.service())
+            .add_service(reflection().build_v1()?)
+            .add_service(reflection().build_v1alpha()?)
+            .prepare();
         Ok(Self {
             routes,
             feeds: parts.feeds,
@@ -297,14 +295,15 @@ where
         .max_concurrent_streams(limits.streams_per_connection)
         .max_pending_accept_reset_streams(PENDING_RESETS)
         .max_send_buf_size(SEND_BUFFER);
-    let connection =
-        builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
-    let mut connection = std::pin::pin!(connection);
+    let outbox = Outbox::new(stream);
+    let socket = TokioIo::new(outbox.clone());
+    let connection = builder.serve_connection(socket, TowerToHyperService::new(service));
+    let mut turns = Turns::new(connection, outbox);
     let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
+        ended = &mut turns => ended,
         () = closing.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+            turns.connection().graceful_shutdown();
+            turns.await
         }
     };
     if let Err(error) = ended {

@@ -58,7 +58,7 @@ async fn read_all(journal: &dyn Journal, after: Sequence, max_bytes: usize) -> V
     let mut events = Vec::new();
     let mut at = after;
     loop {
-        let Page { items, through } = journal.read(at, max_bytes).await.expect("readable");
+        let Page { items, through, .. } = journal.read(at, max_bytes).await.expect("readable");
         if items.is_empty() {
             assert_eq!(through, at, "an empty page moves nothing");
             return events;

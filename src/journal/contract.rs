@@ -176,6 +176,8 @@ pub struct Page {
     pub items: Vec<Item>,
     /// The last sequence covered; the asked-for place when there is nothing after it.
     pub through: Sequence,
+    /// What the elements are slices of, where they stand one right behind the other; else empty.
+    pub buffer: Bytes,
 }
 
 /// The end that is safe on disk, and the start that retention has left.

@@ -7,6 +7,7 @@ use std::sync::mpsc as blocking;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
@@ -330,6 +331,7 @@ impl Journal for FileJournal {
             return Ok(Page {
                 items: Vec::new(),
                 through: after,
+                buffer: Bytes::new(),
             });
         }
         self.read_with(after, move |shared| {

@@ -38,6 +38,7 @@ pub(crate) fn read_page(
     let mut page = Page {
         items: Vec::new(),
         through: after,
+        buffer: Bytes::new(),
     };
     while page.items.is_empty() && page.through < end.latest {
         let next = page.through.next();
@@ -158,7 +159,7 @@ impl Part<'_> {
         while page.items.is_empty() && page.through < last {
             let buffer = self.buffer(at, end, want)?;
             let is_whole = buffer.len() as u64 == end.saturating_sub(at).min(want as u64);
-            let (used, stop) = self.take(&buffer, page, last);
+            let (used, stop) = self.take(buffer, page, last);
             at += used as u64;
             if !page.items.is_empty() {
                 break;
@@ -177,25 +178,29 @@ impl Part<'_> {
         Ok(())
     }
 
-    fn buffer(&self, at: u64, end: u64, want: usize) -> io::Result<Bytes> {
+    fn buffer(&self, at: u64, end: u64, want: usize) -> io::Result<Vec<u8>> {
         let len = usize::try_from(end.saturating_sub(at))
             .unwrap_or(usize::MAX)
             .min(want);
-        let mut buffer = vec![0; len];
-        let filled = self.file.read_at(&mut buffer, at)?;
-        buffer.truncate(filled);
-        Ok(buffer.into())
+        let mut buffer = Vec::with_capacity(len);
+        self.file.append_at(&mut buffer, len, at)?;
+        Ok(buffer)
     }
 
     /// Takes events from the front of a buffer. Returns how far it came, and why not further.
-    fn take(&self, buffer: &Bytes, page: &mut Page, last: Sequence) -> (usize, Stop) {
-        let (mut at, mut bytes) = (0, 0);
-        while page.through < last {
+    ///
+    /// The elements are moved together, so that a run of them can be sent as it stands.
+    fn take(&self, mut buffer: Vec<u8>, page: &mut Page, last: Sequence) -> (usize, Stop) {
+        let mut events = Vec::new();
+        let (mut at, mut kept, mut next) = (0, 0, page.through.next());
+        let stop = loop {
             let rest = buffer.get(at..).unwrap_or_default();
+            if next > last || rest.is_empty() {
+                break Stop::Enough;
+            }
             let (header, size, len) = match parse(self.segment.seed, rest) {
-                Parsed::Short(_) if rest.is_empty() => break,
-                Parsed::Short(len) => return (at, Stop::Cut(len)),
-                Parsed::Bad => return (at, Stop::Bad),
+                Parsed::Short(len) => break Stop::Cut(len),
+                Parsed::Bad => break Stop::Bad,
                 Parsed::Frame {
                     header,
                     payload,
@@ -203,17 +208,26 @@ impl Part<'_> {
                     ..
                 } => (header, payload.len(), len),
             };
-            if header.kind == Kind::Event && header.sequence > page.through {
-                if !page.items.is_empty() && bytes + size > self.max_bytes {
-                    break;
+            if header.kind == Kind::Event && header.sequence >= next {
+                if kept > 0 && kept + size > self.max_bytes {
+                    break Stop::Enough;
                 }
-                bytes += size;
                 let start = at + FRAME_HEADER_LEN;
-                page.event(&header, buffer.slice(start..start + size));
+                buffer.copy_within(start..start + size, kept);
+                events.push((header, kept..kept + size));
+                kept += size;
+                next = header.sequence.next();
             }
             at += len;
+        };
+        buffer.truncate(kept);
+        page.buffer = buffer.into();
+        page.items.reserve(events.len());
+        for (header, place) in events {
+            let element = page.buffer.slice(place);
+            page.event(&header, element);
         }
-        (at, Stop::Enough)
+        (at, stop)
     }
 
     /// Goes over damage at `at`: up to the next event, or to the end of the segment.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
@@ -212,6 +213,7 @@ impl Journal for MemoryJournal {
         let mut page = Page {
             items: Vec::new(),
             through: after,
+            buffer: Bytes::new(),
         };
         let mut bytes = 0;
         let from = usize::try_from(after.get()).unwrap_or(usize::MAX);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -152,6 +153,7 @@ impl World {
         Ok(Page {
             through: after.plus(items.len() as u64),
             items,
+            buffer: Bytes::new(),
         })
     }
 }
@@ -227,7 +229,7 @@ impl Reader {
             Step::Read { after } => assert_eq!(self.asked.replace(after), None, "two reads"),
             Step::Follow { after } => {
                 let run = world.ring.follow(after);
-                self.subscription.followed(&moment, run.as_deref());
+                self.subscription.followed(&moment, run.as_ref());
             }
             Step::Wait { until } => return Some(until),
             Step::End(outcome) => {

@@ -5,6 +5,7 @@ mod machine;
 mod read;
 mod resume;
 mod rules;
+mod sharing;
 mod start;
 pub(crate) mod validate;
 

@@ -301,3 +301,14 @@ async fn bytes_that_are_no_request_are_an_invalid_argument() {
     // Field 1 of it is a journal name, field 2 has the wrong wire type.
     details(&status, Code::InvalidArgument, "REQUEST_INVALID");
 }
+
+#[tokio::test]
+async fn a_compressed_request_is_refused() {
+    let edge = edge().await;
+    let mut request = tonic::Request::new(to_the_end(earliest()));
+    let gzip = "gzip".parse().unwrap();
+    request.metadata_mut().insert("grpc-encoding", gzip);
+    let mut client = edge.events().await;
+    let status = within(client.subscribe(request)).await.unwrap_err();
+    assert_eq!(status.code(), Code::Unimplemented);
+}

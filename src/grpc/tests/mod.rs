@@ -5,6 +5,7 @@ mod events;
 mod listeners;
 mod messaging;
 mod model;
+mod outbox;
 mod panics;
 mod serving;
 mod sessions;

@@ -183,6 +183,25 @@ impl StorageFile for DiskFile {
         Ok(filled)
     }
 
+    /// Without zeroing the buffer first.
+    fn append_at(&self, buffer: &mut Vec<u8>, len: usize, offset: u64) -> io::Result<()> {
+        use rustix::io::{Errno, pread};
+        let end = buffer.len() + len;
+        let start = offset.wrapping_sub(buffer.len() as u64);
+        // A vector may hold more than it was asked to; what is read is cut to size.
+        buffer.reserve_exact(len);
+        while buffer.len() < end {
+            let at = start.wrapping_add(buffer.len() as u64);
+            match pread(&self.0, rustix::buffer::spare_capacity(buffer), at) {
+                Ok(0) => break,
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        buffer.truncate(end);
+        Ok(())
+    }
+
     fn sync_data(&self) -> io::Result<()> {
         self.0.sync_data()
     }

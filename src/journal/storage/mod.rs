@@ -43,6 +43,15 @@ pub(crate) trait StorageFile: Send + Sync + fmt::Debug {
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
     /// Fills `buffer` as far as the file reaches and returns how far that was.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
+    /// Appends to `buffer` what stands there, `len` bytes or as far as the file reaches.
+    fn append_at(&self, buffer: &mut Vec<u8>, len: usize, offset: u64) -> io::Result<()> {
+        let before = buffer.len();
+        buffer.resize(before + len, 0);
+        let room = buffer.get_mut(before..).unwrap_or_default();
+        let filled = self.read_at(room, offset)?;
+        buffer.truncate(before + filled);
+        Ok(())
+    }
     /// Makes the bytes and the length durable.
     fn sync_data(&self) -> io::Result<()>;
     /// Reserves room and makes the file this long; new bytes read as zero.

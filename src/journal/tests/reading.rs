@@ -26,18 +26,19 @@ fn every_place_is_served_in_pages_of_every_size() {
 }
 
 #[test]
-fn a_page_is_one_buffer() {
+fn the_events_of_a_page_stand_one_right_behind_the_other() {
     let rig = varied();
     let page = reader::read_page(&rig.shared(), Sequence::ZERO, 4_000).unwrap();
     let starts: Vec<_> = super::kit::entries(&page)
         .map(|e| e.element.as_ptr().addr())
         .collect();
     assert!(starts.len() > 5);
-    assert!(
-        starts
-            .windows(2)
-            .all(|pair| pair[0] < pair[1] && pair[1] - pair[0] < 4_000)
-    );
+    let elements: Vec<_> = super::kit::entries(&page)
+        .map(|e| e.element.clone())
+        .collect();
+    assert_eq!(page.buffer, elements.concat());
+    let ends = elements.iter().map(|e| e.as_ptr().addr() + e.len());
+    assert!(ends.zip(&starts[1..]).all(|(end, start)| end == *start));
 }
 
 #[test]

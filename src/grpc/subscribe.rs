@@ -1,0 +1,140 @@
+//! `Subscribe`, by hand: its responses leave as shared bytes, which no codec could do without a copy
+//! for each reader.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, header};
+use hyper::body::{Body as HttpBody, Frame};
+use tokio_stream::Stream;
+use tonic::body::Body;
+use tonic::codec::Streaming;
+use tonic::server::NamedService;
+use tonic::{Code, Status};
+use tower::Service;
+
+use super::codec::{Frames, RequestDecoder, frames};
+use super::event_service::event_service_server::EventServiceServer;
+use super::events::Events;
+use super::server::REQUEST;
+use super::status::{CallError, RequestError};
+use crate::feed::Subscriber;
+
+const PATH: &str = "/tieline.v1.EventService/Subscribe";
+const ENCODING: &str = "grpc-encoding";
+
+/// `EventService`: this method here, the others as they are generated.
+#[derive(Debug, Clone)]
+pub(super) struct EventRoutes {
+    events: Events,
+    others: EventServiceServer<Events>,
+}
+
+impl EventRoutes {
+    pub(super) fn new(events: Events) -> Self {
+        let others = EventServiceServer::new(events.clone()).max_decoding_message_size(REQUEST);
+        Self { events, others }
+    }
+}
+
+impl NamedService for EventRoutes {
+    const NAME: &'static str = "tieline.v1.EventService";
+}
+
+impl Service<http::Request<Body>> for EventRoutes {
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        if request.uri().path() != PATH {
+            return self.others.call(request);
+        }
+        let events = self.events.clone();
+        Box::pin(async move {
+            let opened = open(&events, request).await;
+            Ok(opened.map_or_else(Status::into_http, response))
+        })
+    }
+}
+
+async fn open(events: &Events, request: http::Request<Body>) -> Result<Subscriber, Status> {
+    if let Some(encoding) = request.headers().get(ENCODING)
+        && encoding != "identity"
+    {
+        return Err(Status::unimplemented("requests are not to be compressed"));
+    }
+    let body = request.into_body();
+    let mut messages = Streaming::new_request(RequestDecoder, body, None, Some(REQUEST));
+    let request = messages.message().await?;
+    let request = request.ok_or_else(|| {
+        Status::from(RequestError::Invalid {
+            field: "request",
+            problem: "there is none".to_owned(),
+        })
+    })?;
+    Ok(events.open(request).await?)
+}
+
+fn response(subscriber: Subscriber) -> http::Response<Body> {
+    let mut response = http::Response::new(Body::new(Responses {
+        subscriber,
+        frames: Frames::new().into_iter(),
+        is_over: false,
+    }));
+    let kind = HeaderValue::from_static("application/grpc");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
+}
+
+/// The responses of one call, and then its status.
+struct Responses {
+    subscriber: Subscriber,
+    /// The rest of a response.
+    frames: smallvec::IntoIter<[Bytes; 3]>,
+    is_over: bool,
+}
+
+impl HttpBody for Responses {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let this = self.get_mut();
+        loop {
+            if let Some(bytes) = this.frames.next() {
+                return Poll::Ready(Some(Ok(Frame::data(bytes))));
+            }
+            if this.is_over {
+                return Poll::Ready(None);
+            }
+            let status = match ready!(Pin::new(&mut this.subscriber).poll_next(cx)) {
+                Some(Ok(delivery)) => {
+                    this.frames = frames(delivery).into_iter();
+                    continue;
+                }
+                Some(Err(error)) => CallError::Feed(error).into(),
+                None => Status::new(Code::Ok, ""),
+            };
+            this.is_over = true;
+            let mut trailers = HeaderMap::new();
+            // A status of ours always fits into headers; without it the client sees a broken stream.
+            let written = status.add_header(&mut trailers);
+            return Poll::Ready(written.is_ok().then(|| Ok(Frame::trailers(trailers))));
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.is_over && self.frames.len() == 0
+    }
+}
