@@ -30,7 +30,6 @@ pub use self::watch::SessionWatch;
 /// The server of `EventService` without its `Subscribe`.
 #[expect(
     unreachable_pub,
-    clippy::all,
     clippy::allow_attributes_without_reason,
     reason = "generated code"
 )]

@@ -15,8 +15,9 @@ use crate::runtime::MonoTime;
 
 /// From so many at once on, commits that come together wait for each other.
 const CROWD: usize = 8;
-/// Commits that come together follow each other within this time.
-const APART: Duration = Duration::from_micros(20);
+/// Commits that come together follow each other within this time, and all come within that.
+const APART: Duration = Duration::from_micros(10);
+const TOGETHER: Duration = Duration::from_micros(100);
 
 /// What the writer is told.
 #[derive(Debug)]
@@ -73,16 +74,18 @@ impl SpareOrder {
 struct Crowd {
     last: usize,
     before: usize,
-    /// How long after one commit the next is waited for.
+    /// How long after one commit the next is waited for, and how long after the first.
     apart: Duration,
+    together: Duration,
 }
 
 impl Crowd {
-    fn new(apart: Duration) -> Self {
+    fn new(apart: Duration, together: Duration) -> Self {
         Self {
             last: 0,
             before: 0,
             apart,
+            together,
         }
     }
 
@@ -90,11 +93,20 @@ impl Crowd {
         self.before = std::mem::replace(&mut self.last, count);
     }
 
-    /// Waits for the next message, if there are to be more commits than `count`.
-    fn wait(&self, count: usize, inbox: &mut mpsc::Receiver<Message>) -> Option<Message> {
+    /// Waits for the next message, if there are to be more commits than `count`, the first of which
+    /// came at `first`.
+    fn wait(
+        &self,
+        count: usize,
+        first: MonoTime,
+        inbox: &mut mpsc::Receiver<Message>,
+    ) -> Option<Message> {
         let expected = self.last.max(self.before);
+        if expected < CROWD || count >= expected {
+            return None;
+        }
         let begun = MonoTime::now();
-        while expected >= CROWD && count < expected && begun.elapsed() < self.apart {
+        while begun.elapsed() < self.apart && first.elapsed() < self.together {
             std::thread::yield_now();
             if let Ok(message) = inbox.try_recv() {
                 return Some(message);
@@ -106,7 +118,7 @@ impl Crowd {
 
 /// Runs until it is told to close or nobody is left to tell it anything.
 pub(crate) fn run(mut writer: Writer, mut inbox: mpsc::Receiver<Message>, order: &Arc<SpareOrder>) {
-    let mut crowd = Crowd::new(APART);
+    let mut crowd = Crowd::new(APART, TOGETHER);
     let mut next = inbox.blocking_recv();
     while let Some(message) = next.take() {
         match turn(&mut writer, message, &mut inbox, &mut crowd, order) {
@@ -128,7 +140,7 @@ pub(crate) async fn run_as_task(
     disk_takes: impl Fn() -> Duration,
 ) {
     // Nothing comes while the only thread waits.
-    let mut crowd = Crowd::new(Duration::ZERO);
+    let mut crowd = Crowd::new(Duration::ZERO, Duration::ZERO);
     let mut next = inbox.recv().await;
     while let Some(message) = next.take() {
         tokio::time::sleep(disk_takes()).await;
@@ -170,12 +182,13 @@ fn append(
     crowd: &mut Crowd,
 ) -> Option<Message> {
     let (max_bytes, max_commits) = writer.batch_bounds();
+    let begun = MonoTime::now();
     let mut bytes = first.len;
     let mut requests = vec![first];
     let mut other = None;
     while bytes < max_bytes && requests.len() < max_commits {
         let next = inbox.try_recv().ok();
-        match next.or_else(|| crowd.wait(requests.len(), inbox)) {
+        match next.or_else(|| crowd.wait(requests.len(), begun, inbox)) {
             Some(Message::Append(request)) => {
                 bytes += request.len;
                 requests.push(request);
@@ -219,23 +232,28 @@ mod tests {
     #[test]
     fn a_crowd_is_waited_for_until_it_is_complete() {
         let (sender, mut inbox) = mpsc::channel(1);
-        let mut crowd = Crowd::new(FOR_EVER);
+        let now = MonoTime::now();
+        let mut crowd = Crowd::new(FOR_EVER, FOR_EVER);
         crowd.came(1);
         crowd.came(20);
         crowd.came(1);
         sender.try_send(Message::Close).unwrap();
-        assert!(matches!(crowd.wait(19, &mut inbox), Some(Message::Close)));
-        assert!(crowd.wait(20, &mut inbox).is_none());
+        let came = crowd.wait(19, now, &mut inbox);
+        assert!(matches!(came, Some(Message::Close)));
+        assert!(crowd.wait(20, now, &mut inbox).is_none());
     }
 
     #[test]
     fn a_few_are_not_waited_for_and_a_crowd_not_for_ever() {
         let (_sender, mut inbox) = mpsc::channel(1);
-        let mut few = Crowd::new(FOR_EVER);
+        let now = MonoTime::now();
+        let mut few = Crowd::new(FOR_EVER, FOR_EVER);
         few.came(CROWD - 1);
-        assert!(few.wait(1, &mut inbox).is_none());
-        let mut gone = Crowd::new(Duration::ZERO);
-        gone.came(100);
-        assert!(gone.wait(1, &mut inbox).is_none());
+        assert!(few.wait(1, now, &mut inbox).is_none());
+        for (apart, together) in [(Duration::ZERO, FOR_EVER), (FOR_EVER, Duration::ZERO)] {
+            let mut gone = Crowd::new(apart, together);
+            gone.came(100);
+            assert!(gone.wait(1, now, &mut inbox).is_none());
+        }
     }
 }

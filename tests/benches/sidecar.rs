@@ -149,7 +149,9 @@ pub(crate) fn settings(
             "platform": "genesys-events",
             "endpoint": format!("http://{}", source.address),
             "channels": [fixtures::TOPIC],
-            // Many sessions of one credential are to be there at once.
+            // Many sessions of one credential are to be there at once, and where the machine is too
+            // busy for all their handshakes, none is to poll instead.
+            "transport": "websocket",
             "rate_limit": { "per_minute": 1_000_000 },
             "auth": {
                 "grant": "client_credentials",

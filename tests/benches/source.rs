@@ -15,7 +15,7 @@ use tokio_tungstenite::tungstenite::{Message, WebSocket};
 use crate::fixtures;
 
 /// A sidecar that has not subscribed by then never will.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Accepts for ever; its threads end with the process.
 pub(crate) struct Source {

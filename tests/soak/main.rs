@@ -33,12 +33,14 @@ pub(crate) struct Asked {
     /// Events of the platform that has the most, in a second.
     pub(crate) rate: f64,
     pub(crate) rng: Rng,
+    /// Only what has this in its name goes wrong.
+    pub(crate) only: String,
 }
 
 fn main() -> Result<ExitCode> {
     let Some(asked) = asked(std::env::args().skip(1))? else {
         println!(
-            "not asked: cargo test --release --test soak -- --for 60m [--rate 500] [--seed 1]"
+            "not asked: cargo test --release --test soak -- --for 60m [--rate 500] [--seed 1] [--only freeze]"
         );
         return Ok(ExitCode::SUCCESS);
     };
@@ -61,6 +63,7 @@ fn main() -> Result<ExitCode> {
 
 fn asked(mut arguments: impl Iterator<Item = String>) -> Result<Option<Asked>> {
     let (mut length, mut rate, mut rng) = (None, 500.0, Rng::from_entropy());
+    let mut only = String::new();
     while let Some(name) = arguments.next() {
         let mut value = || {
             arguments
@@ -71,11 +74,17 @@ fn asked(mut arguments: impl Iterator<Item = String>) -> Result<Option<Asked>> {
             "--for" => length = Some(value()?.parse::<HumanDuration>()?.0),
             "--rate" => rate = value()?.parse()?,
             "--seed" => rng = Rng::from_seed(value()?.parse()?),
+            "--only" => only = value()?,
             // Of cargo's own for all tests.
             "--quiet" | "--nocapture" => {}
             _ if length.is_none() => return Ok(None),
             _ => bail!("there is no {name}"),
         }
     }
-    Ok(length.map(|length| Asked { length, rate, rng }))
+    Ok(length.map(|length| Asked {
+        length,
+        rate,
+        rng,
+        only,
+    }))
 }

@@ -91,16 +91,27 @@ impl Place {
         Ok(())
     }
 
-    /// What a person would do about a session that a fault has suspended.
-    pub(crate) async fn reconnect(&self) -> Result<()> {
+    /// What a person would do about sessions that are suspended; why they were.
+    pub(crate) async fn reconnect_suspended(&self) -> Result<Vec<String>> {
         let mut client = SessionServiceClient::new(self.address.channel()?);
-        for (_, name) in KINDS {
-            let name = format!("sessions/{name}");
+        let request = v1::ListSessionsRequest::default();
+        let sessions = client.list_sessions(request).await?.into_inner().sessions;
+        let mut reasons = Vec::new();
+        for session in sessions {
+            if session.state() != v1::session::State::Suspended {
+                continue;
+            }
+            let (name, why) = (session.name, session.reason);
+            let short = name.trim_start_matches("sessions/");
+            reasons.push(format!(
+                "{short} {}",
+                why.split(':').next().unwrap_or_default()
+            ));
             client
                 .reconnect_session(v1::ReconnectSessionRequest { name })
                 .await?;
         }
-        Ok(())
+        Ok(reasons)
     }
 
     /// The last lines that the binary said.

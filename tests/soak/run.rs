@@ -1,5 +1,6 @@
 //! Runs a soak: faults, samples and readers side by side, then peace, then the judgement.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,7 +33,9 @@ pub(crate) struct Found {
     pub(crate) length: Duration,
     pub(crate) samples: Vec<Sample>,
     pub(crate) deck: Deck,
-    pub(crate) struck: std::collections::BTreeMap<String, u64>,
+    pub(crate) struck: BTreeMap<String, u64>,
+    /// Sessions that a person would have been called for, by reason.
+    pub(crate) suspended: BTreeMap<String, u64>,
     pub(crate) readers: Vec<Judged>,
     /// Of the first and of the last quarter.
     pub(crate) latencies: [Percentiles; 2],
@@ -54,6 +57,9 @@ pub(crate) async fn soak(asked: &Asked) -> Result<Vec<String>> {
     report::print(&found);
     let mut complaints = report::complaints(&found);
     complaints.extend(verified(folder.path()).await?);
+    if !complaints.is_empty() {
+        println!("log and journals are kept in {}", folder.keep().display());
+    }
     Ok(complaints)
 }
 
@@ -74,10 +80,11 @@ async fn soak_in(place: &Place, asked: &Asked) -> Result<Found> {
         reading.spawn(manner.read(Arc::clone(&got), began));
         readers.push((of, got));
     }
-    let mut deck = Deck::new(asked.rng.fork("deck"));
+    let mut deck = Deck::new(asked.rng.fork("deck"), &asked.only);
+    let mut suspended = BTreeMap::new();
     let samples = tokio::select! {
         wrong = reading.join_next() => return Err(ended_early(wrong)),
-        wrong = befall(place, &mut deck, asked) => return Err(wrong.err().unwrap_or_else(|| anyhow!("no more faults"))),
+        wrong = befall(place, &mut deck, &mut suspended, asked) => return Err(wrong.err().unwrap_or_else(|| anyhow!("no more faults"))),
         samples = sample(place.process.id(), began, asked.length) => samples?,
     };
     let length = began.elapsed();
@@ -88,7 +95,7 @@ async fn soak_in(place: &Place, asked: &Asked) -> Result<Found> {
     }
     let struck = struck(place);
     clear(place);
-    place.reconnect().await?;
+    place.reconnect_suspended().await?;
     let judged = tokio::select! {
         wrong = reading.join_next() => return Err(ended_early(wrong)),
         judged = settled(place, &readers) => judged,
@@ -102,6 +109,7 @@ async fn soak_in(place: &Place, asked: &Asked) -> Result<Found> {
         samples,
         deck,
         struck,
+        suspended,
         readers: judged,
         latencies,
     })
@@ -111,14 +119,25 @@ fn ended_early<T: std::fmt::Debug>(how: T) -> anyhow::Error {
     anyhow!("a reader ended: {how:?}")
 }
 
-/// A fault every few seconds, for ever.
-async fn befall(place: &Place, deck: &mut Deck, asked: &Asked) -> Result<()> {
+/// A fault every few seconds, for ever. A session that is suspended is helped up before the next.
+async fn befall(
+    place: &Place,
+    deck: &mut Deck,
+    suspended: &mut BTreeMap<String, u64>,
+    asked: &Asked,
+) -> Result<()> {
     let rng = asked.rng.fork("faults");
     let mut ticks = interval(FAULT_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        deck.deal().befall(place, &rng).await?;
+        for reason in place.reconnect_suspended().await? {
+            *suspended.entry(reason).or_insert(0) += 1;
+        }
+        let trouble = deck
+            .deal()
+            .context("nothing that goes wrong has that name")?;
+        trouble.befall(place, &rng).await?;
     }
 }
 

@@ -16,6 +16,8 @@ use crate::platform::Platform;
 
 /// How long a fault lasts at most.
 const LASTS: Duration = Duration::from_secs(3);
+/// How often it strikes meanwhile.
+const AT_MOST: u64 = 5;
 
 /// One thing that goes wrong: where, and what it is called there.
 #[derive(Debug, Clone)]
@@ -26,7 +28,7 @@ pub(crate) enum Trouble {
     Paused,
 }
 
-/// Faults that no person has to be called for: nothing here suspends a session.
+/// Faults that no person has to be called for, unless they come too close upon each other.
 fn faults(of: usize) -> Vec<Value> {
     let numbered = [
         json!({ "fault": "strip_upgrade", "status": 426 }),
@@ -94,20 +96,24 @@ fn faults(of: usize) -> Vec<Value> {
 /// Deals everything that can go wrong in an order of its own, and then again in another.
 pub(crate) struct Deck {
     rng: Rng,
+    only: String,
     left: Vec<Trouble>,
     dealt: BTreeMap<String, u64>,
 }
 
 impl Deck {
-    pub(crate) fn new(rng: Rng) -> Self {
+    /// Of what has this in its name.
+    pub(crate) fn new(rng: Rng, only: &str) -> Self {
         Self {
             rng,
+            only: only.to_owned(),
             left: Vec::new(),
             dealt: BTreeMap::new(),
         }
     }
 
-    pub(crate) fn deal(&mut self) -> Trouble {
+    /// The next; `None` where nothing has that name.
+    pub(crate) fn deal(&mut self) -> Option<Trouble> {
         if self.left.is_empty() {
             for of in 0..KINDS.len() {
                 let objects = faults(of).into_iter().filter_map(|fault| match fault {
@@ -117,11 +123,16 @@ impl Deck {
                 self.left.extend(objects);
             }
             self.left.extend([Trouble::Paused, Trouble::Paused]);
+            self.left
+                .retain(|trouble| trouble.name().contains(&self.only));
+        }
+        if self.left.is_empty() {
+            return None;
         }
         let at = self.rng.below(self.left.len() as u64);
         let trouble = self.left.swap_remove(usize::try_from(at).unwrap_or(0));
         *self.dealt.entry(trouble.name()).or_default() += 1;
-        trouble
+        Some(trouble)
     }
 
     /// How often each was dealt.
@@ -161,8 +172,8 @@ impl Trouble {
 
 fn set<F: FaultKind>(faults: &Faults<F>, fault: Map<String, Value>, lasts: Duration) -> Result<()> {
     let rule = FaultRule::from_json(fault)?;
-    // A fault of events strikes some of them, not all there are for seconds.
-    faults.set(rule.during(lasts).times(20))?;
+    // Some events, some answers: who never answers otherwise is given up, and that is right.
+    faults.set(rule.during(lasts).times(AT_MOST))?;
     Ok(())
 }
 

@@ -196,7 +196,10 @@ impl GenesysOracle {
             match self.is_in_window(fact) {
                 true => told.inside += 1,
                 false if is_unreadable(fact, client) => told.spoilt += 1,
-                false => told.outside += 1,
+                false => {
+                    told.outside += 1;
+                    told.last = Some(fact.at);
+                }
             }
         }
         for ((topic, digest), told) in &told {
@@ -240,13 +243,16 @@ struct Told {
     /// How often they may have come.
     copies: u64,
     dated: bool,
+    /// When the last of those outside happened.
+    last: Option<WallTime>,
 }
 
 impl GenesysVerdict {
     fn count(&mut self, topic: &str, told: Told, received: Received, unreadable: &mut u64) {
         let missing = told.outside.saturating_sub(received.count);
         for _ in 0..missing {
-            let what = || format!("an event of {topic} is neither delivered nor on record");
+            let at = told.last.map(|at| at.to_string()).unwrap_or_default();
+            let what = || format!("an event of {topic} at {at} is neither delivered nor on record");
             self.violation(|v| &mut v.lost, what);
         }
         let left = received.count.saturating_sub(told.outside);
@@ -290,15 +296,16 @@ fn copies(due: &super::Due) -> u64 {
     }
 }
 
-/// Whether every channel of a client that it was due to got it in an unreadable frame.
+/// Whether a channel of a client got it in an unreadable frame, and none that had a socket got it
+/// otherwise.
 fn is_unreadable(fact: &Fact, client: &str) -> bool {
     let fault = GenesysFaultName::MalformedFrame;
-    let mut due = fact
-        .due
-        .iter()
-        .filter(|due| *due.client == *client)
+    let of_client = fact.due.iter().filter(|due| *due.client == *client);
+    let mut met = of_client
+        .map(|due| due.fate)
+        .filter(|fate| *fate != DueFate::NoSocket)
         .peekable();
-    due.peek().is_some() && due.all(|due| due.fate == DueFate::Lost { fault })
+    met.peek().is_some() && met.all(|fate| fate == DueFate::Lost { fault })
 }
 
 #[cfg(test)]
@@ -401,6 +408,21 @@ mod tests {
         let mut oracle = reader(&[]);
         oracle.take_frame(b"{\"topicNa", false);
         let verdict = oracle.judge(&facts, "me");
+        assert_eq!((verdict.lost, verdict.unreadable), (0, 1));
+    }
+
+    #[test]
+    fn an_unreadable_frame_is_on_record_beside_a_channel_that_nobody_reads() {
+        let fault = GenesysFaultName::MalformedFrame;
+        let mut fact = fact(1, "1", DueFate::Lost { fault });
+        fact.due.push(Due {
+            channel: "left".into(),
+            client: "me".into(),
+            fate: DueFate::NoSocket,
+        });
+        let mut oracle = reader(&[]);
+        oracle.take_frame(b"{\"topicNa", false);
+        let verdict = oracle.judge(&[fact], "me");
         assert_eq!((verdict.lost, verdict.unreadable), (0, 1));
     }
 }
