@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::StartError;
 use crate::grpc::{BindError, Listener, SocketMode};
 use crate::journal::{FileJournal, Options};
-use crate::net::{Client, ClientError, HttpClient, ProxyRoutes, TlsConfig, UrlPolicy};
+use crate::net::{Client, ClientError, HttpClient, ProxyRoutes, TlsConfig, Trust, UrlPolicy};
 use crate::runtime::offload;
 
 /// What a sidecar stands on.
@@ -41,8 +41,10 @@ pub trait Host: Send + Sync + fmt::Debug {
 }
 
 /// The machine this runs on.
-#[derive(Debug)]
-pub(super) struct Machine;
+#[derive(Debug, Default)]
+pub(super) struct Machine {
+    trust: Trust,
+}
 
 #[async_trait]
 impl Host for Machine {
@@ -54,7 +56,7 @@ impl Host for Machine {
         tls: &TlsConfig,
         routes: ProxyRoutes,
     ) -> Result<Client, ClientError> {
-        Client::new(policy, tls, routes)
+        Client::new(policy, tls, routes, &self.trust)
     }
 
     async fn open_journal(&self, options: Options) -> Result<FileJournal, StartError> {

@@ -103,7 +103,7 @@ impl App {
     /// # Errors
     /// [`StartError`].
     pub async fn start(config: Config, clock: Clock, rng: Rng) -> Result<Self, StartError> {
-        Self::start_on(&Machine, config, clock, rng).await
+        Self::start_on(&Machine::default(), config, clock, rng).await
     }
 
     /// The same on another host than this machine.

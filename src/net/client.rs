@@ -17,6 +17,7 @@ use super::handshake;
 use super::proxy::ProxyRoutes;
 use super::redirect;
 use super::stack::{CONNECT_LIMIT, ClientError, Plan, Stack, Stacks};
+use super::trust::Trust;
 use super::url_policy::{UrlPolicy, http_form};
 use super::websocket::Socket;
 use crate::runtime::MonoTime;
@@ -34,7 +35,7 @@ pub struct Client {
 
 impl Client {
     /// A client that goes where the policy allows, through a proxy where the routes say so. Files
-    /// that change are read again.
+    /// that change are read again. Clients of one `trust` read its authorities once.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -42,10 +43,12 @@ impl Client {
         policy: UrlPolicy,
         tls: &TlsConfig,
         routes: ProxyRoutes,
+        trust: &Trust,
     ) -> Result<Self, ClientError> {
         let plan = Plan {
             tls: tls.clone(),
             routes,
+            trust: trust.clone(),
             connect_limit: CONNECT_LIMIT,
             may_lack_roots: policy.endpoint_is_plaintext(),
             #[cfg(test)]

@@ -16,6 +16,7 @@ mod retry_after;
 mod simulated;
 mod stack;
 mod tls;
+mod trust;
 mod url_policy;
 mod websocket;
 
@@ -36,5 +37,6 @@ pub use retry_after::retry_after;
 pub use simulated::SimulatedClient;
 pub use stack::ClientError;
 pub use tls::TlsConfigError;
+pub use trust::Trust;
 pub use url_policy::{Refused, UrlPolicy};
 pub use websocket::Socket;

@@ -14,6 +14,7 @@ use super::config::TlsConfig;
 use super::contract::HttpFailure;
 use super::proxy::ProxyRoutes;
 use super::tls::{TlsConfigError, TlsFiles, client_config};
+use super::trust::Trust;
 use crate::runtime::{MonoTime, SecretError};
 
 /// To connect, with TLS and a proxy's tunnel: what takes longer is down. A name's addresses share it, so
@@ -50,6 +51,7 @@ pub enum ClientError {
 pub(super) struct Plan {
     pub(super) tls: TlsConfig,
     pub(super) routes: ProxyRoutes,
+    pub(super) trust: Trust,
     /// On a machine without certificate authorities.
     pub(super) may_lack_roots: bool,
     pub(super) connect_limit: Duration,
@@ -111,7 +113,7 @@ impl Plan {
     }
 
     fn build(&self, content: Content) -> Result<Stack, ClientError> {
-        let tls = client_config(&self.tls, &content.tls, self.may_lack_roots)?;
+        let tls = client_config(&self.tls, &content.tls, &self.trust, self.may_lack_roots)?;
         let routes = Arc::new(content.routes);
         let build = |idle_connections| {
             let mut builder = reqwest::Client::builder()

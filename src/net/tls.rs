@@ -9,11 +9,11 @@ use std::sync::Arc;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
-use rustls_platform_verifier::Verifier;
 use xxhash_rust::xxh3::Xxh3;
 use zeroize::Zeroizing;
 
 use super::config::TlsConfig;
+use super::trust::Trust;
 
 /// The bundles of all public authorities together are a quarter of it.
 const LONGEST_FILE: u64 = 1 << 20;
@@ -115,6 +115,7 @@ const KEY: &str = "client_key_file";
 pub(super) fn client_config(
     config: &TlsConfig,
     files: &TlsFiles,
+    trust: &Trust,
     may_lack_roots: bool,
 ) -> Result<ClientConfig, TlsConfigError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -122,13 +123,13 @@ pub(super) fn client_config(
         (Some(pem), Some(path)) => authorities(pem, path)?,
         _ => Vec::new(),
     };
-    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+    let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(TlsConfigError::Roots)?;
-    let builder = match Verifier::new_with_extra_roots(extra, provider) {
+    let builder = match trust.verifier(extra) {
         Ok(verifier) => builder
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(verifier)),
+            .with_custom_certificate_verifier(verifier),
         Err(_) if may_lack_roots => builder.with_root_certificates(RootCertStore::empty()),
         Err(error) => return Err(TlsConfigError::Roots(error)),
     };

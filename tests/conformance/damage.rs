@@ -61,7 +61,9 @@ fn u20_an_event_that_is_cut_short_is_unmapped_and_says_why() {
             let whole = subject.connector.normalize(&event).data;
             for end in 1..event.raw.len() {
                 let raw = event.raw.slice(..end);
-                let draft = with(&*subject.connector, &event, raw);
+                let Some(draft) = with(&*subject.connector, &event, raw) else {
+                    continue;
+                };
                 // A cut behind all that was read takes nothing away.
                 if draft.data != whole {
                     assert_unmapped(&draft, &format!("{name} at {end}"));
@@ -77,15 +79,16 @@ fn u20_values_of_other_types_are_unmapped_or_left_out() {
         for (name, event) in mapped(&subject) {
             let value: Value = serde_json::from_slice(&event.raw).unwrap();
             let lists = to_raw(&replaced(&value, &json!([])));
-            let draft = with(&*subject.connector, &event, lists);
-            assert_unmapped(&draft, &name);
+            if let Some(draft) = with(&*subject.connector, &event, lists) {
+                assert_unmapped(&draft, &name);
+            }
             let own = subject.connector.normalize(&event).r#type;
             for pointer in leaves(&value) {
                 for other in [json!(null), json!(7), json!({}), json!([]), json!("")] {
                     let mut changed = value.clone();
                     *changed.pointer_mut(&pointer).unwrap() = other;
                     let draft = with(&*subject.connector, &event, to_raw(&changed));
-                    if draft.r#type != own {
+                    if let Some(draft) = draft.filter(|draft| draft.r#type != own) {
                         assert_eq!(draft.r#type, UNMAPPED, "{name} {pointer}");
                         assert!(draft.data.is_none(), "{name} {pointer}");
                     }
@@ -103,13 +106,18 @@ fn mapped(subject: &Subject) -> Vec<(String, ProviderEvent)> {
     events
 }
 
-fn with(connector: &dyn Connector, event: &ProviderEvent, raw: Bytes) -> v1::Event {
-    let event = ProviderEvent {
-        raw,
-        identity: None,
-        ..event.clone()
+/// The event with other bytes; `None` where these are refused before they are an event.
+fn with(connector: &dyn Connector, event: &ProviderEvent, raw: Bytes) -> Option<v1::Event> {
+    let event = match event.spans.is_empty() {
+        true => ProviderEvent {
+            raw,
+            identity: None,
+            ..event.clone()
+        },
+        // Where its values stand was seen when it was read: so these are read, as a frame of one event.
+        false => read(connector, &raw).ok()?.events.into_iter().next()?,
     };
-    connector.normalize(&event)
+    Some(connector.normalize(&event))
 }
 
 fn assert_unmapped(draft: &v1::Event, name: &str) {

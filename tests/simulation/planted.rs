@@ -10,7 +10,7 @@ use crate::mood::Mood;
 use crate::world::{Report, run_in};
 
 /// A mistake is found within so many seeds.
-const SEEDS: u64 = 60;
+const SEEDS: u64 = 200;
 
 /// Every mistake, and the mood in which it shows soon.
 const MISTAKES: [(Mistake, Mood); 36] = [

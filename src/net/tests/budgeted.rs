@@ -175,9 +175,10 @@ async fn u40_handshakes_that_were_kept_from_the_processor_do_not_leave_together(
     let clock = Clock::anchored(WallTime::from_millis(0));
     let gate = Arc::new(RateGate::new(300, clock).with_handshakes(100));
     let left = Arc::new(Mutex::new(0));
+    let mut guests = tokio::task::JoinSet::new();
     for _ in 0..1_000 {
         let (gate, left) = (Arc::clone(&gate), Arc::clone(&left));
-        tokio::spawn(async move {
+        guests.spawn(async move {
             gate.handshake_turn().await;
             *left.lock() += 1;
         });

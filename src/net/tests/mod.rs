@@ -13,7 +13,8 @@ use bytes::Bytes;
 use url::Url;
 
 use super::{
-    CallClass, Client, HttpRequest, Note, ProxyRoutes, TlsConfig, UrlPolicy, WebSocketRequest,
+    CallClass, Client, HttpRequest, Note, ProxyRoutes, TlsConfig, Trust, UrlPolicy,
+    WebSocketRequest,
 };
 
 /// Nothing in these tests takes this long unless it is stuck.
@@ -25,7 +26,7 @@ fn client(endpoint: &Url) -> Client {
 
 fn client_with(endpoint: &Url, allowed: &[String], tls: &TlsConfig) -> Client {
     let policy = UrlPolicy::new(endpoint, allowed, false).unwrap();
-    Client::new(policy, tls, ProxyRoutes::default()).unwrap()
+    Client::new(policy, tls, ProxyRoutes::default(), &Trust::default()).unwrap()
 }
 
 fn get(url: &Url) -> HttpRequest {

@@ -14,7 +14,7 @@ use super::server::{Server, answer, header, read_request, read_to_end};
 use super::{get, websocket};
 use crate::net::stack::{CONNECT_LIMIT, Plan};
 use crate::net::{
-    Client, HandshakeFailure, HttpClient, HttpFailure, ProxyConfig, ProxyRoutes, TlsConfig,
+    Client, HandshakeFailure, HttpClient, HttpFailure, ProxyConfig, ProxyRoutes, TlsConfig, Trust,
     UrlPolicy,
 };
 
@@ -28,7 +28,7 @@ fn through(proxy: &Server, endpoint: &Url) -> Client {
     };
     let routes = ProxyRoutes::of(Some(&config)).unwrap();
     let policy = UrlPolicy::new(endpoint, &[], false).unwrap();
-    Client::new(policy, &tls(), routes).unwrap()
+    Client::new(policy, &tls(), routes, &Trust::default()).unwrap()
 }
 
 /// Any authority: some machines have none.
@@ -153,6 +153,7 @@ async fn reached(port: u16, addresses: &[&str], connect_limit: Duration) -> Dura
     let policy = UrlPolicy::new(&endpoint, &[], true).unwrap();
     let addresses = addresses.iter();
     let plan = Plan {
+        trust: Trust::default(),
         tls: TlsConfig::default(),
         routes: ProxyRoutes::default(),
         may_lack_roots: true,

@@ -15,7 +15,7 @@ use super::server::{FIN, Server, TEXT, accept_websocket, answer, frame, read_req
 use super::{client_with, get, websocket};
 use crate::net::{
     Client, ClientError, Frame, HandshakeFailure, HttpClient, HttpFailure, ProxyRoutes, TlsConfig,
-    TlsConfigError, UrlPolicy, WebSocket,
+    TlsConfigError, Trust, UrlPolicy, WebSocket,
 };
 
 /// A certificate authority of our own.
@@ -141,7 +141,12 @@ async fn nobody_else_is_trusted() {
     let outcome = request(&server, &stranger).await;
     assert!(matches!(outcome, Err(HttpFailure::Tls(_))), "{outcome:?}");
     let policy = UrlPolicy::new(&https(&server), &[], false).unwrap();
-    match Client::new(policy, &TlsConfig::default(), ProxyRoutes::default()) {
+    match Client::new(
+        policy,
+        &TlsConfig::default(),
+        ProxyRoutes::default(),
+        &Trust::default(),
+    ) {
         Ok(client) => {
             let outcome = client.websocket(websocket(&https(&server))).await;
             let failure = outcome.unwrap_err();
@@ -201,7 +206,7 @@ fn a_ca_file_that_will_not_do_is_named() {
     let endpoint: Url = "https://api.test".parse().unwrap();
     let build = |tls: &TlsConfig| {
         let policy = UrlPolicy::new(&endpoint, &[], false).unwrap();
-        match Client::new(policy, tls, ProxyRoutes::default()).unwrap_err() {
+        match Client::new(policy, tls, ProxyRoutes::default(), &Trust::default()).unwrap_err() {
             ClientError::Tls(error) => error,
             error => panic!("{error:?}"),
         }

@@ -59,11 +59,12 @@ async fn u36_what_a_kept_guest_is_sent_before_it_runs_again_is_taken_once_it_run
     let journal = journal();
     let (guests, before) = runner(&journal);
     let (trigger, drained) = drain();
-    let running = tokio::spawn(before.run(drained));
+    let mut running = tokio::task::JoinSet::new();
+    running.spawn(before.run(drained));
     let created = guests.create(template(), guest(), BTreeMap::new()).await;
     created.unwrap();
     trigger.drain();
-    running.await.unwrap();
+    running.join_next().await.unwrap().unwrap();
 
     let (guests, again) = runner(&journal);
     let name = guest();
@@ -83,7 +84,7 @@ async fn u36_what_a_kept_guest_is_sent_before_it_runs_again_is_taken_once_it_run
         "nothing runs yet"
     );
     let (_trigger, drained) = drain();
-    let _running = tokio::spawn(again.run(drained));
+    running.spawn(again.run(drained));
     let taken = sending.await.unwrap().unwrap();
     assert_eq!(taken.message.state(), Shown::Accepted);
 }

@@ -13,7 +13,7 @@ use tonic::transport::Channel;
 use v1::session::State;
 use v1::session_service_client::SessionServiceClient;
 
-use super::memory::SETTLING;
+use super::memory::settle;
 use crate::effort::Effort;
 use crate::figure::Sample;
 use crate::harness::{Bound, Contender, Row};
@@ -66,22 +66,26 @@ async fn open_and_restart(folder: &Path, guests: usize) -> anyhow::Result<Sample
     let platform = GuestPlatform::start(config, Clock::system(), Rng::from_seed(1)).await?;
     let folder = folder.join("process");
     let mut config = settings(&folder, None, "")?;
-    config["max_dynamic_sessions"] = json!(guests);
-    config["session_templates"] = json!([{
+    let more = json!({
+        "max_dynamic_sessions": guests,
+        "session_templates": [{
         "name": "chat",
         "platform": "genesys-web-messaging",
         "endpoint": platform.endpoint(),
         "deployment_id": platform.config().deployment_id,
         "connections_per_second": OUR_RATE,
         "tls": { "ca_file": authority },
-    }]);
+    }],
+    });
+    if let (Some(config), Some(more)) = (config.as_object_mut(), more.as_object()) {
+        config.extend(more.clone());
+    }
     let mut process = Process::with(&folder, Source::start()?, config)?;
     let channel = process.connect().await?;
     let before = process.resident();
     open(&channel, guests).await?;
     all_connected(&platform, guests).await?;
-    let settled = MonoTime::now() + SETTLING;
-    tokio::time::sleep_until(settled).await;
+    settle();
     anyhow::ensure!(
         active(&channel).await? == guests,
         "not every session is active"

@@ -21,7 +21,7 @@ const IDLE_READERS: u64 = 500;
 /// Events that an active reader takes as fast as it can.
 const TAKEN: u64 = 20_000;
 /// What a process does after it has started or worked, it has done by then.
-pub(super) const SETTLING: Duration = Duration::from_millis(700);
+const SETTLING: Duration = Duration::from_millis(700);
 const PATIENCE: Duration = Duration::from_secs(60);
 const MEBI: f64 = 1_048_576.0;
 
@@ -83,7 +83,7 @@ fn idle(folder: &Path, _: &Effort) -> anyhow::Result<u64> {
     Ok(process.resident())
 }
 
-fn settle() {
+pub(super) fn settle() {
     std::thread::park_timeout(SETTLING);
 }
 
