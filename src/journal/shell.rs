@@ -11,13 +11,6 @@ use super::encode::EncodedCommit;
 use super::writer::Writer;
 use super::{AppendError, Committed};
 use crate::domain::WallTime;
-use crate::runtime::MonoTime;
-
-/// From so many at once on, commits that come together wait for each other.
-const CROWD: usize = 8;
-/// Commits that come together follow each other within this time, and all come within that.
-const APART: Duration = Duration::from_micros(10);
-const TOGETHER: Duration = Duration::from_micros(100);
 
 /// What the writer is told.
 #[derive(Debug)]
@@ -68,60 +61,11 @@ impl SpareOrder {
     }
 }
 
-/// How many commits were written together of late. Where they come in crowds, the first of one does
-/// not go to the disk alone while the others are on their way.
-#[derive(Debug)]
-struct Crowd {
-    last: usize,
-    before: usize,
-    /// How long after one commit the next is waited for, and how long after the first.
-    apart: Duration,
-    together: Duration,
-}
-
-impl Crowd {
-    fn new(apart: Duration, together: Duration) -> Self {
-        Self {
-            last: 0,
-            before: 0,
-            apart,
-            together,
-        }
-    }
-
-    fn came(&mut self, count: usize) {
-        self.before = std::mem::replace(&mut self.last, count);
-    }
-
-    /// Waits for the next message, if there are to be more commits than `count`, the first of which
-    /// came at `first`.
-    fn wait(
-        &self,
-        count: usize,
-        first: MonoTime,
-        inbox: &mut mpsc::Receiver<Message>,
-    ) -> Option<Message> {
-        let expected = self.last.max(self.before);
-        if expected < CROWD || count >= expected {
-            return None;
-        }
-        let begun = MonoTime::now();
-        while begun.elapsed() < self.apart && first.elapsed() < self.together {
-            std::thread::yield_now();
-            if let Ok(message) = inbox.try_recv() {
-                return Some(message);
-            }
-        }
-        None
-    }
-}
-
 /// Runs until it is told to close or nobody is left to tell it anything.
 pub(crate) fn run(mut writer: Writer, mut inbox: mpsc::Receiver<Message>, order: &Arc<SpareOrder>) {
-    let mut crowd = Crowd::new(APART, TOGETHER);
     let mut next = inbox.blocking_recv();
     while let Some(message) = next.take() {
-        match turn(&mut writer, message, &mut inbox, &mut crowd, order) {
+        match turn(&mut writer, message, &mut inbox, order) {
             ControlFlow::Continue(other) => next = other.or_else(|| inbox.blocking_recv()),
             ControlFlow::Break(()) => break,
         }
@@ -139,12 +83,10 @@ pub(crate) async fn run_as_task(
     order: Arc<SpareOrder>,
     disk_takes: impl Fn() -> Duration,
 ) {
-    // Nothing comes while the only thread waits.
-    let mut crowd = Crowd::new(Duration::ZERO, Duration::ZERO);
     let mut next = inbox.recv().await;
     while let Some(message) = next.take() {
         tokio::time::sleep(disk_takes()).await;
-        match turn(&mut writer, message, &mut inbox, &mut crowd, &order) {
+        match turn(&mut writer, message, &mut inbox, &order) {
             ControlFlow::Continue(Some(other)) => next = Some(other),
             ControlFlow::Continue(None) => next = inbox.recv().await,
             ControlFlow::Break(()) => break,
@@ -159,12 +101,11 @@ fn turn(
     writer: &mut Writer,
     message: Message,
     inbox: &mut mpsc::Receiver<Message>,
-    crowd: &mut Crowd,
     order: &SpareOrder,
 ) -> ControlFlow<(), Option<Message>> {
     let mut other = None;
     match message {
-        Message::Append(first) => other = append(writer, first, inbox, crowd),
+        Message::Append(first) => other = append(writer, first, inbox),
         Message::Tick(now, uptime) => writer.tick(now, uptime),
         Message::SparePrepared(prepared) => writer.spare_prepared(prepared),
         Message::Close => return ControlFlow::Break(()),
@@ -179,28 +120,24 @@ fn append(
     writer: &mut Writer,
     first: Request,
     inbox: &mut mpsc::Receiver<Message>,
-    crowd: &mut Crowd,
 ) -> Option<Message> {
     let (max_bytes, max_commits) = writer.batch_bounds();
-    let begun = MonoTime::now();
     let mut bytes = first.len;
     let mut requests = vec![first];
     let mut other = None;
     while bytes < max_bytes && requests.len() < max_commits {
-        let next = inbox.try_recv().ok();
-        match next.or_else(|| crowd.wait(requests.len(), begun, inbox)) {
-            Some(Message::Append(request)) => {
+        match inbox.try_recv() {
+            Ok(Message::Append(request)) => {
                 bytes += request.len;
                 requests.push(request);
             }
-            Some(message) => {
+            Ok(message) => {
                 other = Some(message);
                 break;
             }
-            None => break,
+            Err(_) => break,
         }
     }
-    crowd.came(requests.len());
     let mut commits = Vec::with_capacity(requests.len());
     let mut answers = Vec::with_capacity(requests.len());
     for request in requests {
@@ -221,39 +158,4 @@ fn append(
         }
     }
     other
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const FOR_EVER: Duration = Duration::from_secs(1 << 30);
-
-    #[test]
-    fn a_crowd_is_waited_for_until_it_is_complete() {
-        let (sender, mut inbox) = mpsc::channel(1);
-        let now = MonoTime::now();
-        let mut crowd = Crowd::new(FOR_EVER, FOR_EVER);
-        crowd.came(1);
-        crowd.came(20);
-        crowd.came(1);
-        sender.try_send(Message::Close).unwrap();
-        let came = crowd.wait(19, now, &mut inbox);
-        assert!(matches!(came, Some(Message::Close)));
-        assert!(crowd.wait(20, now, &mut inbox).is_none());
-    }
-
-    #[test]
-    fn a_few_are_not_waited_for_and_a_crowd_not_for_ever() {
-        let (_sender, mut inbox) = mpsc::channel(1);
-        let now = MonoTime::now();
-        let mut few = Crowd::new(FOR_EVER, FOR_EVER);
-        few.came(CROWD - 1);
-        assert!(few.wait(1, now, &mut inbox).is_none());
-        for (apart, together) in [(Duration::ZERO, FOR_EVER), (FOR_EVER, Duration::ZERO)] {
-            let mut gone = Crowd::new(apart, together);
-            gone.came(100);
-            assert!(gone.wait(1, now, &mut inbox).is_none());
-        }
-    }
 }

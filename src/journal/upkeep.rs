@@ -17,9 +17,6 @@ use crate::runtime::Mistake;
 
 /// The part of a segment that is written before the next one is prepared.
 const SPARE_WANTED_AT: u64 = 4;
-/// From this length on, writing every byte twice costs a write more than the file system's account of
-/// which of the reserved blocks are written.
-const LARGE_WRITE: u64 = 32 << 10;
 
 impl Writer {
     /// Time has passed: does whatever has become due.
@@ -158,14 +155,10 @@ impl Writer {
         Ok(())
     }
 
-    /// Asks for the next segment's file when the active one fills, unless its writes are large: then
-    /// reserved room does, which reads as zeros as well.
+    /// Asks for the next segment's file when the active one fills.
     pub(super) fn want_spare(&mut self) {
-        let active = &self.active;
-        let filled = active.end > active.allocated / SPARE_WANTED_AT;
-        let (bytes, writes) = active.added;
-        let large = bytes > writes * LARGE_WRITE;
-        if filled && !large && self.spare == Spare::Absent {
+        let filled = self.active.end > self.active.allocated / SPARE_WANTED_AT;
+        if filled && self.spare == Spare::Absent {
             self.spare = Spare::Wanted;
         }
     }

@@ -54,8 +54,6 @@ pub(crate) struct Active {
     pub(crate) end: u64,
     /// Length of the file.
     pub(crate) allocated: u64,
-    /// Bytes and writes that were added since it was made or opened.
-    pub(crate) added: (u64, u64),
 }
 
 /// Whether the writer writes.
@@ -88,7 +86,6 @@ impl Active {
             start: end,
             end,
             allocated,
-            added: (0, 0),
         }
     }
 }
@@ -182,8 +179,6 @@ impl Writer {
         self.sync_written()
             .map_err(Failure::fatal("sync a segment"))?;
         self.active.end = offset + write.bytes.len() as u64;
-        self.active.added.0 += write.bytes.len() as u64;
-        self.active.added.1 += 1;
         self.active.allocated = self.active.allocated.max(self.active.end);
         self.floor = write.time().unwrap_or(self.floor);
         self.is_closed = false;

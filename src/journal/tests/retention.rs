@@ -173,18 +173,3 @@ fn the_next_segment_is_prepared_ahead_and_taken() {
     assert_eq!(rig.shared().catalog.all().len(), 2);
     rig.check();
 }
-
-#[test]
-fn no_zeros_are_written_ahead_of_large_writes() {
-    let mut rig = Rig::new(1, limits(1 << 18), KEEP_ALL);
-    rig.check_reopened();
-    rig.append(&[events(&[100_000])]).unwrap();
-    assert_eq!(rig.writer().wanted_spare(), None);
-    rig.append(&[events(&[100_000, 100_000])]).unwrap();
-    assert_eq!(rig.shared().catalog.all().len(), 2);
-    for _ in 0..8 {
-        rig.append(&[events(&[10])]).unwrap();
-    }
-    assert_eq!(rig.writer().wanted_spare(), Some(1 << 18));
-    rig.check();
-}
