@@ -3,7 +3,7 @@
 //! SIGKILL leaves the page cache alone: this finds mistakes of order and of recovery. Lost and torn
 //! writes are simulated in the tests of the journal itself.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -69,7 +69,14 @@ async fn child() {
             let committed = journal.append(commit(next, count)).await.unwrap();
             assert_eq!(committed.first.get(), next);
             next += count;
-            println!("durable {} {}", committed.last, journal.info().earliest);
+            // Who kills it may have stopped listening a moment before.
+            writeln!(
+                std::io::stdout(),
+                "durable {} {}",
+                committed.last,
+                journal.info().earliest
+            )
+            .ok();
         }
     };
     tokio::select! {
