@@ -1,5 +1,8 @@
 //! [`Filter`]: which events a reader wants, by their attributes. Pure.
 
+use std::sync::Arc;
+
+use super::expression::Expression;
 use super::keys::{Key, Keys};
 use crate::journal::Entry;
 use crate::runtime::Mistake;
@@ -24,6 +27,8 @@ pub struct FilterSpec {
     pub excluded_types: Vec<String>,
     /// The provider's own names.
     pub provider_types: Vec<String>,
+    /// A condition in CEL; empty has none.
+    pub expression: String,
     /// Whether session facts are filtered like any event.
     pub filter_sidecar_events: bool,
 }
@@ -44,6 +49,7 @@ pub struct Filter {
     required: Vec<(Key, Patterns)>,
     excluded: Patterns,
     sessions: Patterns,
+    expression: Option<Arc<Expression>>,
     filter_sidecar_events: bool,
 }
 
@@ -59,7 +65,7 @@ impl Filter {
     ///
     /// # Errors
     /// When there are too many values, or one is empty, too long or holds a `*` that is not its last
-    /// character.
+    /// character; when the expression is none, or may cost too much.
     pub fn compile(spec: &FilterSpec) -> Result<Self, InvalidFilter> {
         let fields = [
             ("types", Key::Type, &spec.types),
@@ -80,6 +86,13 @@ impl Filter {
             filter_sidecar_events: spec.filter_sidecar_events,
             ..Self::default()
         };
+        if !spec.expression.is_empty() {
+            let expression = Expression::compile(&spec.expression).map_err(|problem| {
+                let field = "expression";
+                InvalidFilter { field, problem }
+            })?;
+            filter.expression = Some(Arc::new(expression));
+        }
         for (field, key, values) in fields {
             let patterns = Patterns::compile(field, values)?;
             match key {
@@ -93,7 +106,10 @@ impl Filter {
 
     /// Whether it matches whatever there is.
     pub(super) fn is_everything(&self) -> bool {
-        self.required.is_empty() && self.excluded.is_empty() && self.sessions.is_empty()
+        self.required.is_empty()
+            && self.excluded.is_empty()
+            && self.sessions.is_empty()
+            && self.expression.is_none()
     }
 
     /// Whether an event matches.
@@ -109,6 +125,7 @@ impl Filter {
             .iter()
             .all(|(key, patterns)| patterns.hold(keys.get(*key, entry)))
             && !self.excluded.hold(keys.get(Key::Type, entry))
+            && (self.expression.as_ref()).is_none_or(|expression| expression.holds(entry))
     }
 }
 

@@ -1,7 +1,6 @@
 //! Finds the attributes that filters look at inside an encoded event, without decoding it. Pure.
 
-use prost::encoding::decode_varint;
-
+use super::fields::Fields;
 use crate::journal::Entry;
 
 /// Where the filterable attributes of one event stand in its element.
@@ -48,47 +47,21 @@ impl Keys {
     /// Walks the fields before `data`; what cannot be read is taken as absent.
     pub(super) fn scan(entry: &Entry) -> Self {
         let element = entry.element.as_ref();
-        let attributes = element.get(..entry.data_at as usize).unwrap_or(element);
         let mut keys = Self {
             session_fact: element
-                .get(attributes.len()..)
+                .get(entry.data_at as usize..)
                 .is_some_and(|data| data.starts_with(&SESSION_EVENT_KEY)),
             ..Self::default()
         };
-        let mut rest = attributes.get(1..).unwrap_or_default();
-        if decode_varint(&mut rest).is_ok() {
-            while keys.scan_field(attributes.len(), &mut rest).is_some() {}
+        for field in Fields::of_element(element, entry.data_at) {
+            let span = Key::of_field(field.number).and_then(|key| keys.spans.get_mut(key as usize));
+            if let Some(span) = span
+                && let (Ok(at), Ok(len)) = (field.at.try_into(), field.content.len().try_into())
+            {
+                *span = Span { at, len };
+            }
         }
         keys
-    }
-
-    fn scan_field(&mut self, total: usize, rest: &mut &[u8]) -> Option<()> {
-        if rest.is_empty() {
-            return None;
-        }
-        let key = decode_varint(rest).ok()?;
-        let skipped = match key & 7 {
-            0 => {
-                decode_varint(rest).ok()?;
-                0
-            }
-            1 => 8,
-            2 => usize::try_from(decode_varint(rest).ok()?).ok()?,
-            5 => 4,
-            _ => return None,
-        };
-        let at = total - rest.len();
-        let (value, tail) = rest.split_at_checked(skipped)?;
-        if let Some(found) = Key::of_field(key >> 3)
-            && let Some(span) = self.spans.get_mut(found as usize)
-        {
-            *span = Span {
-                at: u32::try_from(at).ok()?,
-                len: u32::try_from(value.len()).ok()?,
-            };
-        }
-        *rest = tail;
-        Some(())
     }
 
     /// The attribute's bytes; empty when the event has none.

@@ -162,12 +162,6 @@ fn selection(
     shard: Option<v1::Shard>,
 ) -> Result<Selection, RequestError> {
     let filter = filter.unwrap_or_default();
-    if !filter.expression.is_empty() {
-        return Err(RequestError::FilterInvalid {
-            field: "expression".to_owned(),
-            problem: "expressions are not offered by this version; use the typed fields".to_owned(),
-        });
-    }
     let filter = Filter::compile(&FilterSpec {
         types: filter.types,
         subjects: filter.subjects,
@@ -175,6 +169,7 @@ fn selection(
         sessions: filter.sessions,
         excluded_types: filter.excluded_types,
         provider_types: filter.provider_types,
+        expression: filter.expression,
         filter_sidecar_events: filter.filter_sidecar_events,
     })
     .map_err(|invalid| RequestError::FilterInvalid {

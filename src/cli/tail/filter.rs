@@ -57,11 +57,16 @@ impl FromStr for Filter {
 
 impl Filter {
     /// All of them as the API wants it; `None` where nothing is filtered.
-    pub(super) fn all(filters: &[Self], filter_sidecar_events: bool) -> Option<v1::EventFilter> {
-        if filters.is_empty() {
+    pub(super) fn all(
+        filters: &[Self],
+        expression: &str,
+        filter_sidecar_events: bool,
+    ) -> Option<v1::EventFilter> {
+        if filters.is_empty() && expression.is_empty() {
             return None;
         }
         let mut all = v1::EventFilter {
+            expression: expression.to_owned(),
             filter_sidecar_events,
             ..Default::default()
         };
@@ -90,11 +95,12 @@ mod tests {
             .iter()
             .map(|text| text.parse().unwrap())
             .collect();
-        let all = Filter::all(&filters, true).unwrap();
+        let all = Filter::all(&filters, "id == ''", true).unwrap();
         assert_eq!(all.types, ["a.*", "b"]);
         assert_eq!(all.sessions, ["sessions/x", "sessions/y"]);
+        assert_eq!(all.expression, "id == ''");
         assert!(all.filter_sidecar_events);
-        assert_eq!(Filter::all(&[], true), None);
+        assert_eq!(Filter::all(&[], "", true), None);
     }
 
     #[test]

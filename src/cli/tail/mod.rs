@@ -22,11 +22,13 @@ Example:
   tieline tail
   tieline tail default --earliest --until-caught-up --json | jq .type
   tieline tail --from-time 15m --filter type=ccaas.queue.* --filter session=queue-stats
+  tieline tail --expression \"subject.startsWith('conversations/') && origin == 'BACKFILL'\"
 
 Filters: --filter KEY=VALUE, with KEY one of type, subject, session, ordering-key,
 provider-type and exclude-type. Values of one key are alternatives, different keys must
 all match, and a trailing * makes a value a prefix. Facts about sessions (gaps, reconnects)
 pass every filter but session; --filter-sidecar-events filters them like any event.
+--expression adds a condition in CEL on the attributes of events.
 
 Each line shows time (UTC), sequence, type, subject and the data in short. With --json each
 line is an event in the JSON form of the contract, its rawData as the value it is.")]
@@ -41,6 +43,14 @@ pub(super) struct TailArgs {
     /// Only events that match; may be given several times. See below.
     #[arg(long = "filter", value_name = "KEY=VALUE")]
     filters: Vec<Filter>,
+    /// Only events of which this is true: a condition in CEL on their attributes.
+    #[arg(
+        long,
+        value_name = "CEL",
+        default_value = "",
+        hide_default_value = true
+    )]
+    expression: String,
     /// Filter facts about sessions like any other event.
     #[arg(long)]
     filter_sidecar_events: bool,
@@ -113,7 +123,7 @@ impl TailArgs {
             .journal
             .as_deref()
             .map(|name| resource("journals", name));
-        let filter = Filter::all(&self.filters, self.filter_sidecar_events);
+        let filter = Filter::all(&self.filters, &self.expression, self.filter_sidecar_events);
         v1::SubscribeRequest {
             journal: journal.unwrap_or_default(),
             start: Some(self.start.start(Clock::system().wall())),

@@ -50,7 +50,7 @@ prop_compose! {
     ) -> FilterSpec {
         FilterSpec {
             types, subjects, ordering_keys, sessions, excluded_types, provider_types,
-            filter_sidecar_events,
+            filter_sidecar_events, expression: String::new(),
         }
     }
 }

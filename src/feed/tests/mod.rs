@@ -1,5 +1,6 @@
 //! Tests of the feed, and what the tests of the edge share with them.
 
+mod expression;
 mod filter;
 mod machine;
 mod read;

@@ -67,7 +67,7 @@ async fn wrong_requests_are_refused_with_the_field_that_is_wrong() {
         (shard(4, 4), "SHARD_INVALID", "shard"),
         (
             filter(v1::EventFilter {
-                expression: "type == 'a'".to_owned(),
+                expression: "type == 'a' &&".to_owned(),
                 ..Default::default()
             }),
             "FILTER_INVALID",
