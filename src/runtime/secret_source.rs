@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use zeroize::{Zeroize, Zeroizing};
@@ -80,16 +80,34 @@ fn read_file(path: &Path) -> Result<String, SecretError> {
         path: path.to_owned(),
         source,
     };
-    // Room for all at once: a vector that grows leaves copies behind.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(LIMIT + 1));
-    let limit = u64::try_from(LIMIT + 1).unwrap_or(u64::MAX);
-    File::open(path)
-        .and_then(|file| file.take(limit).read_to_end(&mut bytes))
-        .map_err(failed)?;
+    let mut bytes = read_at_once(path).map_err(failed)?;
     String::from_utf8(std::mem::take(&mut *bytes)).map_err(|error| {
         error.into_bytes().zeroize();
         unusable(&format_args!("secret file '{}'", path.display()))
     })
+}
+
+/// Reads at most one byte more than is allowed, into room for all of it: a vector that grows leaves
+/// copies behind.
+fn read_at_once(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
+    let file = File::open(path)?;
+    let facts = file.metadata()?;
+    let told = usize::try_from(facts.len()).unwrap_or(LIMIT).min(LIMIT);
+    // A pipe does not tell how much it holds, and what the kernel makes up says 0.
+    let is_known = facts.is_file() && told > 0;
+    let bytes = read_up_to(&file, if is_known { told + 1 } else { LIMIT + 1 })?;
+    if is_known && bytes.len() > told && told < LIMIT {
+        // It has grown meanwhile.
+        return read_up_to(&File::open(path)?, LIMIT + 1);
+    }
+    Ok(bytes)
+}
+
+fn read_up_to(file: &File, room: usize) -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(room));
+    file.take(u64::try_from(room).unwrap_or(u64::MAX))
+        .read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 fn trimmed(mut text: String, place: &str) -> Result<Secret<String>, SecretError> {
@@ -141,6 +159,14 @@ mod tests {
                 (read, _) => panic!("{content:?}: {read:?}"),
             }
         }
+        fs::remove_file(&path).unwrap();
+        rustix::fs::mkfifoat(rustix::fs::CWD, &path, 0o600.into()).unwrap();
+        let given = std::thread::spawn({
+            let path = path.clone();
+            move || fs::write(path, "hunter2\n")
+        });
+        assert_eq!(source.read().unwrap().expose(), "hunter2", "of a pipe");
+        given.join().unwrap().unwrap();
         fs::remove_file(&path).unwrap();
         let missing = source.read().unwrap_err().to_string();
         assert!(missing.contains(path.to_str().unwrap()), "{missing}");
