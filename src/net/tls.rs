@@ -6,6 +6,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustls::client::Resumption;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
@@ -17,6 +18,10 @@ use super::trust::Trust;
 
 /// The bundles of all public authorities together are a quarter of it.
 const LONGEST_FILE: u64 = 1 << 20;
+
+/// TLS sessions that are resumed, eight of each host: a platform has few, and room for them is taken
+/// at once.
+const REMEMBERED: usize = 8 * 4;
 
 /// The TLS settings cannot be used. Names the key and the file.
 #[derive(Debug, thiserror::Error)]
@@ -139,6 +144,7 @@ pub(super) fn client_config(
             .map_err(TlsConfigError::Identity)?,
         None => builder.with_no_client_auth(),
     };
+    tls.resumption = Resumption::in_memory_sessions(REMEMBERED);
     tls.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(tls)
 }
