@@ -17,11 +17,13 @@ mod keys;
 mod losses;
 mod metrics;
 mod pace;
+mod pages;
 mod read;
 mod registry;
 mod request;
 mod ring;
 mod shard;
+mod shelf;
 mod start;
 mod steps;
 mod stream;
@@ -35,6 +37,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use self::gather::Gather;
+use self::pages::Pages;
 use self::registry::Seat;
 use self::ring::Ring;
 use self::start::Resolved;
@@ -109,6 +112,7 @@ pub struct Feed(Arc<Inner>);
 struct Inner {
     journal: Arc<dyn Journal>,
     name: JournalName,
+    pages: Arc<Pages>,
     ring: Arc<Ring>,
     surroundings: Surroundings,
     config: FeedConfig,
@@ -130,6 +134,7 @@ impl Feed {
         };
         Self(Arc::new(Inner {
             name: journal.info().name,
+            pages: Pages::new(Arc::clone(&journal)),
             journal,
             ring,
             surroundings,
@@ -195,7 +200,8 @@ impl Feed {
         let terms = self.terms(plan, &resolved, &seat);
         Ok(Subscriber::new(stream::Parts {
             subscription: Subscription::new(terms, resolved, times.1),
-            journal: Arc::clone(&self.0.journal),
+            pages: Arc::clone(&self.0.pages),
+            end: self.durable_end(),
             ring: Arc::clone(&self.0.ring),
             clock: self.clock().clone(),
             drain: self.drain().clone(),

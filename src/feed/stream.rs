@@ -14,12 +14,12 @@ use tokio_stream::wrappers::WatchStream;
 use super::delivery::Delivery;
 use super::error::FeedError;
 use super::metrics::{self, EndReason};
+use super::pages::{Pages, Read};
 use super::registry::Seat;
 use super::ring::Ring;
-use super::steps::{Moment, Step, WINDOW};
+use super::steps::{Moment, Step};
 use super::subscription::Subscription;
-use crate::domain::Sequence;
-use crate::journal::{DurableEnd, Journal, Page, ReadError};
+use crate::journal::DurableEnd;
 use crate::runtime::{Clock, Drain, MonoTime};
 
 /// Steps of one poll before others get their turn: a filter that passes nothing must not hold a
@@ -31,14 +31,14 @@ type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 /// One subscriber's responses. Dropping it ends the subscription.
 pub struct Subscriber {
     subscription: Subscription,
-    journal: Arc<dyn Journal>,
+    pages: Arc<Pages>,
     ring: Arc<Ring>,
     clock: Clock,
     drain: Drain,
     seat: Seat,
     end: watch::Receiver<DurableEnd>,
     end_moves: WatchStream<DurableEnd>,
-    read: Option<Boxed<Result<Page, ReadError>>>,
+    read: Option<Read>,
     timer: Pin<Box<Sleep>>,
     /// Draining, then forced; `None` once both have come.
     drain_moves: Option<Boxed<()>>,
@@ -48,7 +48,8 @@ pub struct Subscriber {
 /// What a subscriber is made of.
 pub(super) struct Parts {
     pub(super) subscription: Subscription,
-    pub(super) journal: Arc<dyn Journal>,
+    pub(super) pages: Arc<Pages>,
+    pub(super) end: watch::Receiver<DurableEnd>,
     pub(super) ring: Arc<Ring>,
     pub(super) clock: Clock,
     pub(super) drain: Drain,
@@ -57,16 +58,15 @@ pub(super) struct Parts {
 
 impl Subscriber {
     pub(super) fn new(parts: Parts) -> Self {
-        let end = parts.journal.durable_end();
         Self {
-            end_moves: WatchStream::from_changes(end.clone()),
-            end,
+            end_moves: WatchStream::from_changes(parts.end.clone()),
+            end: parts.end,
             read: None,
             timer: Box::pin(tokio::time::sleep_until(parts.clock.now())),
             drain_moves: Some(draining(&parts.drain)),
             ended: false,
             subscription: parts.subscription,
-            journal: parts.journal,
+            pages: parts.pages,
             ring: parts.ring,
             clock: parts.clock,
             drain: parts.drain,
@@ -84,15 +84,10 @@ impl Subscriber {
         }
     }
 
-    fn start_reading(&mut self, after: Sequence) {
-        let journal = Arc::clone(&self.journal);
-        self.read = Some(Box::pin(async move { journal.read(after, WINDOW).await }));
-    }
-
     /// Feeds the answer of a finished read to the machine.
     fn poll_read(&mut self, cx: &mut Context<'_>) {
         if let Some(read) = &mut self.read
-            && let Poll::Ready(answer) = read.as_mut().poll(cx)
+            && let Poll::Ready(answer) = Pin::new(read).poll(cx)
         {
             self.read = None;
             let moment = self.moment();
@@ -147,7 +142,7 @@ impl Stream for Subscriber {
                     this.seat.sent(&delivery, state, moment.now);
                     return Poll::Ready(Some(Ok(delivery)));
                 }
-                Step::Read { after } => this.start_reading(after),
+                Step::Read { after } => this.read = Some(this.pages.read(after)),
                 Step::Follow { after } => {
                     let run = this.ring.follow(after);
                     this.subscription.followed(&moment, run.as_ref());

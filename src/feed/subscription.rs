@@ -4,7 +4,6 @@
 //! number, `Live` follows it. A reader that the ring has overtaken goes back to `CatchUp`. Whatever
 //! happens, every sequence is taken from one place, in order, or named by a gap.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -16,6 +15,7 @@ use super::keys::Keys;
 use super::pace::Pace;
 use super::request::End;
 use super::ring::Run;
+use super::shelf::Shelf;
 use super::start::Resolved;
 use super::steps::{Moment, StateName, Step, Terms};
 use crate::domain::Sequence;
@@ -49,9 +49,7 @@ pub(super) struct Subscription {
     /// The bookmark of the last response.
     pub(super) told: Sequence,
     /// What was read from disk and not yet offered.
-    pub(super) shelf: VecDeque<Item>,
-    /// Where the events on the shelf stand.
-    shelf_buffer: Bytes,
+    pub(super) shelf: Shelf,
     pub(super) reading: bool,
     pub(super) due: Option<Due>,
     /// An event beyond `until_time` has been seen.
@@ -76,8 +74,7 @@ impl Subscription {
             state: State::Opening,
             cursor: resolved.through,
             told: resolved.through,
-            shelf: VecDeque::new(),
-            shelf_buffer: Bytes::new(),
+            shelf: Shelf::default(),
             reading: false,
             due: resolved.gap.map(|gap| Due {
                 notice: Notice::Gap(Box::new(gap)),
@@ -128,7 +125,7 @@ impl Subscription {
     }
 
     /// Takes the answer to [`Step::Read`].
-    pub(super) fn read(&mut self, at: &Moment, answer: Result<Page, ReadError>) {
+    pub(super) fn read(&mut self, at: &Moment, answer: Result<Arc<Page>, ReadError>) {
         self.reading = false;
         match answer {
             Ok(page) if page.items.is_empty() => self.fail(FeedError::Unreadable {
@@ -136,10 +133,7 @@ impl Subscription {
                 reason: format!("nothing was found although the end is {}", at.end.latest),
                 retry_delay: self.terms.drain_delay,
             }),
-            Ok(page) => {
-                self.shelf = page.items.into();
-                self.shelf_buffer = page.buffer;
-            }
+            Ok(page) => self.shelf.put(page, self.cursor),
             Err(ReadError::Trimmed {
                 earliest,
                 earliest_time,
@@ -224,11 +218,13 @@ impl Subscription {
 
     /// Offers what was read from disk, up to the first thing that must be sent before more.
     fn unload(&mut self, at: &Moment) {
-        let buffer = self.shelf_buffer.clone();
-        while let Some(item) = self.shelf.pop_front() {
-            let outcome = match &item {
+        let Some((page, from)) = self.shelf.take() else {
+            return;
+        };
+        for (index, item) in page.items.iter().enumerate().skip(from) {
+            let outcome = match item {
                 Item::Event(entry) if entry.sequence <= self.cursor => Considered::Passed,
-                Item::Event(entry) => self.consider(entry, None, Some(&buffer), at),
+                Item::Event(entry) => self.consider(entry, None, Some(&page.buffer), at),
                 Item::Gap { last, .. } if *last <= self.cursor => Considered::Passed,
                 Item::Gap { .. } if self.reached_its_last_event() => Considered::Held,
                 Item::Gap {
@@ -239,17 +235,15 @@ impl Subscription {
                     end_time,
                 } => {
                     let range = ((*first).max(self.cursor.next()), *last);
+                    self.shelf.leave(Arc::clone(&page), index + 1);
                     self.damaged(at, *cause, range, (*start_time, *end_time));
                     return;
                 }
             };
             if outcome == Considered::Held {
-                self.shelf.push_front(item);
-                return;
+                return self.shelf.leave(Arc::clone(&page), index);
             }
         }
-        // A reader that waits holds no page.
-        self.shelf_buffer = Bytes::new();
     }
 
     fn take_from(&mut self, run: &Arc<Run>, at: &Moment) {

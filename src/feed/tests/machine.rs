@@ -258,7 +258,8 @@ impl Reader {
 
     fn answer(&mut self, world: &World) {
         if let Some(after) = self.asked.take() {
-            self.subscription.read(&world.moment(), world.read(after));
+            self.subscription
+                .read(&world.moment(), world.read(after).map(Arc::new));
         }
     }
 }

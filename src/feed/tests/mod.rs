@@ -3,10 +3,12 @@
 mod expression;
 mod filter;
 mod machine;
+mod pages;
 mod read;
 mod resume;
 mod rules;
 mod sharing;
+mod slow_journal;
 mod start;
 pub(crate) mod validate;
 

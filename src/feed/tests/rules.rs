@@ -1,49 +1,9 @@
 //! The rules of `Subscribe` that are easy to miss, each with a test.
 
+use super::slow_journal::SlowJournal;
 use super::validate::{Written, validate};
 use super::*;
-use crate::journal::{Committed, Page, ReadError, StateEntry};
 use crate::runtime::MonoTime;
-
-/// A journal whose disk takes seconds for a few events.
-#[derive(Debug)]
-struct SlowJournal(MemoryJournal);
-
-#[async_trait::async_trait]
-impl Journal for SlowJournal {
-    async fn read(&self, after: Sequence, _: usize) -> Result<Page, ReadError> {
-        tokio::time::sleep(Duration::from_secs(3)).await;
-        self.0.read(after, 400).await
-    }
-
-    fn info(&self) -> Info {
-        self.0.info()
-    }
-
-    async fn append(&self, commit: Commit) -> Result<Committed, crate::journal::AppendError> {
-        self.0.append(commit).await
-    }
-
-    fn durable_end(&self) -> watch::Receiver<DurableEnd> {
-        self.0.durable_end()
-    }
-
-    async fn seek_time(&self, time: WallTime) -> Result<Sequence, ReadError> {
-        self.0.seek_time(time).await
-    }
-
-    fn state(&self, prefix: &str) -> Vec<StateEntry> {
-        self.0.state(prefix)
-    }
-
-    fn recent_ids(&self) -> Vec<u64> {
-        self.0.recent_ids()
-    }
-
-    fn attach(&self, sink: Arc<dyn crate::journal::CommitSink>) -> Sequence {
-        self.0.attach(sink)
-    }
-}
 
 fn asked(sequence: u64) -> AskedPosition {
     AskedPosition {
@@ -218,7 +178,7 @@ async fn no_silence_is_longer_than_the_heartbeat_and_it_carries_the_progress() {
 async fn a_slow_replay_of_filtered_history_still_beats() {
     let b = bench();
     b.fill(300).await;
-    let slow = Arc::new(SlowJournal(b.journal.clone()));
+    let slow = Arc::new(SlowJournal::before(b.journal.clone()));
     let feed = Feed::attach(slow, b.feed.0.surroundings.clone(), FeedConfig::default());
     let asked = SubscribePlan {
         heartbeat: Some(Duration::from_secs(1)),
