@@ -88,6 +88,7 @@ mod answers;
 mod channel;
 mod connector;
 mod link;
+mod members;
 mod normalize;
 mod pings;
 mod plan;

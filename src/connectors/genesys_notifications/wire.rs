@@ -9,10 +9,11 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::answers::short;
+use super::members::{Members, Seen};
 use super::normalize::facts;
-use super::rest::{place, slice};
+use super::rest::place;
 use super::topics::{Kind, Names, parse};
-use crate::connectors::{ProviderEvent, Unreadable};
+use crate::connectors::{ProviderEvent, Span, Unreadable};
 
 /// Longer trace ids are not shown.
 const LONGEST_CORRELATION: usize = 200;
@@ -47,14 +48,14 @@ pub(super) enum Notice {
     Other,
 }
 
-/// What stands around a body.
+/// What stands around a body, of which `B` is kept.
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Envelope<'a> {
+#[serde(rename_all = "camelCase", bound(deserialize = "B: Deserialize<'de>"))]
+struct Fields<'a, B> {
     #[serde(borrow, default)]
     topic_name: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    event_body: Option<&'a RawValue>,
+    #[serde(default = "Option::default")]
+    event_body: Option<B>,
     #[serde(borrow, default)]
     metadata: Option<&'a RawValue>,
     #[serde(borrow, default)]
@@ -63,38 +64,75 @@ pub(super) struct Envelope<'a> {
     message: Option<&'a RawValue>,
 }
 
+/// A frame, read once.
+pub(super) struct Envelope<'a> {
+    topic_name: Option<Cow<'a, str>>,
+    /// The body and, where they were seen, its members.
+    event_body: Option<(&'a str, Members)>,
+    metadata: Option<&'a RawValue>,
+    result: Option<&'a RawValue>,
+    message: Option<&'a RawValue>,
+}
+
 impl<'a> Envelope<'a> {
     pub(super) fn read(frame: &'a [u8]) -> Result<Self, String> {
-        serde_json::from_slice(frame).map_err(|error| place(&error))
+        if let Ok(fields) = serde_json::from_slice::<Fields<'_, Seen<'_>>>(frame) {
+            let places = fields.event_body.as_ref().map(|body| body.places(frame));
+            if places.as_ref().is_none_or(Option::is_some) {
+                return Ok(Self::of(fields, |_| places.flatten()));
+            }
+        }
+        let fields = serde_json::from_slice::<Fields<'_, &RawValue>>(frame);
+        let fields = fields.map_err(|error| place(&error))?;
+        let whole = |body: Option<&'a RawValue>| body.map(|body| (body.get(), Members::new()));
+        Ok(Self::of(fields, whole))
+    }
+
+    fn of<B>(
+        fields: Fields<'a, B>,
+        body: impl FnOnce(Option<B>) -> Option<(&'a str, Members)>,
+    ) -> Self {
+        Self {
+            topic_name: fields.topic_name,
+            event_body: body(fields.event_body),
+            metadata: fields.metadata,
+            result: fields.result,
+            message: fields.message,
+        }
     }
 
     /// The body of an event; `None` where this is no event but a record of the REST interface.
     pub(super) fn body(&self) -> Option<&'a [u8]> {
         self.topic_name.as_ref()?;
-        self.event_body.map(|body| body.get().as_bytes())
+        self.event_body.as_ref().map(|(body, _)| body.as_bytes())
     }
 
     /// The platform's trace id.
     pub(super) fn correlation(&self) -> Option<String> {
-        #[derive(Deserialize)]
-        struct Metadata {
-            #[serde(rename = "CorrelationId")]
-            correlation_id: Option<String>,
-        }
-        let metadata: Metadata = serde_json::from_str(self.metadata?.get()).ok()?;
-        // An attribute is read by people: a trace id is short.
-        let id = metadata.correlation_id?;
-        (!id.is_empty() && id.len() <= LONGEST_CORRELATION).then_some(id)
+        correlation(self.metadata?.get())
     }
 }
 
-fn is_pong(body: &RawValue) -> bool {
+/// The platform's trace id, from what stands beside a body.
+pub(super) fn correlation(metadata: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Metadata {
+        #[serde(rename = "CorrelationId")]
+        correlation_id: Option<String>,
+    }
+    let metadata: Metadata = serde_json::from_str(metadata).ok()?;
+    // An attribute is read by people: a trace id is short.
+    let id = metadata.correlation_id?;
+    (!id.is_empty() && id.len() <= LONGEST_CORRELATION).then_some(id)
+}
+
+fn is_pong(body: &str) -> bool {
     #[derive(Deserialize)]
     struct Body<'a> {
         #[serde(borrow)]
         message: Cow<'a, str>,
     }
-    let body: Result<Body<'_>, _> = serde_json::from_str(body.get());
+    let body: Result<Body<'_>, _> = serde_json::from_str(body);
     body.is_ok_and(|body| body.message.eq_ignore_ascii_case("pong"))
 }
 
@@ -114,18 +152,22 @@ fn message(names: &Names, envelope: Envelope<'_>, frame: &Bytes) -> Message {
             None => malformed(frame, "", "neither a topic nor a result".to_owned()),
         };
     };
+    let body = envelope.event_body.as_ref().map(|(body, _)| *body);
     if name.eq_ignore_ascii_case("channel.metadata") {
-        return match envelope.event_body.is_some_and(is_pong) {
+        return match body.is_some_and(is_pong) {
             true => Message::Pong,
             false => Message::Alive,
         };
     }
-    if let Some(notice) = system(&name, envelope.event_body) {
+    if let Some(notice) = system(&name, body) {
         return Message::Notice(notice);
     }
     let spelled = names.spell(&name);
     match envelope.event_body {
-        Some(body) => Message::Events(events(spelled, body, frame)),
+        Some((body, members)) => {
+            let spans = spans(envelope.metadata, members, frame);
+            Message::Events(events(spelled, body, spans, frame))
+        }
         None => malformed(frame, spelled, "it has no eventBody".to_owned()),
     }
 }
@@ -139,7 +181,17 @@ fn malformed(frame: &Bytes, topic: &str, reason: String) -> Message {
     }))
 }
 
-fn events(name: &str, body: &RawValue, frame: &Bytes) -> Vec<ProviderEvent> {
+/// What is kept of a frame for its normal form: where its metadata stand, then its body's members;
+/// nothing where these were not seen.
+fn spans(metadata: Option<&RawValue>, members: Members, frame: &Bytes) -> Members {
+    if members.is_empty() {
+        return members;
+    }
+    let metadata = metadata.map_or(Span::default(), |metadata| Span::of(metadata.get(), frame));
+    std::iter::once(metadata).chain(members).collect()
+}
+
+fn events(name: &str, body: &str, spans: Members, frame: &Bytes) -> Vec<ProviderEvent> {
     let kind = parse(name).kind;
     if kind == Kind::Transcription {
         let utterances = facts::utterances(name, body, frame);
@@ -151,27 +203,35 @@ fn events(name: &str, body: &RawValue, frame: &Bytes) -> Vec<ProviderEvent> {
     let event = ProviderEvent {
         topic: name.to_owned(),
         raw: frame.clone(),
-        identity: Some(slice(frame, body)),
+        identity: Some(frame.slice_ref(body.as_bytes())),
         family: kind.family(),
+        spans,
         ..ProviderEvent::default()
     };
     vec![facts::complete(event)]
 }
 
 /// The platform's own topics; `None` for any other.
-fn system(name: &str, body: Option<&RawValue>) -> Option<Notice> {
+fn system(name: &str, body: Option<&str>) -> Option<Notice> {
     #[derive(Deserialize, Default)]
     #[serde(rename_all = "camelCase")]
     struct Body {
         #[serde(default)]
         channel_id: Option<String>,
     }
-    let lower = name.to_ascii_lowercase();
-    if lower.starts_with("v2.subscription.") {
+    let begins = |with: &str| {
+        let head = name.get(..with.len());
+        head.is_some_and(|head| head.eq_ignore_ascii_case(with))
+    };
+    if begins("v2.subscription.") {
         return Some(Notice::Other);
     }
+    if !begins("v2.system.") {
+        return None;
+    }
+    let lower = name.to_ascii_lowercase();
     let word = lower.strip_prefix("v2.system.")?;
-    let body: Option<Body> = body.and_then(|body| serde_json::from_str(body.get()).ok());
+    let body: Option<Body> = body.and_then(|body| serde_json::from_str(body).ok());
     let channel = body.unwrap_or_default().channel_id;
     Some(match word.split('.').next() {
         Some("socket_closing") => Notice::Closing { channel },

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::lenient::{Moment, Reference, id_of, word};
-use super::{Normal, body, required};
+use super::{Body, Normal, body, required};
 use crate::connectors::genesys_notifications::topics::{Kind, Topic};
 use crate::domain::WallTime;
 use crate::proto::v1;
@@ -27,8 +27,8 @@ struct Adherence {
     time_of_adherence_change: Moment,
 }
 
-pub(super) fn adherence(topic: &Topic<'_>, bytes: &[u8]) -> Result<Option<Normal>, String> {
-    let read: Adherence = body(bytes)?;
+pub(super) fn adherence(topic: &Topic<'_>, json: Body<'_>) -> Result<Option<Normal>, String> {
+    let read: Adherence = body(json)?;
     let user = id_of(read.user);
     let agent_id = match topic.kind {
         Kind::UserAdherence => required(user, topic, "agent id")?,

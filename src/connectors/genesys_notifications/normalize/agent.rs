@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::lenient::{Moment, word};
-use super::{Normal, body, required};
+use super::{Body, Normal, body, required};
 use crate::connectors::genesys_notifications::topics::Topic;
 use crate::domain::WallTime;
 use crate::proto::v1;
@@ -86,8 +86,8 @@ impl Routing {
     }
 }
 
-pub(super) fn presence(topic: &Topic<'_>, bytes: &[u8]) -> Result<Option<Normal>, String> {
-    let read: Presence = body(bytes)?;
+pub(super) fn presence(topic: &Topic<'_>, json: Body<'_>) -> Result<Option<Normal>, String> {
+    let read: Presence = body(json)?;
     let (state, reason, since) = read.read().ok_or("no system presence")?;
     agent(
         topic,
@@ -101,8 +101,8 @@ pub(super) fn presence(topic: &Topic<'_>, bytes: &[u8]) -> Result<Option<Normal>
     )
 }
 
-pub(super) fn routing_status(topic: &Topic<'_>, bytes: &[u8]) -> Result<Option<Normal>, String> {
-    let read: RoutingStatus = body(bytes)?;
+pub(super) fn routing_status(topic: &Topic<'_>, json: Body<'_>) -> Result<Option<Normal>, String> {
+    let read: RoutingStatus = body(json)?;
     let status = read.routing_status.and_then(|r| r.read(read.start_time));
     let (status, since) = status.ok_or("no routing status")?;
     agent(
@@ -118,8 +118,8 @@ pub(super) fn routing_status(topic: &Topic<'_>, bytes: &[u8]) -> Result<Option<N
 }
 
 /// Presence and routing status together: work at hand counts most, then whether work is wanted.
-pub(super) fn activity(topic: &Topic<'_>, bytes: &[u8]) -> Result<Option<Normal>, String> {
-    let read: Activity = body(bytes)?;
+pub(super) fn activity(topic: &Topic<'_>, json: Body<'_>) -> Result<Option<Normal>, String> {
+    let read: Activity = body(json)?;
     let presence = read.presence.and_then(Presence::read);
     let routing = read.routing_status.and_then(|r| r.read(Moment(None)));
     let of_work = routing.as_ref().map(|(status, _)| of_routing(status));

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::lenient::{Moment, Reference, id_of, word};
-use super::{Normal, body};
+use super::{Body, Normal, body};
 use crate::connectors::genesys_notifications::topics::{Kind, Topic};
 use crate::domain::WallTime;
 use crate::proto::v1;
@@ -85,8 +85,8 @@ struct Read {
     end: Option<WallTime>,
 }
 
-pub(super) fn conversation(topic: &Topic<'_>, bytes: &[u8]) -> Result<Option<Normal>, String> {
-    let read: Conversation = body(bytes)?;
+pub(super) fn conversation(topic: &Topic<'_>, json: Body<'_>) -> Result<Option<Normal>, String> {
+    let read: Conversation = body(json)?;
     let conversation_id = read.id.filter(|id| !id.is_empty());
     let conversation_id = conversation_id.ok_or("no conversation id")?;
     let parts = read.participants.unwrap_or_default();

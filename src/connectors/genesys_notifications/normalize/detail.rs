@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::conversation::{direction, media, role};
 use super::lenient::{Moment, word};
-use super::{Normal, body, required};
+use super::{Body, Normal, body, required};
 use crate::connectors::genesys_notifications::topics::Topic;
 use crate::domain::WallTime;
 use crate::proto::v1;
@@ -49,8 +49,8 @@ fn part(event: &str) -> (Role, Phase) {
     }
 }
 
-pub(super) fn detail(topic: &Topic<'_>, bytes: &[u8]) -> Result<Option<Normal>, String> {
-    let read: Detail = body(bytes)?;
+pub(super) fn detail(topic: &Topic<'_>, json: Body<'_>) -> Result<Option<Normal>, String> {
+    let read: Detail = body(json)?;
     let conversation_id = required(read.conversation_id, topic, "conversation id")?;
     let (known, phase) = part(&topic.rest.to_ascii_lowercase());
     let purpose = read.purpose.as_deref().map(word).unwrap_or_default();

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::lenient::{Moment, Reference, id_of};
 use crate::connectors::genesys_notifications::rest::slice;
-use crate::connectors::genesys_notifications::topics::{Kind, parse};
+use crate::connectors::genesys_notifications::topics::{Kind, Topic, parse};
 use crate::connectors::{ProviderEvent, Tracked};
 use crate::domain::WallTime;
 
@@ -85,14 +85,33 @@ impl Body<'_> {
     }
 }
 
+/// What a body says of its event.
+#[derive(Default)]
+struct Facts {
+    time: Option<WallTime>,
+    dated: bool,
+    key: Option<String>,
+    tracked: Option<Tracked>,
+}
+
 /// Fills in what the body says of an event that has its topic and bytes. A time that is already
 /// there stays.
 pub(in super::super) fn complete(mut event: ProviderEvent) -> ProviderEvent {
     let topic = parse(&event.topic);
-    let bytes = event.identity.as_ref().unwrap_or(&event.raw);
-    let Ok(body) = serde_json::from_slice::<Body<'_>>(bytes) else {
+    let members = event.spans.get(1..).unwrap_or_default();
+    let Ok(body) = super::Body::of(&event, members).read::<Body<'_>>() else {
         return event;
     };
+    let facts = facts(&topic, body);
+    event.family = topic.kind.family();
+    event.dated = facts.dated;
+    event.key = facts.key.or(event.key);
+    event.tracked = facts.tracked.or(event.tracked);
+    event.time = event.time.or(facts.time);
+    event
+}
+
+fn facts(topic: &Topic<'_>, body: Body<'_>) -> Facts {
     let time = body.time(topic.kind);
     // The dates of adherence are those of the state: something else may change and change back
     // without moving them.
@@ -100,54 +119,58 @@ pub(in super::super) fn complete(mut event: ProviderEvent) -> ProviderEvent {
         topic.kind,
         Kind::UserAdherence | Kind::UnitAdherence | Kind::TeamAdherence
     );
-    event.dated = time.is_some() && moves;
-    event.family = topic.kind.family();
+    let facts = Facts {
+        time,
+        dated: time.is_some() && moves,
+        ..Facts::default()
+    };
     match topic.kind {
         Kind::QueueMembers => {
-            let queue = topic.id.to_owned();
+            let queue = topic.id;
             let joined = body.joined;
-            if let (Some(user), Some(stands)) = (body.user(), joined) {
-                event.key = Some(format!("{queue}/{user}"));
-                event.tracked = Some(Tracked {
+            let Some((user, stands)) = body.user().zip(joined) else {
+                return facts;
+            };
+            Facts {
+                key: Some(format!("{queue}/{user}")),
+                tracked: Some(Tracked {
                     scope: format!("queues/{queue}"),
                     key: user,
                     stands,
-                });
+                }),
+                ..facts
             }
         }
         Kind::UserAdherence | Kind::UnitAdherence | Kind::TeamAdherence => {
-            event.key = match topic.kind {
+            let key = match topic.kind {
                 Kind::UserAdherence => Some(topic.id.to_owned()),
                 _ => id_of(body.user),
             };
+            Facts { key, ..facts }
         }
         Kind::UserConversations | Kind::QueueConversations => {
-            event.key = body.id.or(body.conversation_id);
+            let key = body.id.or(body.conversation_id);
+            Facts { key, ..facts }
         }
         Kind::QueueObservations | Kind::QueueAggregates => {
             let group = body.group.unwrap_or_default();
             let queue = group.queue_id.unwrap_or_else(|| topic.id.to_owned());
             let media = group.media_type.unwrap_or_default().to_ascii_lowercase();
-            event.key = Some(format!("{queue}/{media}"));
+            let key = Some(format!("{queue}/{media}"));
+            Facts { key, ..facts }
         }
         Kind::Presence
         | Kind::RoutingStatus
         | Kind::Activity
         | Kind::DetailEvent
         | Kind::Transcription
-        | Kind::Other => {}
+        | Kind::Other => facts,
     }
-    event.time = event.time.or(time);
-    event
 }
 
 /// Each utterance of a transcript as an event of its own, with its own bytes: the platform sends
 /// them in groups.
-pub(in super::super) fn utterances(
-    name: &str,
-    body: &RawValue,
-    frame: &Bytes,
-) -> Vec<ProviderEvent> {
+pub(in super::super) fn utterances(name: &str, body: &str, frame: &Bytes) -> Vec<ProviderEvent> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Message<'a> {
@@ -156,7 +179,7 @@ pub(in super::super) fn utterances(
         #[serde(borrow, default)]
         transcripts: Option<Vec<&'a RawValue>>,
     }
-    let Ok(message) = serde_json::from_str::<Message<'_>>(body.get()) else {
+    let Ok(message) = serde_json::from_str::<Message<'_>>(body) else {
         return Vec::new();
     };
     let transcripts = message.transcripts.unwrap_or_default();

@@ -12,9 +12,10 @@ mod transcript;
 
 use serde::Deserialize;
 
+use super::members::Body;
 use super::rest::place;
 use super::topics::{Kind, Topic, parse};
-use super::wire::Envelope;
+use super::wire::{self, Envelope};
 use crate::connectors::ProviderEvent;
 use crate::proto::v1;
 use crate::proto::v1::event::Data;
@@ -41,15 +42,15 @@ pub(super) fn normalize(source: &str, event: &ProviderEvent) -> v1::Event {
     if !event.raw.is_empty() {
         "application/json".clone_into(&mut draft.data_content_type);
     }
-    let envelope = Envelope::read(&event.raw);
-    if let Some(id) = envelope.as_ref().ok().and_then(Envelope::correlation) {
+    let (correlation, body) = parts(event);
+    if let Some(id) = correlation {
         draft.attributes.insert("correlationid".to_owned(), id);
     }
-    let normal = match (&event.malformed, envelope) {
+    let normal = match (&event.malformed, body) {
         (Some(problem), _) => Err(problem.clone()),
         (None, _) if event.raw.is_empty() => Ok(queue::departed(event)),
         (None, Err(problem)) => Err(problem),
-        (None, Ok(envelope)) => normal(event, envelope.body().unwrap_or(&event.raw)),
+        (None, Ok(body)) => normal(event, body),
     };
     match normal {
         Ok(Some(normal)) => {
@@ -67,13 +68,30 @@ pub(super) fn normalize(source: &str, event: &ProviderEvent) -> v1::Event {
     draft
 }
 
+/// The platform's trace id, and what is to be made normal.
+fn parts(event: &ProviderEvent) -> (Option<String>, Result<Body<'_>, String>) {
+    // What came in a frame was looked through when the frame was read.
+    if let Some((metadata, members)) = event.spans.split_first() {
+        let metadata = metadata.text(&event.raw);
+        let body = Body::of(event, members);
+        return (metadata.and_then(wire::correlation), Ok(body));
+    }
+    match Envelope::read(&event.raw) {
+        Ok(envelope) => {
+            let body = envelope.body().unwrap_or(&event.raw);
+            (envelope.correlation(), Ok(Body::whole(body)))
+        }
+        Err(problem) => (None, Err(problem)),
+    }
+}
+
 fn unmapped(draft: &mut v1::Event) {
     UNMAPPED.clone_into(&mut draft.r#type);
     draft.subject.clone_from(&draft.provider_type);
     draft.ordering_key.clone_from(&draft.provider_type);
 }
 
-fn normal(event: &ProviderEvent, body: &[u8]) -> Result<Option<Normal>, String> {
+fn normal(event: &ProviderEvent, body: Body<'_>) -> Result<Option<Normal>, String> {
     let topic = parse(&event.topic);
     match topic.kind {
         Kind::Presence => agent::presence(&topic, body),
@@ -94,8 +112,8 @@ fn normal(event: &ProviderEvent, body: &[u8]) -> Result<Option<Normal>, String> 
 }
 
 /// Reads a body, or says where it is not what its topic carries.
-fn body<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, String> {
-    serde_json::from_slice(bytes).map_err(|error| place(&error))
+fn body<'a, T: Deserialize<'a>>(json: Body<'a>) -> Result<T, String> {
+    json.read().map_err(|error| place(&error))
 }
 
 /// The id that an event cannot be understood without.

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::conversation::media;
 use super::lenient::{Reference, id_of};
-use super::{Normal, body, required};
+use super::{Body, Normal, body, required};
 use crate::connectors::ProviderEvent;
 use crate::connectors::genesys_notifications::topics::{Kind, Topic};
 use crate::domain::WallTime;
@@ -58,8 +58,8 @@ struct Member {
     joined: Option<bool>,
 }
 
-pub(super) fn statistics(topic: &Topic<'_>, bytes: &[u8]) -> Result<Option<Normal>, String> {
-    let read: Statistics = body(bytes)?;
+pub(super) fn statistics(topic: &Topic<'_>, json: Body<'_>) -> Result<Option<Normal>, String> {
+    let read: Statistics = body(json)?;
     let group = read.group.unwrap_or_default();
     let queue_id = required(group.queue_id, topic, "queue id")?;
     let data = read.data.ok_or("no data")?;
@@ -122,8 +122,8 @@ fn interval(text: Option<&str>) -> Option<(WallTime, WallTime)> {
     ))
 }
 
-pub(super) fn membership(topic: &Topic<'_>, bytes: &[u8]) -> Result<Option<Normal>, String> {
-    let read: Member = body(bytes)?;
+pub(super) fn membership(topic: &Topic<'_>, json: Body<'_>) -> Result<Option<Normal>, String> {
+    let read: Member = body(json)?;
     let queue_id = required(None, topic, "queue id")?;
     let agent = id_of(read.user).or(read.user_id).or(read.id);
     let agent_id = agent.filter(|id| !id.is_empty()).ok_or("no agent id")?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::lenient::{Moment, word};
-use super::{Normal, body, required};
+use super::{Body, Normal, body, required};
 use crate::connectors::genesys_notifications::topics::Topic;
 use crate::domain::WallTime;
 use crate::proto::v1;
@@ -52,10 +52,10 @@ pub(super) fn offset(utterance: &[u8]) -> Option<Duration> {
 /// `begun` is when an utterance taken out of a group began.
 pub(super) fn transcript(
     topic: &Topic<'_>,
-    bytes: &[u8],
+    json: Body<'_>,
     begun: Option<WallTime>,
 ) -> Result<Option<Normal>, String> {
-    let read: Message = body(bytes)?;
+    let read: Message = body(json)?;
     let grouped = read.transcripts.is_none();
     let first = match read.transcripts {
         Some(transcripts) => transcripts.into_iter().next(),
