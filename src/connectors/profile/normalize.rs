@@ -28,6 +28,8 @@ pub(super) struct Forms(Vec<Rule>);
 #[derive(Debug)]
 struct Rule {
     event: String,
+    /// Whether a `*` in it stands for any text.
+    many: bool,
     form: Form,
 }
 
@@ -53,11 +55,12 @@ impl Forms {
             .flat_map(|rule| forms_of(rule).into_iter().map(|form| (&rule.event, form)))
             .map(|(event, form)| Rule {
                 event: event.clone(),
+                many: event.contains('*'),
                 form,
             })
             .collect();
         // A name in full goes before one that stands for many.
-        rules.sort_by_key(|rule| rule.event.contains('*'));
+        rules.sort_by_key(|rule| rule.many);
         Self(rules)
     }
 
@@ -74,13 +77,13 @@ impl Forms {
     /// Which rule is for an event of this name.
     pub(super) fn rule_of(&self, topic: &str) -> Option<usize> {
         let mut rules = self.0.iter();
-        rules.position(|rule| stands_for(&rule.event, topic))
+        rules.position(|rule| rule.is_for(topic))
     }
 
     /// The event in its normal form; unmapped, with the reason as attribute, where it has none.
     pub(super) fn apply(&self, source: &str, event: &ProviderEvent) -> v1::Event {
         let mut rules = self.0.iter();
-        let rule = rules.find(|rule| stands_for(&rule.event, &event.topic));
+        let rule = rules.find(|rule| rule.is_for(&event.topic));
         let normal = match (&event.malformed, rule) {
             (Some(problem), _) => Err(Some(problem.clone())),
             (None, None) => Err(None),
@@ -188,6 +191,13 @@ impl Form {
 }
 
 impl Rule {
+    fn is_for(&self, topic: &str) -> bool {
+        match self.many {
+            true => stands_for(&self.event, topic),
+            false => self.event == topic,
+        }
+    }
+
     fn read(&self, event: &ProviderEvent) -> Result<Normal, String> {
         let value = |span: &Span| span.text(&event.raw).map_or(Slot::Absent, Slot::Value);
         let found: SmallVec<[Slot<'_>; 8]> = event.spans.iter().map(value).collect();
@@ -227,7 +237,7 @@ fn agent_state(
     });
     Ok(Normal {
         kind: AGENT_STATE,
-        subject: format!("agents/{agent_id}"),
+        subject: ["agents/", &agent_id].concat(),
         data: Data::AgentStateEvent(v1::AgentStateEvent {
             agent_id,
             availability: availability.unwrap_or_default().into(),
@@ -258,7 +268,7 @@ fn queue_statistics(
         });
     Ok(Normal {
         kind: QUEUE_STATISTICS,
-        subject: format!("queues/{queue_id}"),
+        subject: ["queues/", &queue_id].concat(),
         data: Data::QueueStatisticsEvent(v1::QueueStatisticsEvent {
             queue_id,
             media: media_of(&form.media_names, media),
@@ -291,7 +301,7 @@ fn adherence(
     });
     Ok(Normal {
         kind: ADHERENCE,
-        subject: format!("agents/{agent_id}"),
+        subject: ["agents/", &agent_id].concat(),
         data: Data::AdherenceEvent(v1::AdherenceEvent {
             agent_id,
             state: state.unwrap_or_default().into(),
@@ -334,7 +344,7 @@ fn conversation(
     });
     Ok(Normal {
         kind: CONVERSATION,
-        subject: format!("conversations/{conversation_id}"),
+        subject: ["conversations/", &conversation_id].concat(),
         data: Data::ConversationEvent(v1::ConversationEvent {
             conversation_id,
             media: media_of(&form.media_names, media),
