@@ -247,16 +247,26 @@ impl FileJournal {
         })
     }
 
-    async fn append_encoded(&self, commit: EncodedCommit) -> Result<Committed, AppendError> {
+    /// Drops `source`, of which the commit was made, before it waits: many may.
+    async fn append_encoded<T: Send>(
+        &self,
+        commit: EncodedCommit,
+        source: T,
+    ) -> Result<Committed, AppendError> {
+        let mut source = Some(source);
         let len = commit.len_bound();
         let units = u32::try_from(len.div_ceil(QUEUE_UNIT))
             .unwrap_or(u32::MAX)
             .min(self.0.units);
         let room = self.0.room.clone();
-        let permit = room
-            .acquire_many_owned(units)
-            .await
-            .map_err(|_| AppendError::Closed)?;
+        let permit = match Arc::clone(&room).try_acquire_many_owned(units) {
+            Ok(permit) => permit,
+            Err(_) => {
+                source = None;
+                let permit = room.acquire_many_owned(units).await;
+                permit.map_err(|_| AppendError::Closed)?
+            }
+        };
         let (answer, answered) = oneshot::channel();
         let request = Request {
             commit,
@@ -269,6 +279,8 @@ impl FileJournal {
         sent.map_err(|_| AppendError::Closed)?;
         // Held no longer: a journal whose handles are gone closes, whoever still waits.
         drop(inbox);
+        // The writer is at work meanwhile.
+        drop(source);
         answered.await.map_err(|_| AppendError::Closed)?
     }
 
@@ -310,15 +322,12 @@ impl Journal for FileJournal {
 
     async fn append(&self, commit: Commit) -> Result<Committed, AppendError> {
         let encoded = self.encode(&commit)?;
-        // Not kept while it waits: many may.
-        drop(commit);
-        self.append_encoded(encoded).await
+        self.append_encoded(encoded, commit).await
     }
 
     async fn append_shared(&self, commit: Arc<Commit>) -> Result<Committed, AppendError> {
         let encoded = self.encode(&commit)?;
-        drop(commit);
-        self.append_encoded(encoded).await
+        self.append_encoded(encoded, commit).await
     }
 
     fn durable_end(&self) -> watch::Receiver<DurableEnd> {
