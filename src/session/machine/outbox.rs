@@ -18,6 +18,9 @@ const MOST_BYTES: usize = 16 << 20;
 
 /// Room is made for no more events before they come.
 const MOST_RESERVED: usize = 512;
+/// A commit of as many events leaves its room to one that follows; more room than this is not kept.
+const KEEPS_ROOM: usize = 256;
+const MOST_KEPT: usize = 4096;
 
 const SHORTEST_RETRY: Duration = Duration::from_millis(100);
 
@@ -25,6 +28,8 @@ const SHORTEST_RETRY: Duration = Duration::from_millis(100);
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
     events: Vec<v1::Event>,
+    /// Room of an earlier commit, empty: where much comes, none is made anew.
+    room: Vec<v1::Event>,
     bytes: usize,
     state: BTreeMap<String, (Option<Bytes>, Option<usize>)>,
     gaps: Vec<(String, usize)>,
@@ -143,7 +148,7 @@ impl Outbox {
             event,
         });
         let mut commit = Commit {
-            events: std::mem::take(&mut self.events),
+            events: std::mem::replace(&mut self.events, std::mem::take(&mut self.room)),
             state: state.collect(),
         };
         if Mistake::PositionBeforeItsEvents.is_made()
@@ -172,6 +177,7 @@ impl Outbox {
         };
         let written = match result {
             Ok(committed) => {
+                self.keep_room(in_flight.commit);
                 let sequence = |index: usize| committed.first.plus(index as u64);
                 let gaps = in_flight.gaps.drain(..);
                 let messages = in_flight.messages.drain(..);
@@ -196,6 +202,17 @@ impl Outbox {
         };
         self.in_flight = Some(in_flight);
         written
+    }
+
+    fn keep_room(&mut self, commit: Arc<Commit>) {
+        let Ok(Commit { mut events, .. }) = Arc::try_unwrap(commit) else {
+            return;
+        };
+        let room = KEEPS_ROOM..=MOST_KEPT;
+        if room.contains(&events.len()) && events.capacity() <= MOST_KEPT {
+            events.clear();
+            self.room = events;
+        }
     }
 
     /// The event at `index` of the commit that was refused, to be made smaller.
