@@ -68,20 +68,15 @@ fn member(frame: &[u8], place: Span) -> Option<(&str, Value<'_>)> {
     Some((std::str::from_utf8(name).ok()?, Value(value)))
 }
 
-/// An object that is being looked through: its names and values.
+/// A value that is being looked through: names and values, if it is an object whose names are written
+/// plainly.
 #[derive(Debug)]
-pub(super) enum Seen<'a> {
-    Object(SmallVec<[(&'a str, &'a str); 16]>),
-    /// No object, or one whose names are not written plainly.
-    Other,
-}
+pub(super) struct Seen<'a>(Option<SmallVec<[(&'a str, &'a str); 16]>>);
 
 impl<'a> Seen<'a> {
     /// The text of the object and the places of its members in the frame; `None` where it has none.
     pub(super) fn places(&self, frame: &'a [u8]) -> Option<(&'a str, Members)> {
-        let Self::Object(members) = self else {
-            return None;
-        };
+        let members = self.0.as_ref()?;
         let place = |(name, value): &(&str, &str)| {
             let (name, value) = (Span::of(name, frame), Span::of(value, frame));
             let at = name.at.checked_sub(1)?;
@@ -124,36 +119,32 @@ impl<'de> Visitor<'de> for Looking {
                 None => plain = false,
             }
         }
-        Ok(if plain {
-            Seen::Object(members)
-        } else {
-            Seen::Other
-        })
+        Ok(Seen(plain.then_some(members)))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
         while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Seen::Other)
+        Ok(Seen(None))
     }
 
     fn visit_str<E: Error>(self, _: &str) -> Result<Self::Value, E> {
-        Ok(Seen::Other)
+        Ok(Seen(None))
     }
 
     fn visit_bool<E: Error>(self, _: bool) -> Result<Self::Value, E> {
-        Ok(Seen::Other)
+        Ok(Seen(None))
     }
 
     fn visit_u64<E: Error>(self, _: u64) -> Result<Self::Value, E> {
-        Ok(Seen::Other)
+        Ok(Seen(None))
     }
 
     fn visit_i64<E: Error>(self, _: i64) -> Result<Self::Value, E> {
-        Ok(Seen::Other)
+        Ok(Seen(None))
     }
 
     fn visit_f64<E: Error>(self, _: f64) -> Result<Self::Value, E> {
-        Ok(Seen::Other)
+        Ok(Seen(None))
     }
 }
 

@@ -78,7 +78,7 @@ impl Heart {
         match self.since {
             None => self.heard,
             Some(since) => {
-                let next = since + shape.interval(self.condition);
+                let next = since + shape.spacing(self.condition);
                 let silent = shape.silent_after.map(|after| self.heard + after.0);
                 silent.map_or(next, |silent| silent.min(next))
             }
@@ -102,8 +102,7 @@ impl Heart {
         if shape.silent_after.is_some_and(|after| silence >= after.0) {
             return Err(Silent);
         }
-        let interval = shape.interval(self.condition);
-        if since + interval > now {
+        if since + shape.spacing(self.condition) > now {
             return Ok(None);
         }
         self.since = Some(now);

@@ -10,6 +10,10 @@ use super::Template;
 use crate::connectors::{Condition, HeartbeatSettings};
 use crate::runtime::{ByteSize, HumanDuration};
 
+/// How much later than its successor a heartbeat may arrive, and the platform still finds them the
+/// shortest interval apart.
+const LATE: Duration = Duration::from_millis(500);
+
 /// The heartbeat that a platform wants.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -112,6 +116,15 @@ impl HeartbeatShape {
         let least = self.minimum.map_or(Duration::ZERO, |least| least.0);
         let most = self.maximum.map_or(Duration::MAX, |most| most.0);
         self.wanted(condition).min(most).max(least)
+    }
+
+    /// How long after one heartbeat the next is sent. The platform counts from when it got the former,
+    /// which may have taken longer than the next will.
+    #[must_use]
+    pub fn spacing(&self, condition: Condition) -> Duration {
+        let most = self.maximum.map_or(Duration::MAX, |most| most.0);
+        let least = self.minimum.map(|least| (least.0 + LATE).min(most));
+        self.interval(condition).max(least.unwrap_or_default())
     }
 }
 
