@@ -2,8 +2,8 @@
 //!
 //! 1. *announce*: health says NOT_SERVING, readiness closes;
 //! 2. *ingest*: sessions stop reading, journal what arrived, close politely; token refreshers end;
-//! 3. *readers*: streams deliver up to that end, say `Closing`, end with UNAVAILABLE;
-//! 4. *rest*: maintenance and the health listener;
+//! 3. *readers*: streams deliver up to that end, say `Closing`, end with UNAVAILABLE; commits are taken;
+//! 4. *rest*: maintenance, the managed cursors and the health listener;
 //! 5. the journals append what waits and close.
 //!
 //! What is not done when the time is up is cut; nothing durable is lost by that.

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use crate::admin::{self, HealthServer, ServeError};
 use crate::config::Config;
 use crate::domain::{JournalName, SessionName};
-use crate::feed::{Feed, FeedConfig, Registry, Surroundings};
+use crate::feed::{CursorNames, Feed, FeedConfig, Registry, Surroundings};
 use crate::grpc::{self, BindError, Listener, Server, ServerError, ServerParts};
 use crate::journal::{FileJournal, Journal, OpenError, Options};
 use crate::runtime::{Clock, DrainTrigger, Latch, Readiness, Rng, TaskKind, TaskSet, drain};
@@ -137,9 +137,11 @@ impl App {
         let (announce, announced) = drain();
         let (readers, readers_drain) = drain();
         let registry = Registry::new(config.listen.limits.subscribers);
+        let cursor_names = CursorNames::default();
         let feeds = journals.iter().map(|journal| {
             let surroundings = Surroundings {
                 registry: registry.clone(),
+                cursor_names: cursor_names.clone(),
                 clock: clock.clone(),
                 rng: rng.fork("feed"),
                 drain: readers_drain.clone(),
@@ -152,6 +154,7 @@ impl App {
             };
             Feed::attach(Arc::new(journal.clone()), surroundings, feed_config)
         });
+        let feeds: Vec<Feed> = feeds.collect();
         let board = SessionBoard::new();
         let health = grpc::Health::new();
         let listeners = bind(host, &config.listen.grpc).await?;
@@ -174,7 +177,7 @@ impl App {
             &mut tasks,
         )?;
         let server = Server::new(ServerParts {
-            feeds: feeds.collect(),
+            feeds: feeds.clone(),
             sessions: board.clone(),
             guests,
             health: health.clone(),
@@ -189,6 +192,15 @@ impl App {
             let name = format!("maintain {}", journal.info().name.resource());
             tasks.rest.spawn(TaskKind::Maintenance, name, async {
                 maintenance.await;
+                Ok(())
+            });
+        }
+        // Commits are taken as long as gRPC is served, which ends before the rest.
+        for feed in feeds {
+            let name = format!("cursors of {}", feed.name().resource());
+            let keeping = feed.keep_cursors(rest_drain.clone());
+            tasks.rest.spawn(TaskKind::Critical, name, async {
+                keeping.await;
                 Ok(())
             });
         }

@@ -1,4 +1,4 @@
-//! `tieline status`: sessions and journals as they are now.
+//! `tieline status`: sessions, journals and subscriptions as they are now.
 
 use std::time::Duration;
 
@@ -18,13 +18,14 @@ use crate::runtime::Clock;
 use v1::event_service_client::EventServiceClient;
 use v1::session::State;
 use v1::session_service_client::SessionServiceClient;
+use v1::subscription_service_client::SubscriptionServiceClient;
 
 /// How long the server may take to answer.
 const DEADLINE: Duration = Duration::from_secs(5);
 /// A server that never stops giving pages is not one of ours.
 const MOST_PAGES: usize = 1000;
 
-/// Shows the state of sessions and journals.
+/// Shows the state of sessions, journals and subscriptions.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
@@ -43,7 +44,11 @@ impl StatusArgs {
     pub(super) async fn run(self) -> Result<(), CommandError> {
         let address = &self.address;
         let asked = tokio::time::timeout(DEADLINE, ask(address)).await;
-        let (sessions, journals) = match asked {
+        let Answer {
+            sessions,
+            journals,
+            subscriptions,
+        } = match asked {
             Ok(Ok(answer)) => answer,
             Ok(Err(status)) => {
                 let failure = Failure::from_status(&status);
@@ -60,6 +65,7 @@ impl StatusArgs {
             let answer = json!({
                 "sessions": all_json("Session", &sessions)?,
                 "journals": all_json("Journal", &journals)?,
+                "subscriptions": all_json("Subscription", &subscriptions)?,
             });
             out.line(format_args!("{answer:#}"))?;
         } else {
@@ -67,16 +73,50 @@ impl StatusArgs {
             out.line(session_table(out.paint, &sessions, now))?;
             out.line("")?;
             out.line(journal_table(out.paint, &journals))?;
+            if !subscriptions.is_empty() {
+                out.line("")?;
+                out.line(subscription_table(out.paint, &subscriptions, now))?;
+            }
         }
         Ok(out.flush()?)
     }
 }
 
-async fn ask(address: &Address) -> Result<(Vec<v1::Session>, Vec<v1::Journal>), Status> {
+/// What a server says of itself.
+struct Answer {
+    sessions: Vec<v1::Session>,
+    journals: Vec<v1::Journal>,
+    subscriptions: Vec<v1::Subscription>,
+}
+
+async fn ask(address: &Address) -> Result<Answer, Status> {
     let channel = address
         .channel()
         .map_err(|error| Status::from_error(error.into()))?;
-    Ok((sessions(channel.clone()).await?, journals(channel).await?))
+    Ok(Answer {
+        sessions: sessions(channel.clone()).await?,
+        journals: journals(channel.clone()).await?,
+        subscriptions: subscriptions(channel).await?,
+    })
+}
+
+async fn subscriptions(channel: Channel) -> Result<Vec<v1::Subscription>, Status> {
+    let mut client = SubscriptionServiceClient::new(channel);
+    let mut all = Vec::new();
+    let mut page_token = String::new();
+    for _ in 0..MOST_PAGES {
+        let request = v1::ListSubscriptionsRequest {
+            page_token,
+            ..Default::default()
+        };
+        let page = client.list_subscriptions(request).await?.into_inner();
+        all.extend(page.subscriptions);
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            break;
+        }
+    }
+    Ok(all)
 }
 
 async fn sessions(channel: Channel) -> Result<Vec<v1::Session>, Status> {
@@ -169,6 +209,35 @@ fn journal_table(paint: Paint, journals: &[v1::Journal]) -> String {
     table(paint, &headings, &rows)
 }
 
+fn subscription_table(paint: Paint, all: &[v1::Subscription], now: WallTime) -> String {
+    let headings = [
+        "SUBSCRIPTION",
+        "JOURNAL",
+        "COMMITTED",
+        "WHEN",
+        "LAG",
+        "LEASE",
+        "MAY RETAIN",
+    ];
+    let rows: Vec<_> = all
+        .iter()
+        .map(|subscription| {
+            let committed = subscription.committed.as_ref();
+            let committed = committed.map(|at| format!("{}/{}", at.epoch, at.sequence));
+            vec![
+                bare(&subscription.name),
+                bare(&subscription.journal),
+                printable(&committed.unwrap_or_default()),
+                ago(subscription.commit_time.as_ref(), now),
+                subscription.lag.to_string(),
+                subscription.lease.to_string(),
+                size(subscription.max_retained_bytes),
+            ]
+        })
+        .collect();
+    table(paint, &headings, &rows)
+}
+
 /// The name without its collection.
 fn bare(resource: &str) -> String {
     printable(resource.rsplit('/').next().unwrap_or_default())
@@ -249,6 +318,26 @@ mod tests {
                 "default"
             ]
         );
+    }
+
+    #[test]
+    fn a_subscription_is_one_line() {
+        let subscription = v1::Subscription {
+            name: "subscriptions/crm".into(),
+            journal: "journals/default".into(),
+            committed: Some(v1::Position {
+                epoch: "02052c8a46ce61b1".into(),
+                sequence: 481,
+            }),
+            lag: 17,
+            lease: 3,
+            max_retained_bytes: 256 << 20,
+            ..Default::default()
+        };
+        let lines = subscription_table(Paint::PLAIN, &[subscription], WallTime::default());
+        let words: Vec<_> = lines.lines().nth(1).unwrap().split_whitespace().collect();
+        let expected = "crm default 02052c8a46ce61b1/481 never 17 3 256.0 MiB";
+        assert_eq!(words.join(" "), expected);
     }
 
     #[test]

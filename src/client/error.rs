@@ -1,6 +1,6 @@
 //! Why a resuming subscription ended without its end being reached.
 
-use super::{InvalidAddress, Refusal, Unavailable};
+use super::{Failure, InvalidAddress, Refusal, Unavailable};
 
 /// Why a subscription cannot go on.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -9,9 +9,12 @@ pub enum ResumeError {
     /// The request names no start: there is no default, so that no event is skipped by omission.
     #[error("subscribe: the request names no start")]
     StartRequired,
-    /// The request starts at a managed cursor, which has a lease that this loop does not carry.
-    #[error("subscribe: a start at a subscription is not supported by the resuming loop")]
-    ManagedCursor,
+    /// A commit without a managed cursor to commit to.
+    #[error("commit: the stream does not start at a subscription")]
+    NoCursor,
+    /// A commit was not answered, or refused.
+    #[error("commit: {0}")]
+    Commit(Failure),
     /// The address cannot be used.
     #[error(transparent)]
     Address(#[from] InvalidAddress),

@@ -50,6 +50,8 @@ pub enum Decision {
 pub struct Machine {
     template: v1::SubscribeRequest,
     position: Option<v1::Position>,
+    /// The right to commit, of the newest attempt that was opened at a managed cursor.
+    lease: u64,
     /// Set by a gap choice, for the one attempt that follows it.
     policy: v1::UnavailablePolicy,
     attempt: Attempt,
@@ -68,15 +70,14 @@ struct Attempt {
 
 impl Machine {
     /// `template` is what to subscribe to; its start serves until there is a position, and its
-    /// policy is ours.
+    /// policy is ours. A managed cursor is the start of each attempt: what was not committed comes
+    /// again.
     ///
     /// # Errors
-    /// When the template names no start, or a managed cursor.
+    /// When the template names no start.
     pub fn new(template: v1::SubscribeRequest) -> Result<Self, ResumeError> {
-        match &template.start {
-            None => return Err(ResumeError::StartRequired),
-            Some(Start::Subscription(_)) => return Err(ResumeError::ManagedCursor),
-            Some(_) => {}
+        if template.start.is_none() {
+            return Err(ResumeError::StartRequired);
         }
         let wanted = template.heartbeat_interval.as_ref().and_then(to_duration);
         let position = match &template.start {
@@ -86,6 +87,7 @@ impl Machine {
         Ok(Self {
             template,
             position,
+            lease: 0,
             policy: v1::UnavailablePolicy::Fail,
             attempt: Attempt::default(),
             heartbeat: clamp(wanted.unwrap_or(DEFAULT_HEARTBEAT)),
@@ -97,6 +99,23 @@ impl Machine {
     #[must_use]
     pub fn position(&self) -> Option<&v1::Position> {
         self.position.as_ref()
+    }
+
+    /// The request of a commit; `None` where the start is no managed cursor.
+    #[must_use]
+    pub fn commit_request(&self, position: v1::Position) -> Option<v1::CommitSubscriptionRequest> {
+        Some(v1::CommitSubscriptionRequest {
+            name: self.cursor()?.to_owned(),
+            position: Some(position),
+            lease: self.lease,
+        })
+    }
+
+    fn cursor(&self) -> Option<&str> {
+        match &self.template.start {
+            Some(Start::Subscription(name)) => Some(name),
+            _ => None,
+        }
     }
 
     /// Attempts that failed since a response last made progress.
@@ -115,7 +134,9 @@ impl Machine {
     pub fn request(&mut self) -> v1::SubscribeRequest {
         self.attempt = Attempt::default();
         let mut request = self.template.clone();
-        if let Some(position) = &self.position {
+        if let Some(position) = &self.position
+            && self.cursor().is_none()
+        {
             request.start = Some(Start::After(position.clone()));
         }
         request.unavailable_policy = self.policy.into();
@@ -145,7 +166,8 @@ impl Machine {
             sequence: opened.start.as_ref().map_or(0, |start| start.sequence),
         };
         let strict = self.policy == v1::UnavailablePolicy::Fail;
-        match &self.position {
+        let asked = self.position.as_ref();
+        match asked.filter(|_| self.cursor().is_none()) {
             Some(asked) if strict && *asked != start => {
                 return Err(Violation::StartMoved {
                     asked: text(asked),
@@ -164,6 +186,7 @@ impl Machine {
         let named = opened.heartbeat_interval.as_ref().and_then(to_duration);
         self.heartbeat = clamp(named.unwrap_or(self.heartbeat));
         self.position = Some(start);
+        self.lease = opened.lease;
         self.policy = v1::UnavailablePolicy::Fail;
         self.attempt.opened = true;
         Ok(())

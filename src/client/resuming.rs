@@ -5,13 +5,15 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use tokio::time::{Instant, Sleep, sleep, timeout_at};
+use tokio::time::{Instant, Sleep, sleep, timeout, timeout_at};
 use tonic::codec::Streaming;
+use tonic::transport::Channel;
 
 use super::{Address, Decision, Failure, GapChoice, Machine, ResumeError, Unavailable};
 use crate::proto::v1;
 use crate::runtime::Rng;
 use v1::event_service_client::EventServiceClient;
+use v1::subscription_service_client::SubscriptionServiceClient;
 
 /// What a resuming subscription yields.
 #[derive(Debug)]
@@ -34,7 +36,8 @@ pub struct Interruption {
 }
 
 type OnGap = Box<dyn FnMut(&Unavailable) -> GapChoice + Send>;
-type Opening = dyn Future<Output = Result<Streaming<v1::SubscribeResponse>, Failure>> + Send;
+type Opened = (Streaming<v1::SubscribeResponse>, Channel);
+type Opening = dyn Future<Output = Result<Opened, Failure>> + Send;
 
 /// A subscription that survives restarts, drains and broken networks.
 pub struct Resuming {
@@ -43,6 +46,8 @@ pub struct Resuming {
     on_gap: OnGap,
     rng: Rng,
     phase: Phase,
+    /// The newest connection; commits go over it, also once its stream has ended.
+    channel: Option<Channel>,
 }
 
 enum Phase {
@@ -61,7 +66,7 @@ impl Resuming {
     /// [`Resuming::next`], in the runtime that calls it.
     ///
     /// # Errors
-    /// When the request names no start, or a managed cursor.
+    /// When the request names no start.
     pub fn new(
         address: Address,
         request: v1::SubscribeRequest,
@@ -76,7 +81,32 @@ impl Resuming {
             on_gap: Box::new(on_gap),
             rng,
             phase,
+            channel: None,
         })
+    }
+
+    /// Commits everything up to `position` to the managed cursor that the request starts at, and
+    /// answers once that is durable: with what is kept, which may be further.
+    ///
+    /// Where the connection is gone, what it was to commit comes again with the next one; where the
+    /// lease is another's ([`Failure::Refused`] with `LEASE_FENCED`), stop.
+    ///
+    /// # Errors
+    /// [`ResumeError::NoCursor`], or [`ResumeError::Commit`] with how the call ended.
+    pub async fn commit(&mut self, position: v1::Position) -> Result<v1::Position, ResumeError> {
+        let request = self.machine.commit_request(position);
+        let request = request.ok_or(ResumeError::NoCursor)?;
+        let failed = |failure| Err(ResumeError::Commit(failure));
+        let Some(channel) = self.channel.clone() else {
+            return failed(Failure::Broken("nothing was opened yet".to_owned()));
+        };
+        let mut client = SubscriptionServiceClient::new(channel);
+        let limit = self.machine.silence_limit();
+        match timeout(limit, client.commit_subscription(request)).await {
+            Ok(Ok(answer)) => Ok(answer.into_inner().committed.unwrap_or_default()),
+            Ok(Err(status)) => failed(Failure::from_status(&status)),
+            Err(_) => failed(Failure::Silent(limit)),
+        }
     }
 
     /// What lies behind the reader: store it once the last response has been handled.
@@ -97,7 +127,8 @@ impl Resuming {
                     continue;
                 }
                 Phase::Opening(opening) => match opening.await {
-                    Ok(stream) => {
+                    Ok((stream, channel)) => {
+                        self.channel = Some(channel);
                         self.read_on(Box::new(stream));
                         continue;
                     }
@@ -179,9 +210,9 @@ fn opening(address: &Address, machine: &mut Machine) -> Phase {
         let channel = address
             .channel()
             .map_err(|error| Failure::Broken(error.to_string()))?;
-        let mut client = EventServiceClient::new(channel);
-        match tokio::time::timeout(limit, client.subscribe(request)).await {
-            Ok(Ok(response)) => Ok(response.into_inner()),
+        let mut client = EventServiceClient::new(channel.clone());
+        match timeout(limit, client.subscribe(request)).await {
+            Ok(Ok(response)) => Ok((response.into_inner(), channel)),
             Ok(Err(status)) => Err(Failure::from_status(&status)),
             Err(_) => Err(Failure::Silent(limit)),
         }

@@ -328,18 +328,46 @@ fn silence_is_two_and_a_half_heartbeats_of_what_the_server_named() {
 }
 
 #[test]
-fn a_start_must_be_named_and_not_be_a_managed_cursor() {
+fn a_start_must_be_named() {
     let none = v1::SubscribeRequest::default();
     assert_eq!(Machine::new(none).unwrap_err(), ResumeError::StartRequired);
+}
+
+#[test]
+fn a_managed_cursor_is_the_start_of_each_attempt_and_each_has_a_lease_of_its_own() {
     let start = Some(Start::Subscription("subscriptions/a".into()));
-    let cursor = v1::SubscribeRequest {
-        start,
+    let request = v1::SubscribeRequest {
+        start: start.clone(),
         ..Default::default()
     };
-    assert_eq!(
-        Machine::new(cursor).unwrap_err(),
-        ResumeError::ManagedCursor
-    );
+    let leased = |lease, after| {
+        let mut response = opened("e", after);
+        if let Some(Notice::Opened(opened)) = &mut response.notice {
+            opened.lease = lease;
+        }
+        response
+    };
+    let mut machine = Machine::new(request).unwrap();
+    assert_eq!(machine.request().start, start);
+    machine.accept(&leased(3, 0)).unwrap();
+    machine.accept(&events(1..=9)).unwrap();
+    let position = machine.position().unwrap().clone();
+    let commit = machine.commit_request(position.clone()).unwrap();
+    assert_eq!((commit.name.as_str(), commit.lease), ("subscriptions/a", 3));
+    assert_eq!(commit.position, Some(position.clone()));
+    machine.ended(Failure::Broken("reset".into()), 0.5);
+    assert_eq!(machine.request().start, start);
+    // Of what was delivered, five events were committed: the others come again.
+    machine.accept(&leased(4, 5)).unwrap();
+    machine.accept(&events(6..=12)).unwrap();
+    assert_eq!(machine.position().unwrap().sequence, 12);
+    assert_eq!(machine.commit_request(position).unwrap().lease, 4);
+    let taken_over = refused(Code::Aborted, Some("SUBSCRIPTION_TAKEN_OVER"), None);
+    let decision = machine.ended(taken_over, 0.5);
+    assert!(matches!(decision, Decision::Stop(ResumeError::Refused(_))));
+
+    let plain = Machine::new(earliest()).unwrap();
+    assert_eq!(plain.commit_request(v1::Position::default()), None);
 }
 
 /// What a server of any kind may do next.

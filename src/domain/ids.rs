@@ -106,6 +106,11 @@ name!(
     "sessions"
 );
 name!(
+    /// The name of a managed cursor; `subscriptions/{subscription}` in the API.
+    SubscriptionName,
+    "subscriptions"
+);
+name!(
     /// The name of a template that sessions are made of; `sessionTemplates/{template}` in the API.
     TemplateName,
     "sessionTemplates"

@@ -6,7 +6,8 @@ mod sequence;
 mod time;
 
 pub use ids::{
-    InvalidName, JournalName, Platform, SessionName, TemplateName, uuid, uuid_from_text,
+    InvalidName, JournalName, Platform, SessionName, SubscriptionName, TemplateName, uuid,
+    uuid_from_text,
 };
 pub use position::{Epoch, InvalidPosition, Position};
 pub use sequence::Sequence;

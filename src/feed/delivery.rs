@@ -65,6 +65,8 @@ pub struct Opened {
     pub heartbeat: Duration,
     /// When the stream will be ended.
     pub max_age: Duration,
+    /// The right to commit, where it reads by a managed cursor; otherwise zero.
+    pub lease: u64,
 }
 
 /// A run that will not be delivered.
@@ -104,4 +106,6 @@ pub enum Closing {
     Draining(Duration),
     /// The stream reached its planned age.
     MaxAge(Duration),
+    /// A newer stream took the managed cursor over.
+    TakenOver,
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::cursors::CursorError;
 use super::delivery::{Closing, Notice};
 use super::error::FeedError;
 use super::request::End;
@@ -14,35 +15,49 @@ pub(super) const SETTLING: Duration = Duration::from_millis(250);
 
 impl Subscription {
     pub(super) fn look_for_the_end(&mut self, at: &Moment) {
-        if let State::Closing(_) | State::Failing(_) | State::Ended(_) = self.state {
+        if let State::Closing(..) | State::Failing(_) | State::Ended(_) = self.state {
             return;
+        }
+        match self.revoked.take() {
+            Some(error @ CursorError::TakenOver { .. }) => {
+                return self.close(Closing::TakenOver, Err(error.into()));
+            }
+            Some(error) => return self.fail(error.into()),
+            None => {}
         }
         let at_the_edge = matches!(self.state, State::Live) && !self.behind(at);
         let told_all = self.due.is_none();
-        let closing = if at.forced {
-            Closing::Draining(self.terms.drain_delay)
+        let retry_delay = self.terms.drain_delay;
+        let draining = (
+            Closing::Draining(retry_delay),
+            Err(FeedError::Draining { retry_delay }),
+        );
+        let (closing, outcome) = if at.forced {
+            draining
         } else if told_all && self.end_reached(at) {
-            Closing::EndReached
+            (Closing::EndReached, Ok(()))
         } else if told_all && at.draining && at_the_edge {
-            Closing::Draining(self.terms.drain_delay)
+            draining
         } else if at.now >= self.opened_at + self.terms.opened.max_age {
-            Closing::MaxAge(self.terms.age_delay)
+            let retry_delay = self.terms.age_delay;
+            let outcome = Err(FeedError::MaxAge { retry_delay });
+            (Closing::MaxAge(retry_delay), outcome)
         } else {
             return;
         };
+        self.close(closing, outcome);
+    }
+
+    fn close(&mut self, closing: Closing, outcome: Result<(), FeedError>) {
         self.due = None;
         self.shelf.clear();
-        self.state = State::Closing(closing);
+        self.state = State::Closing(closing, outcome);
     }
 
     /// The last response, and after it the end.
     pub(super) fn leave(&mut self, at: &Moment) -> Option<Step> {
         let outcome = match &self.state {
-            State::Closing(closing) => match *closing {
-                Closing::EndReached => Ok(()),
-                Closing::Draining(retry_delay) => Err(FeedError::Draining { retry_delay }),
-                Closing::MaxAge(retry_delay) => Err(FeedError::MaxAge { retry_delay }),
-            },
+            State::Closing(_, outcome) => outcome.clone(),
             State::Failing(error) => Err(error.clone()),
             State::Ended(outcome) => return Some(Step::End(outcome.clone())),
             State::Opening | State::CatchUp { .. } | State::Handoff | State::Live => return None,
@@ -53,7 +68,7 @@ impl Subscription {
             return Some(self.emit(at, None));
         }
         match std::mem::replace(&mut self.state, State::Ended(outcome.clone())) {
-            State::Closing(closing) => Some(self.emit(at, Some(Notice::Closing(closing)))),
+            State::Closing(closing, _) => Some(self.emit(at, Some(Notice::Closing(closing)))),
             _ => Some(Step::End(outcome)),
         }
     }

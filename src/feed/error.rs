@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::cursors::CursorError;
 use crate::domain::{Epoch, Sequence, WallTime};
 
 /// Where a journal stood when a position could not be served.
@@ -81,6 +82,9 @@ pub enum FeedError {
         /// When to subscribe again.
         retry_delay: Duration,
     },
+    /// It is about a managed cursor.
+    #[error(transparent)]
+    Cursor(#[from] CursorError),
     /// The stream reached its planned age.
     #[error("the stream reached its planned age")]
     MaxAge {

@@ -5,6 +5,7 @@
 //! that is too slow for the ring reads from disk again. Nobody waits for anybody, and an absent
 //! reader costs nothing.
 
+mod cursors;
 mod delivery;
 mod elements;
 mod endings;
@@ -36,6 +37,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use self::cursors::Cursors;
 use self::gather::Gather;
 use self::pages::Pages;
 use self::registry::Seat;
@@ -46,6 +48,7 @@ use self::subscription::Subscription;
 use crate::domain::{JournalName, Sequence};
 use crate::runtime::{Clock, Drain, Rng};
 
+pub use self::cursors::{Cursor, CursorError, CursorNames, MOST_CURSORS};
 pub use self::delivery::{Cause, Closing, Delivery, Gap, Notice, Opened};
 pub use self::elements::{Elements, Part};
 pub use self::error::{Bounds, FeedError};
@@ -55,7 +58,7 @@ pub use self::metrics::EndReason;
 pub use self::read::Reading;
 pub use self::registry::{Registry, SubscriberFacts};
 pub use self::request::{
-    AskedPosition, Batching, End, Policy, ReadPlan, Selection, Start, SubscribePlan,
+    AskedPosition, Batching, End, Origin, Policy, ReadPlan, Selection, Start, SubscribePlan,
 };
 pub use self::ring::{RingBounds, Run};
 pub use self::shard::{InvalidShard, Shard};
@@ -96,6 +99,8 @@ impl Default for FeedConfig {
 pub struct Surroundings {
     /// Where its streams are registered; shared by all feeds of a process.
     pub registry: Registry,
+    /// Which journal keeps which managed cursor; shared likewise.
+    pub cursor_names: CursorNames,
     /// Time.
     pub clock: Clock,
     /// Chance: jitter of ages and delays.
@@ -114,12 +119,14 @@ struct Inner {
     name: JournalName,
     pages: Arc<Pages>,
     ring: Arc<Ring>,
+    cursors: Cursors,
     surroundings: Surroundings,
     config: FeedConfig,
 }
 
 impl Feed {
-    /// Puts a feed before a journal and begins to keep what becomes durable from now on.
+    /// Puts a feed before a journal and begins to keep what becomes durable from now on. From now on
+    /// the journal holds back what its managed cursors ask for.
     #[must_use]
     pub fn attach(
         journal: Arc<dyn Journal>,
@@ -134,6 +141,7 @@ impl Feed {
         };
         Self(Arc::new(Inner {
             name: journal.info().name,
+            cursors: Cursors::of(&*journal, surroundings.cursor_names.clone()),
             pages: Pages::new(Arc::clone(&journal)),
             journal,
             ring,
@@ -182,24 +190,24 @@ impl Feed {
         {
             return Err(start::epoch_changed(last, &info));
         }
-        let resolved = self.resolve(&plan.start, plan.policy).await?;
-        let times = (self.clock().wall(), self.clock().now());
-        let seat = self
-            .registry()
-            .sit(
-                self.name().clone(),
-                plan.client_id.clone(),
-                resolved.through,
-                times,
-            )
-            .ok_or_else(|| FeedError::SubscriberQuota {
-                limit: self.registry().limit(),
-                retry_delay: self.retry_delay(),
-            })?;
+        let (resolved, seat, lease) = match &plan.start {
+            Origin::Place(start) => {
+                let resolved = self.resolve(start, plan.policy).await?;
+                (resolved, self.sit(&plan)?, None)
+            }
+            // Nobody is sent away for the sake of one for whom there is no place.
+            Origin::Cursor(name) => {
+                let seat = self.sit(&plan)?;
+                let opening = self.open_cursor(name.clone(), plan.policy).await?;
+                (opening.0, seat, Some(opening.1))
+            }
+        };
+        seat.begins(resolved.through, lease.as_ref());
         metrics::subscription_opened(&seat, resolved.start);
         let terms = self.terms(plan, &resolved, &seat);
         Ok(Subscriber::new(stream::Parts {
-            subscription: Subscription::new(terms, resolved, times.1),
+            subscription: Subscription::new(terms, resolved, self.clock().now()),
+            lease,
             pages: Arc::clone(&self.0.pages),
             end: self.durable_end(),
             ring: Arc::clone(&self.0.ring),
@@ -207,6 +215,17 @@ impl Feed {
             drain: self.drain().clone(),
             seat,
         }))
+    }
+
+    fn sit(&self, plan: &SubscribePlan) -> Result<Seat, FeedError> {
+        let times = (self.clock().wall(), self.clock().now());
+        let seat = self
+            .registry()
+            .sit(self.name().clone(), plan.client_id.clone(), times);
+        seat.ok_or_else(|| FeedError::SubscriberQuota {
+            limit: self.registry().limit(),
+            retry_delay: self.retry_delay(),
+        })
     }
 
     fn terms(&self, plan: SubscribePlan, resolved: &Resolved, seat: &Seat) -> Terms {
@@ -224,6 +243,7 @@ impl Feed {
                 .unwrap_or(DEFAULT_HEARTBEAT)
                 .clamp(SHORTEST_HEARTBEAT, LONGEST_HEARTBEAT),
             max_age: self.0.config.max_age.mul_f64(jitter),
+            lease: seat.facts().lease,
         };
         Terms {
             policy: plan.policy,
@@ -239,27 +259,32 @@ impl Feed {
     }
 
     async fn resolve(&self, start: &Start, policy: Policy) -> Result<Resolved, FeedError> {
-        let sought = match start {
-            Start::FromTime(time) => {
-                self.journal()
-                    .seek_time(*time)
-                    .await
-                    .map_err(|error| FeedError::Unreadable {
-                        after: Sequence::ZERO,
-                        reason: error.to_string(),
-                        retry_delay: self.retry_delay(),
-                    })?
-            }
-            Start::After(_) | Start::Earliest | Start::Latest | Start::Last(_) => Sequence::ZERO,
-        };
+        let sought = self.sought(start).await?;
         // Read after the search, so that what was trimmed meanwhile is noticed.
         start::resolve(start, policy, &self.info(), sought)
+    }
+
+    /// Where a start by time is.
+    async fn sought(&self, start: &Start) -> Result<Sequence, FeedError> {
+        let Start::FromTime(time) = start else {
+            return Ok(Sequence::ZERO);
+        };
+        let sought = self.journal().seek_time(*time).await;
+        sought.map_err(|error| FeedError::Unreadable {
+            after: Sequence::ZERO,
+            reason: error.to_string(),
+            retry_delay: self.retry_delay(),
+        })
     }
 
     /// A jittered delay for those who are sent away: a restart takes a moment, and they must not
     /// all come back in the same one.
     fn retry_delay(&self) -> Duration {
         Duration::from_secs(1) + Duration::from_secs(4).mul_f64(self.0.surroundings.rng.unit())
+    }
+
+    fn cursors(&self) -> &Cursors {
+        &self.0.cursors
     }
 
     fn journal(&self) -> &dyn Journal {

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
+use super::cursors::Lease;
 use super::delivery::Delivery;
 use super::steps::StateName;
-use crate::domain::{JournalName, Sequence, WallTime};
+use crate::domain::{JournalName, Sequence, SubscriptionName, WallTime};
 use crate::runtime::MonoTime;
 
 /// Every open stream of the process. Clones share it.
@@ -37,6 +38,10 @@ pub struct SubscriberFacts {
     pub journal: JournalName,
     /// What the caller calls itself.
     pub client_id: String,
+    /// The managed cursor that it reads by.
+    pub subscription: Option<SubscriptionName>,
+    /// Its right to commit; zero where it reads by none.
+    pub lease: u64,
     /// Where it is on its way.
     pub state: StateName,
     /// What lies behind it.
@@ -96,7 +101,6 @@ impl Registry {
         &self,
         journal: JournalName,
         client_id: String,
-        through: Sequence,
         (wall, now): (WallTime, MonoTime),
     ) -> Option<Seat> {
         let mut seats = self.0.seats.lock();
@@ -109,8 +113,10 @@ impl Registry {
             id,
             journal,
             client_id,
+            subscription: None,
+            lease: 0,
             state: StateName::Replaying,
-            through,
+            through: Sequence::ZERO,
             lag: 0,
             connect_time: wall,
             last_progress: now,
@@ -134,6 +140,16 @@ impl Seat {
 
     pub(super) fn facts(&self) -> SubscriberFacts {
         self.facts.lock().clone()
+    }
+
+    /// Its stream begins behind `through`.
+    pub(super) fn begins(&self, through: Sequence, lease: Option<&Lease>) {
+        let mut facts = self.facts.lock();
+        facts.through = through;
+        if let Some(lease) = lease {
+            facts.subscription = Some(lease.name.clone());
+            facts.lease = lease.number;
+        }
     }
 
     pub(super) fn sent(&self, delivery: &Delivery, state: StateName, now: MonoTime) {

@@ -5,14 +5,14 @@ use std::time::Duration;
 use super::filter::Filter;
 use super::keys::Keys;
 use super::shard::Shard;
-use crate::domain::{Sequence, WallTime};
+use crate::domain::{Sequence, SubscriptionName, WallTime};
 use crate::journal::{Entry, View};
 
 /// A subscription as it was asked for.
 #[derive(Debug, Clone)]
 pub struct SubscribePlan {
     /// Where to begin.
-    pub start: Start,
+    pub start: Origin,
     /// What to do when the start, or what follows it, cannot be served.
     pub policy: Policy,
     /// Where to end; `None` never ends.
@@ -46,6 +46,15 @@ pub struct ReadPlan {
     pub batching: Batching,
     /// How long to wait for a first event.
     pub wait: Duration,
+}
+
+/// Where a subscription begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// Where the caller says.
+    Place(Start),
+    /// Behind a managed cursor.
+    Cursor(SubscriptionName),
 }
 
 /// Where to begin.

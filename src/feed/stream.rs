@@ -11,6 +11,7 @@ use tokio::time::Sleep;
 use tokio_stream::Stream;
 use tokio_stream::wrappers::WatchStream;
 
+use super::cursors::{CursorError, Lease};
 use super::delivery::Delivery;
 use super::error::FeedError;
 use super::metrics::{self, EndReason};
@@ -36,6 +37,9 @@ pub struct Subscriber {
     clock: Clock,
     drain: Drain,
     seat: Seat,
+    lease: Option<Lease>,
+    /// Tells that it is another's.
+    lease_moves: Option<WatchStream<Option<CursorError>>>,
     end: watch::Receiver<DurableEnd>,
     end_moves: WatchStream<DurableEnd>,
     read: Option<Read>,
@@ -54,10 +58,12 @@ pub(super) struct Parts {
     pub(super) clock: Clock,
     pub(super) drain: Drain,
     pub(super) seat: Seat,
+    pub(super) lease: Option<Lease>,
 }
 
 impl Subscriber {
     pub(super) fn new(parts: Parts) -> Self {
+        let told = parts.lease.as_ref().map(|lease| lease.told.clone());
         Self {
             end_moves: WatchStream::from_changes(parts.end.clone()),
             end: parts.end,
@@ -71,6 +77,8 @@ impl Subscriber {
             clock: parts.clock,
             drain: parts.drain,
             seat: parts.seat,
+            lease: parts.lease,
+            lease_moves: told.map(WatchStream::from_changes),
         }
     }
 
@@ -92,6 +100,15 @@ impl Subscriber {
             self.read = None;
             let moment = self.moment();
             self.subscription.read(&moment, answer);
+        }
+    }
+
+    /// Looked at with every response, for a reader that catches up waits for nothing.
+    fn poll_lease(&mut self, cx: &mut Context<'_>) {
+        if let Some(moves) = &mut self.lease_moves
+            && let Poll::Ready(Some(Some(error))) = Pin::new(moves).poll_next(cx)
+        {
+            self.subscription.revoke(error);
         }
     }
 
@@ -122,6 +139,9 @@ impl Subscriber {
         if !self.ended {
             self.ended = true;
             metrics::subscription_ended(&self.seat, EndReason::of(&outcome));
+            if let (Some(lease), Err(FeedError::Draining { .. })) = (&self.lease, &outcome) {
+                lease.cut_at(self.seat.facts().through);
+            }
             return outcome.err().map(Err);
         }
         None
@@ -135,6 +155,7 @@ impl Stream for Subscriber {
         let this = self.get_mut();
         for _ in 0..STEPS_PER_POLL {
             this.poll_read(cx);
+            this.poll_lease(cx);
             let moment = this.moment();
             match this.subscription.step(&moment) {
                 Step::Emit(delivery) => {

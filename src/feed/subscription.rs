@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::cursors::CursorError;
 use super::delivery::{Closing, Delivery, Notice};
 use super::endings::SETTLING;
 use super::error::FeedError;
@@ -25,10 +26,13 @@ use crate::runtime::{Mistake, MonoTime};
 #[derive(Debug)]
 pub(super) enum State {
     Opening,
-    CatchUp { known_end: Sequence },
+    CatchUp {
+        known_end: Sequence,
+    },
     Handoff,
     Live,
-    Closing(Closing),
+    /// Says this, and then ends so.
+    Closing(Closing, Result<(), FeedError>),
     Failing(FeedError),
     Ended(Result<(), FeedError>),
 }
@@ -52,6 +56,8 @@ pub(super) struct Subscription {
     pub(super) shelf: Shelf,
     pub(super) reading: bool,
     pub(super) due: Option<Due>,
+    /// Why the managed cursor that it reads by is not its own any more.
+    pub(super) revoked: Option<CursorError>,
     /// An event beyond `until_time` has been seen.
     pub(super) past_end: bool,
     pub(super) pace: Option<Pace>,
@@ -80,6 +86,7 @@ impl Subscription {
                 notice: Notice::Gap(Box::new(gap)),
                 then: resolved.start,
             }),
+            revoked: None,
             past_end: false,
             pace: Pace::new(terms.replay_rate, now),
             opened_at: now,
@@ -93,7 +100,7 @@ impl Subscription {
         match self.state {
             State::Opening | State::CatchUp { .. } | State::Handoff => StateName::Replaying,
             State::Live => StateName::Live,
-            State::Closing(_) | State::Failing(_) | State::Ended(_) => StateName::Closing,
+            State::Closing(..) | State::Failing(_) | State::Ended(_) => StateName::Closing,
         }
     }
 
@@ -122,6 +129,11 @@ impl Subscription {
             return self.emit(at, None);
         }
         self.advance(at)
+    }
+
+    /// The managed cursor that it reads by is not its own any more.
+    pub(super) fn revoke(&mut self, error: CursorError) {
+        self.revoked = Some(error);
     }
 
     /// Takes the answer to [`Step::Read`].

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use super::status::{RequestError, Resource};
-use crate::domain::{Sequence, WallTime};
+use crate::domain::{Sequence, SubscriptionName, WallTime};
 use crate::feed::{
-    AskedPosition, Batching, End, Filter, FilterSpec, Policy, ReadPlan, Selection, Shard, Start,
-    SubscribePlan, View,
+    AskedPosition, Batching, End, Filter, FilterSpec, Origin, Policy, ReadPlan, Selection, Shard,
+    Start, SubscribePlan, View,
 };
 use crate::proto::v1;
 use v1::read_events_request::Start as ReadStart;
+use v1::seek_subscription_request::Target as SeekTarget;
 use v1::subscribe_request::{End as AskedEnd, Start as SubscribeStart};
 
 /// What a caller may call itself; the rest is cut off.
@@ -19,16 +20,13 @@ pub(super) fn subscribe_plan(
     request: v1::SubscribeRequest,
 ) -> Result<(String, SubscribePlan), RequestError> {
     let start = match request.start.ok_or(RequestError::StartRequired)? {
-        SubscribeStart::After(position) => Start::After(asked(position)),
-        SubscribeStart::FromTime(time) => Start::FromTime(moment("from_time", &time)?),
-        SubscribeStart::Preset(preset) => preset_start(preset)?,
-        SubscribeStart::LastEvents(count) => Start::Last(count),
-        SubscribeStart::Subscription(name) => {
-            return Err(RequestError::NotFound {
-                resource: Resource::Subscription,
-                name,
-            });
+        SubscribeStart::After(position) => Origin::Place(Start::After(asked(position))),
+        SubscribeStart::FromTime(time) => {
+            Origin::Place(Start::FromTime(moment("from_time", &time)?))
         }
+        SubscribeStart::Preset(preset) => Origin::Place(preset_start(preset)?),
+        SubscribeStart::LastEvents(count) => Origin::Place(Start::Last(count)),
+        SubscribeStart::Subscription(name) => Origin::Cursor(subscription_name(&name)?),
     };
     let end = match request.end {
         None | Some(AskedEnd::UntilCaughtUp(false)) => None,
@@ -77,6 +75,55 @@ pub(super) fn read_plan(
         wait: duration("wait", request.wait.as_ref())?.unwrap_or_default(),
     };
     Ok((request.journal, plan))
+}
+
+/// Where a managed cursor begins: at a preset, or at a position.
+pub(super) fn initial_start(
+    preset: i32,
+    committed: Option<v1::Position>,
+) -> Result<Start, RequestError> {
+    match (preset, committed) {
+        (0, None) => Err(RequestError::InitialStartRequired),
+        (0, Some(position)) => Ok(Start::After(asked(position))),
+        (_, None) => preset_start(preset),
+        (_, Some(_)) => Err(RequestError::Invalid {
+            field: "start",
+            problem: "subscription.committed is a start as well: set one of them".to_owned(),
+        }),
+    }
+}
+
+/// Where a managed cursor is moved to.
+pub(super) fn seek_target(target: Option<SeekTarget>) -> Result<Start, RequestError> {
+    match target {
+        Some(SeekTarget::Position(position)) => Ok(Start::After(asked(position))),
+        Some(SeekTarget::FromTime(time)) => Ok(Start::FromTime(moment("from_time", &time)?)),
+        Some(SeekTarget::Preset(preset)) if preset != 0 => preset_start(preset),
+        Some(SeekTarget::Preset(_)) | None => Err(RequestError::Invalid {
+            field: "target",
+            problem: "set position, from_time or preset".to_owned(),
+        }),
+    }
+}
+
+pub(super) fn required_position(
+    position: Option<v1::Position>,
+) -> Result<AskedPosition, RequestError> {
+    position.map(asked).ok_or_else(|| RequestError::Invalid {
+        field: "position",
+        problem: "there is none".to_owned(),
+    })
+}
+
+pub(super) fn subscription_name(name: &str) -> Result<SubscriptionName, RequestError> {
+    SubscriptionName::from_resource(name).ok_or_else(|| no_cursor(name))
+}
+
+pub(super) fn no_cursor(name: &str) -> RequestError {
+    RequestError::NotFound {
+        resource: Resource::Subscription,
+        name: name.to_owned(),
+    }
 }
 
 pub(super) fn view(view: i32) -> Result<View, RequestError> {

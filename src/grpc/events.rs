@@ -12,8 +12,8 @@ use super::event_service::event_service_server::EventService;
 use super::paging;
 use super::response;
 use super::status::{CallError, RequestError, Resource};
-use crate::domain::{JournalName, Sequence};
-use crate::feed::{Feed, FeedError, Subscriber};
+use crate::domain::{JournalName, Sequence, SubscriptionName};
+use crate::feed::{Feed, FeedError, Origin, Subscriber};
 use crate::proto::v1;
 
 /// The journals that are served, by name.
@@ -27,7 +27,7 @@ impl Journals {
     }
 
     /// The named journal; where the name is empty, the only one there is.
-    fn find(&self, name: &str) -> Result<&Feed, RequestError> {
+    pub(super) fn find(&self, name: &str) -> Result<&Feed, RequestError> {
         let found = if name.is_empty() {
             let mut all = self.0.values();
             match (all.next(), all.next()) {
@@ -41,6 +41,30 @@ impl Journals {
             resource: Resource::Journal,
             name: name.to_owned(),
         })
+    }
+
+    /// All of them, by name.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Feed> {
+        self.0.values()
+    }
+
+    /// The journal that keeps a managed cursor.
+    pub(super) fn keeper(&self, name: &SubscriptionName) -> Result<&Feed, RequestError> {
+        let keeps = |feed: &&Feed| feed.cursor(name).is_some();
+        let keeper = self.all().find(keeps);
+        keeper.ok_or_else(|| convert::no_cursor(&name.resource()))
+    }
+
+    /// Likewise; it must be the journal of this name, where that is not empty.
+    fn keeper_in(&self, journal: &str, name: &SubscriptionName) -> Result<&Feed, RequestError> {
+        let keeper = self.keeper(name)?;
+        if !journal.is_empty() && self.find(journal)?.name() != keeper.name() {
+            return Err(RequestError::Invalid {
+                field: "journal",
+                problem: format!("{} is of {}", name.resource(), keeper.name().resource()),
+            });
+        }
+        Ok(keeper)
     }
 
     /// The journal and sequence of `journals/{journal}/events/{sequence}`.
@@ -72,7 +96,11 @@ impl Events {
         request: v1::SubscribeRequest,
     ) -> Result<Subscriber, CallError> {
         let (journal, plan) = convert::subscribe_plan(request)?;
-        Ok(self.journals.find(&journal)?.subscribe(plan).await?)
+        let feed = match &plan.start {
+            Origin::Place(_) => self.journals.find(&journal)?,
+            Origin::Cursor(name) => self.journals.keeper_in(&journal, name)?,
+        };
+        Ok(feed.subscribe(plan).await?)
     }
 
     async fn read(&self, request: v1::ReadEventsRequest) -> Result<Bytes, CallError> {

@@ -17,6 +17,7 @@ mod server;
 mod sessions;
 mod status;
 mod subscribe;
+mod subscriptions;
 #[cfg(test)]
 mod tests;
 mod watch;

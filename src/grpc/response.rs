@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use prost::Message;
 
-use crate::domain::{Epoch, Sequence, WallTime};
-use crate::feed::{Cause, Closing, Delivery, Gap, Info, Notice, Opened};
+use crate::domain::{Epoch, Sequence, SubscriptionName, WallTime};
+use crate::feed::{Cause, Closing, Cursor, Delivery, Gap, Info, Notice, Opened};
 use crate::proto::v1;
 use v1::subscribe_response::Notice as SentNotice;
 
@@ -41,7 +41,7 @@ fn opened(facts: &Opened) -> v1::Opened {
         start: Some(position(facts.epoch, facts.start)),
         heartbeat_interval: Some(duration(facts.heartbeat)),
         max_age: Some(duration(facts.max_age)),
-        lease: 0,
+        lease: facts.lease,
     }
 }
 
@@ -69,6 +69,7 @@ fn closing(facts: Closing) -> v1::Closing {
         Closing::EndReached => (Reason::EndReached, None),
         Closing::Draining(delay) => (Reason::Draining, Some(delay)),
         Closing::MaxAge(delay) => (Reason::MaxAge, Some(delay)),
+        Closing::TakenOver => (Reason::TakenOver, None),
     };
     v1::Closing {
         reason: reason.into(),
@@ -95,6 +96,23 @@ pub(super) fn journal(info: &Info) -> v1::Journal {
         max_age: info.max_age.map(duration),
         max_bytes: info.max_bytes.unwrap_or(0),
         create_time: Some(info.create_time.to_proto()),
+    }
+}
+
+pub(super) fn subscription(
+    name: &SubscriptionName,
+    cursor: &Cursor,
+    info: &Info,
+) -> v1::Subscription {
+    v1::Subscription {
+        name: name.resource(),
+        journal: info.name.resource(),
+        committed: Some(position(cursor.committed.epoch, cursor.committed.sequence)),
+        commit_time: cursor.commit_time.map(WallTime::to_proto),
+        lag: cursor.lag(info),
+        lease: cursor.lease,
+        max_retained_bytes: cursor.max_retained_bytes,
+        etag: cursor.etag(),
     }
 }
 

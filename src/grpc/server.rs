@@ -8,12 +8,14 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tower::{Layer, ServiceExt};
@@ -26,9 +28,11 @@ use super::outbox::{Outbox, Turns};
 use super::panic::{CatchPanic, any_body};
 use super::sessions::Sessions;
 use super::subscribe::EventRoutes;
-use crate::feed::{Feed, Registry};
+use super::subscriptions::Subscriptions;
+use crate::feed::Feed;
 use crate::proto::v1::messaging_service_server::MessagingServiceServer;
 use crate::proto::v1::session_service_server::SessionServiceServer;
+use crate::proto::v1::subscription_service_server::SubscriptionServiceServer;
 use crate::runtime::{Clock, Drain, Rng};
 use crate::session::{Guests, SessionBoard};
 
@@ -38,7 +42,7 @@ const PING_INTERVAL: Duration = Duration::from_secs(20);
 const PING_PATIENCE: Duration = Duration::from_secs(60);
 /// How long a new connection may say nothing.
 const FIRST_WORD: Duration = Duration::from_secs(5);
-/// How long ended streams may take to reach their peers.
+/// How long ended streams may take to reach their peers, and their readers to commit what they got.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Pause after a failed accept, which is a lack of descriptors more often than not.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -73,7 +77,7 @@ impl Default for ServerLimits {
 /// What a server serves.
 #[derive(Debug)]
 pub struct ServerParts {
-    /// The journals. They share one [`Registry`].
+    /// The journals. They share one [`Registry`](crate::feed::Registry).
     pub feeds: Vec<Feed>,
     /// The sessions.
     pub sessions: SessionBoard,
@@ -116,9 +120,11 @@ impl Server {
     /// # Errors
     /// When the compiled-in descriptor set is damaged.
     pub fn new(parts: ServerParts) -> Result<Self, ServerError> {
+        let journals = Journals::new(parts.feeds.iter().cloned());
         let events = Events {
-            journals: Journals::new(parts.feeds.iter().cloned()),
+            journals: journals.clone(),
         };
+        let subscriptions = Subscriptions { journals };
         let messaging = Messaging {
             guests: parts.guests.clone(),
             board: parts.sessions.clone(),
@@ -134,6 +140,9 @@ impl Server {
         let routes = Routes::new(EventRoutes::new(events))
             .add_service(SessionServiceServer::new(sessions).max_decoding_message_size(REQUEST))
             .add_service(MessagingServiceServer::new(messaging).max_decoding_message_size(REQUEST))
+            .add_service(
+                SubscriptionServiceServer::new(subscriptions).max_decoding_message_size(REQUEST),
+            )
             .add_service(parts.health.service())
             .add_service(reflection().build_v1()?)
             .add_service(reflection().build_v1alpha()?)
@@ -150,7 +159,7 @@ impl Server {
     }
 
     /// Serves on all listeners until the drain is over: streams are ended by the feeds, and calls
-    /// are taken meanwhile; then connections are closed, after a second by force. Keeps the
+    /// are taken meanwhile, for a moment longer where readers have yet to commit what they got; then connections are closed, after a second by force. Keeps the
     /// health in step. Cancel-safe: dropping it closes every connection.
     pub async fn serve(self, listeners: Vec<Listener>) {
         // Completes when nothing is said to serve any more, which is before the last stream ends.
@@ -159,7 +168,6 @@ impl Server {
             self.sessions.clone(),
             self.announce.clone(),
         );
-        let registry = self.feeds.first().map(Feed::registry).cloned();
         let closing = CancellationToken::new();
         let mut connections = JoinSet::new();
         let accepting = accept_all(&listeners, self.limits, |accepted, permit| {
@@ -176,14 +184,14 @@ impl Server {
         });
         tokio::select! {
             biased;
-            () = async { tokio::join!(health, drained(&self.drain, registry.as_ref())); } => {}
+            () = async { tokio::join!(health, drained(&self.drain, &self.feeds)); } => {}
             () = accepting => {}
         }
         // From here on nothing new is accepted; sockets in the file system disappear.
         drop(listeners);
         closing.cancel();
         let goodbye = async { while connections.join_next().await.is_some() {} };
-        if tokio::time::timeout(LAST_WORDS, goodbye).await.is_err() {
+        if timeout(LAST_WORDS, goodbye).await.is_err() {
             tracing::debug!(left = connections.len(), "Connections cut");
         }
         connections.shutdown().await;
@@ -196,22 +204,34 @@ fn reflection() -> tonic_reflection::server::Builder<'static> {
         .register_encoded_file_descriptor_set(crate::proto::DESCRIPTOR_SET)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         .with_service_name("tieline.v1.EventService")
+        .with_service_name("tieline.v1.MessagingService")
         .with_service_name("tieline.v1.SessionService")
+        .with_service_name("tieline.v1.SubscriptionService")
         .with_service_name("grpc.health.v1.Health")
         .with_service_name("grpc.reflection.v1.ServerReflection")
         .with_service_name("grpc.reflection.v1alpha.ServerReflection")
 }
 
-/// Completes when draining has begun and no stream is left, or there is no time left.
-async fn drained(drain: &Drain, registry: Option<&Registry>) {
+/// Completes when draining has begun, no stream is left, and readers have committed what they got or
+/// have had their moment for it; or there is no time left.
+async fn drained(drain: &Drain, feeds: &[Feed]) {
     drain.draining().await;
-    let Some(registry) = registry else { return };
+    let Some(registry) = feeds.first().map(Feed::registry) else {
+        return;
+    };
     let mut open = registry.open_streams();
+    let done = async {
+        // An error means that the registry is gone, and its streams with it.
+        open.wait_for(|count| *count == 0).await.ok();
+        let committed = join_all(feeds.iter().map(Feed::cursors_settled));
+        if timeout(LAST_WORDS, committed).await.is_err() {
+            tracing::debug!("Some readers did not commit what they got");
+        }
+    };
     tokio::select! {
         biased;
         () = drain.forced() => {}
-        // An error means that the registry is gone, and its streams with it.
-        _ = open.wait_for(|count| *count == 0) => {}
+        () = done => {}
     }
 }
 
@@ -258,8 +278,8 @@ async fn connection(
 ) {
     // A peer that connects and says nothing is not kept.
     let spoke = match &accepted {
-        Accepted::Tcp(stream) => tokio::time::timeout(FIRST_WORD, stream.readable()).await,
-        Accepted::Unix(stream) => tokio::time::timeout(FIRST_WORD, stream.readable()).await,
+        Accepted::Tcp(stream) => timeout(FIRST_WORD, stream.readable()).await,
+        Accepted::Unix(stream) => timeout(FIRST_WORD, stream.readable()).await,
         #[cfg(any(test, feature = "testing"))]
         Accepted::Simulated(_) => Ok(Ok(())),
     };

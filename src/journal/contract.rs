@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::watch;
 
-use super::{AppendError, ReadError};
+use super::{AppendError, Hold, ReadError};
 use crate::domain::{Epoch, JournalName, Sequence, WallTime};
 use crate::proto::v1;
 
@@ -65,6 +65,10 @@ pub trait Journal: Send + Sync + fmt::Debug {
     /// Calls `sink` with every batch that becomes durable from now on, in order, before
     /// [`Journal::durable_end`] moves. Returns the durable end at which the sink begins to see all.
     fn attach(&self, sink: Arc<dyn CommitSink>) -> Sequence;
+
+    /// Keeps events beyond retention for readers that are away, instead of those named before. Bounds
+    /// that nothing exceeds beat every one of them.
+    fn hold_back(&self, holds: Vec<Hold>);
 }
 
 /// Receives batches as they become durable. Called on the writer's thread: must not block.

@@ -18,8 +18,8 @@ use super::shell::{self, Message, Request, SpareOrder};
 use super::storage::{DiskStorage, Storage};
 use super::writer::Writer;
 use super::{
-    AppendError, Commit, CommitSink, Committed, DurableEnd, EncodedDraft, Info, Journal, OpenError,
-    Page, ReadError, StateEntry, files, metrics, reader, recovery,
+    AppendError, Commit, CommitSink, Committed, DurableEnd, EncodedDraft, Hold, Info, Journal,
+    OpenError, Page, ReadError, StateEntry, files, metrics, reader, recovery,
 };
 use crate::domain::{Sequence, WallTime};
 use crate::runtime::{Drain, MonoTime, offload};
@@ -205,16 +205,6 @@ impl FileJournal {
         offload(prepare).await.unwrap_or(false)
     }
 
-    /// Nothing up to and including this sequence is needed by any cursor any more; `None`: there is
-    /// no cursor. Only the hard bounds delete what a cursor has not passed.
-    pub fn hold_back(&self, passed: Option<Sequence>) {
-        let passed = passed.map_or(u64::MAX, Sequence::get);
-        self.0
-            .shared
-            .passed
-            .store(passed, std::sync::atomic::Ordering::Relaxed);
-    }
-
     /// Appends what waits, ends the writer and gives the directory back. Reads go on.
     pub async fn close(&self) {
         self.tell(Message::Close).await;
@@ -366,5 +356,9 @@ impl Journal for FileJournal {
 
     fn attach(&self, sink: Arc<dyn CommitSink>) -> Sequence {
         self.0.shared.attach(sink)
+    }
+
+    fn hold_back(&self, holds: Vec<Hold>) {
+        *self.0.shared.holds.lock() = holds.into();
     }
 }

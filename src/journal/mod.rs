@@ -163,6 +163,6 @@ pub use element::{EncodedDraft, Store, View, ViewedElement, id_hash};
 pub use error::{AppendError, OpenError, ReadError};
 pub use file::FileJournal;
 pub use options::Options;
-pub use retention::Retention;
+pub use retention::{Hold, Retention};
 #[cfg(any(test, feature = "testing"))]
 pub use storage::simulated::{Operation, SimulatedDisk};

@@ -126,7 +126,7 @@ fn shared(
         sinks: Mutex::default(),
         health: RwLock::new(Health::Writable),
         spare_bytes: AtomicU64::new(0),
-        passed: AtomicU64::new(u64::MAX),
+        holds: Mutex::default(),
     }
 }
 

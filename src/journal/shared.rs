@@ -13,7 +13,7 @@ use super::fold::apply_delta;
 use super::format::IndexEntry;
 use super::hints::Hints;
 use super::recent::RecentIds;
-use super::retention::Retention;
+use super::retention::{Hold, Retention};
 use super::scan::is_indexed;
 use super::segment::{Catalog, Segment};
 use super::storage::Storage;
@@ -37,8 +37,8 @@ pub(crate) struct Shared {
     pub(crate) health: RwLock<Health>,
     /// Length of the file that is prepared for the next segment.
     pub(crate) spare_bytes: AtomicU64,
-    /// What every cursor has behind it; `u64::MAX` when none holds back.
-    pub(crate) passed: AtomicU64,
+    /// What readers that are away want to find.
+    pub(crate) holds: Mutex<Arc<[Hold]>>,
 }
 
 impl Shared {

@@ -12,7 +12,7 @@ use super::metrics;
 use super::retention::{Candidate, Situation, surplus};
 use super::segment::Segment;
 use super::writer::{Condition, Spare, Writer};
-use crate::domain::{Sequence, WallTime};
+use crate::domain::WallTime;
 use crate::runtime::Mistake;
 
 /// The part of a segment that is written before the next one is prepared.
@@ -94,13 +94,12 @@ impl Writer {
         let sealed = self.shared.catalog.all();
         let sealed = sealed.split_last().map_or(&[][..], |(_, sealed)| sealed);
         let candidates: Vec<_> = sealed.iter().map(|segment| candidate(segment)).collect();
-        let passed = self.shared.passed.load(Ordering::Relaxed);
         let spare = self.shared.spare_bytes.load(Ordering::Relaxed);
         let situation = Situation {
             now: self.now,
             fixed_bytes: self.active.allocated + spare.max(incoming),
             free_bytes: self.shared.storage.free_space().ok(),
-            passed: Some(Sequence::new(passed)).filter(|_| passed != u64::MAX),
+            holds: &self.shared.holds.lock().clone(),
         };
         let count = surplus(&self.shared.retention, &candidates, &situation);
         for segment in sealed.iter().take(count) {
@@ -179,6 +178,13 @@ impl Writer {
 
     /// That file has been prepared, or could not be.
     pub(crate) fn spare_prepared(&mut self, prepared: bool) {
+        // It takes room, within the same bounds as everything else.
+        if prepared
+            && matches!(self.condition, Condition::Writable)
+            && let Err(failure) = self.trim(self.limits.segment_bytes)
+        {
+            self.fail(failure, self.limits.segment_bytes);
+        }
         self.set_spare(if prepared {
             Spare::Ready
         } else {

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use crate::domain::{Epoch, JournalName, Sequence, WallTime};
 use crate::journal::{
     AppendError, Batch, Commit, CommitSink, Committed, DurableEnd, EncodedDraft, Entry, GapCause,
-    Health, Info, Item, Journal, Page, ReadError, StateEntry, Store,
+    Health, Hold, Info, Item, Journal, Page, ReadError, StateEntry, Store,
 };
 use crate::runtime::Clock;
 
@@ -37,6 +37,7 @@ struct Shared {
     state: BTreeMap<String, StateEntry>,
     sinks: Vec<Arc<dyn CommitSink>>,
     refusal: Option<AppendError>,
+    holds: Vec<Hold>,
 }
 
 impl MemoryJournal {
@@ -79,6 +80,12 @@ impl MemoryJournal {
     pub fn refuse(&self, error: Option<AppendError>) {
         self.0.end.send_modify(|end| end.writable = error.is_none());
         self.0.shared.lock().refusal = error;
+    }
+
+    /// What it was last told to hold back.
+    #[must_use]
+    pub fn holds(&self) -> Vec<Hold> {
+        self.0.shared.lock().holds.clone()
     }
 
     /// Every stored event, decoded.
@@ -274,5 +281,9 @@ impl Journal for MemoryJournal {
         let mut shared = self.0.shared.lock();
         shared.sinks.push(sink);
         self.0.end.borrow().latest
+    }
+
+    fn hold_back(&self, holds: Vec<Hold>) {
+        self.0.shared.lock().holds = holds;
     }
 }

@@ -11,7 +11,7 @@ const MAX_LINES: usize = 500;
 const MANY_LINES: usize = 350;
 
 /// Decisions: no input or output, no clock, no chance. A trailing `/` is a folder, `*` any ending.
-const PURE: [&str; 15] = [
+const PURE: [&str; 17] = [
     "src/session/outbound/queue/",
     "src/session/machine/",
     "src/session/machine.rs",
@@ -22,6 +22,8 @@ const PURE: [&str; 15] = [
     "src/journal/element.rs",
     "src/feed/subscription.rs",
     "src/feed/filter.rs",
+    "src/feed/cursors/cursor.rs",
+    "src/feed/cursors/drafts.rs",
     "src/runtime/backoff.rs",
     "src/net/url_policy.rs",
     "src/net/budget.rs",

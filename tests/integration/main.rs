@@ -7,6 +7,8 @@ mod audit;
 #[cfg(test)]
 mod credentials;
 #[cfg(test)]
+mod cursors;
+#[cfg(test)]
 mod draining;
 #[cfg(test)]
 mod guests;

@@ -201,6 +201,7 @@ impl Reader {
                 subscriber: 1,
                 heartbeat: Duration::from_secs(10),
                 max_age: Duration::from_secs(1_000_000),
+                lease: 0,
             },
             drain_delay: Duration::ZERO,
             age_delay: Duration::ZERO,

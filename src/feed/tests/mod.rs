@@ -113,6 +113,7 @@ pub(crate) fn bench_with(config: FeedConfig, limit: u32) -> Bench {
     let (trigger, drain) = drain();
     let surroundings = Surroundings {
         registry: Registry::new(limit),
+        cursor_names: CursorNames::default(),
         clock: clock.clone(),
         rng: Rng::from_seed(1),
         drain: drain.clone(),
@@ -150,7 +151,7 @@ impl Bench {
 
 pub(crate) fn plan(start: Start) -> SubscribePlan {
     SubscribePlan {
-        start,
+        start: Origin::Place(start),
         policy: Policy::Fail,
         end: None,
         selection: Selection::default(),

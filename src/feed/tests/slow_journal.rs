@@ -54,4 +54,8 @@ impl Journal for SlowJournal {
     fn attach(&self, sink: Arc<dyn crate::journal::CommitSink>) -> Sequence {
         self.journal.attach(sink)
     }
+
+    fn hold_back(&self, holds: Vec<crate::journal::Hold>) {
+        self.journal.hold_back(holds);
+    }
 }

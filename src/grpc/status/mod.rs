@@ -1,5 +1,6 @@
 //! Every error as a status, in one place: code, reason, details. Nothing else makes a `Status`.
 
+mod cursors;
 mod guests;
 
 use std::collections::HashMap;
@@ -19,9 +20,11 @@ pub const DOMAIN: &str = "tieline";
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum RequestError {
     #[error(
-        "a start is required: set after, from_time, preset, last_events or, where offered, subscription"
+        "a start is required: set after, from_time, preset, last_events or, in Subscribe, subscription"
     )]
     StartRequired,
+    #[error("a start is required: set start, or subscription.committed")]
+    InitialStartRequired,
     #[error("filter.{field}: {problem}")]
     FilterInvalid { field: String, problem: String },
     #[error("{problem}")]
@@ -119,7 +122,7 @@ fn of_request(error: &RequestError) -> Status {
     let message = error.to_string();
     let mut details = ErrorDetails::new();
     let (code, reason, metadata) = match error {
-        RequestError::StartRequired => {
+        RequestError::StartRequired | RequestError::InitialStartRequired => {
             details.add_bad_request_violation("start", &message);
             (Code::InvalidArgument, "START_REQUIRED", vec![])
         }
@@ -204,6 +207,7 @@ fn of_feed(error: &FeedError) -> Status {
             let metadata = vec![("limit", limit.to_string())];
             (Code::ResourceExhausted, "SUBSCRIBER_QUOTA", metadata)
         }
+        FeedError::Cursor(cursor) => return cursors::of_cursor(cursor),
         FeedError::Draining { retry_delay } => {
             return retry_later("SERVER_DRAINING", message, *retry_delay);
         }

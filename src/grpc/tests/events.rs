@@ -151,6 +151,7 @@ async fn journals_are_described_and_listed_in_pages() {
         let journal = MemoryJournal::new(name, 7, bench.clock.clone());
         let surroundings = Surroundings {
             registry: bench.feed.registry().clone(),
+            cursor_names: crate::feed::CursorNames::default(),
             clock: bench.clock.clone(),
             rng: Rng::from_seed(3),
             drain: bench.drain.clone(),

@@ -9,6 +9,7 @@ mod outbox;
 mod panics;
 mod serving;
 mod sessions;
+mod subscriptions;
 
 use std::future::Future;
 use std::time::Duration;
@@ -24,7 +25,7 @@ use crate::feed::tests::validate::{News, Seen};
 use crate::feed::tests::{Bench, EPOCH, bench_with};
 use crate::feed::{Cause, Feed, FeedConfig};
 use crate::proto::v1;
-use crate::runtime::{Clock, Rng};
+use crate::runtime::{Clock, Rng, drain};
 use crate::session::{Guests, SessionBoard};
 use v1::event_service_client::EventServiceClient;
 use v1::session_service_client::SessionServiceClient;
@@ -58,6 +59,10 @@ async fn edge_with(config: FeedConfig, limit: u32) -> Edge {
 fn serve(bench: Bench, feeds: Vec<Feed>, listeners: Vec<Listener>) -> Edge {
     let board = SessionBoard::new();
     let address = listeners[0].address();
+    let mut tasks = JoinSet::new();
+    for feed in &feeds {
+        tasks.spawn(feed.clone().keep_cursors(drain().1));
+    }
     let server = Server::new(ServerParts {
         guests: Guests::none(),
         feeds,
@@ -70,7 +75,6 @@ fn serve(bench: Bench, feeds: Vec<Feed>, listeners: Vec<Listener>) -> Edge {
         limits: ServerLimits::default(),
     })
     .unwrap();
-    let mut tasks = JoinSet::new();
     tasks.spawn(server.serve(listeners));
     Edge {
         bench,

@@ -115,7 +115,9 @@ async fn reflection_of_both_versions_lists_what_is_served_and_no_more() {
         "grpc.reflection.v1.ServerReflection",
         "grpc.reflection.v1alpha.ServerReflection",
         "tieline.v1.EventService",
+        "tieline.v1.MessagingService",
         "tieline.v1.SessionService",
+        "tieline.v1.SubscriptionService",
     ];
     assert_eq!(names, served);
     let ask = old::ServerReflectionRequest {

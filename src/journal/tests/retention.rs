@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::kit::{KEEP_ALL, Rig, events, limits};
 use crate::domain::Sequence;
-use crate::journal::retention::Retention;
+use crate::journal::retention::{Hold, Retention};
 use crate::journal::{ReadError, reader};
 
 #[test]
@@ -90,6 +90,33 @@ fn size_stays_within_its_bound() {
     assert!(kept > 15, "{kept} events are kept in 30 kB");
 }
 
+fn hold(rig: &Rig, passed: u64, bytes: u64) {
+    let passed = Sequence::new(passed);
+    *rig.shared().holds.lock() = [Hold { passed, bytes }].into();
+}
+
+#[test]
+fn a_cursor_holds_back_its_bytes_and_lets_go_of_what_it_passes() {
+    let keep = Retention {
+        max_bytes: Some(20_000),
+        ..KEEP_ALL
+    };
+    let mut rig = Rig::new(1, limits(4_096), keep);
+    rig.check_reopened();
+    let size = |rig: &Rig| rig.shared().info().size_bytes;
+    hold(&rig, 0, 30_000);
+    for _ in 0..200 {
+        rig.append(&[events(&[700])]).unwrap();
+        rig.pass(1);
+        assert!(size(&rig) <= 50_000, "{}", size(&rig));
+    }
+    assert!(size(&rig) > 35_000, "it is used: {}", size(&rig));
+    let latest = rig.latest().get();
+    hold(&rig, latest, 30_000);
+    rig.pass(1);
+    assert!(size(&rig) <= 20_000, "{}", size(&rig));
+}
+
 #[test]
 fn a_cursor_holds_back_up_to_the_hard_bound() {
     let keep = Retention {
@@ -99,9 +126,7 @@ fn a_cursor_holds_back_up_to_the_hard_bound() {
     };
     let mut rig = Rig::new(1, limits(4_096), keep);
     rig.check_reopened();
-    rig.shared()
-        .passed
-        .store(5, std::sync::atomic::Ordering::Relaxed);
+    hold(&rig, 5, u64::MAX);
     for _ in 0..50 {
         rig.append(&[events(&[700])]).unwrap();
         rig.pass(1);
@@ -119,6 +144,24 @@ fn a_cursor_holds_back_up_to_the_hard_bound() {
         rig.earliest().get() > 6,
         "the hard bound beats every cursor"
     );
+}
+
+#[test]
+fn the_file_for_the_next_segment_counts_as_well() {
+    let keep = Retention {
+        max_bytes: Some(30_000),
+        ..KEEP_ALL
+    };
+    let mut rig = Rig::new(1, limits(8_192), keep);
+    rig.check_reopened();
+    for _ in 0..100 {
+        rig.append(&[events(&[700])]).unwrap();
+        if rig.writer().wanted_spare().is_some() {
+            rig.prepare_spare();
+        }
+        let size = rig.shared().info().size_bytes;
+        assert!(size <= 30_000, "{size}");
+    }
 }
 
 #[test]

@@ -58,7 +58,8 @@ def call(method, request):
 def lists_services():
     code, out, err = buf("", options=["--list-services"])
     expect(code == 0, err)
-    for name in ("tieline.v1.EventService", "tieline.v1.SessionService"):
+    services = ("EventService", "MessagingService", "SessionService", "SubscriptionService")
+    for name in (f"tieline.v1.{service}" for service in services):
         expect(name in out.split(), f"{name} is not among {out.split()}")
 
 
@@ -99,6 +100,32 @@ def subscribes_and_resumes():
     return f"{len(events)} events"
 
 
+def keeps_a_cursor():
+    """A subscription as the README shows it: made, read by, committed, read by again, deleted."""
+    service = "tieline.v1.SubscriptionService"
+    name = "subscriptions/buf-curl"
+    draft = {"journal": JOURNAL, "maxRetainedBytes": 268435456}
+    start = {"subscriptionId": "buf-curl", "start": "START_PRESET_EARLIEST", "subscription": draft}
+    (made,) = call(f"{service}/CreateSubscription", start)
+    equal(made["subscription"]["name"], name, "name")
+    for lease in (1, 2):
+        responses, events = history({"subscription": name})
+        opened = responses[0]["opened"]
+        equal(int(opened["lease"]), lease, "lease")
+        if lease == 2:
+            equal(int(opened["start"]["sequence"]), through, "start after the commit")
+            equal([e for e in events if int(e["sequence"]) <= through], [], "events again")
+        through = int(responses[-1]["throughSequence"])
+        position = {"epoch": opened["epoch"], "sequence": through}
+        commit = {"name": name, "lease": lease, "position": position}
+        (done,) = call(f"{service}/CommitSubscription", commit)
+        equal(int(done["committed"]["sequence"]), through, "committed")
+    (listed,) = call(f"{service}/ListSubscriptions", {})
+    expect(name in [one["name"] for one in listed["subscriptions"]], "it is listed")
+    call(f"{service}/DeleteSubscription", {"name": name})
+    return f"committed {through}"
+
+
 def shows_the_reason_of_a_refusal():
     method = "tieline.v1.EventService/Subscribe"
     code, _, err = buf(method, {"journal": JOURNAL})
@@ -119,6 +146,7 @@ CHECKS = (
     lists_sessions,
     checks_health,
     subscribes_and_resumes,
+    keeps_a_cursor,
     shows_the_reason_of_a_refusal,
 )
 
