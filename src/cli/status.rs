@@ -5,8 +5,8 @@ use std::time::Duration;
 use clap::Args;
 use prost::Message;
 use serde_json::{Value, json};
-use tonic::Status;
 use tonic::transport::Channel;
+use tonic::{Code, Status};
 
 use super::proto_json::ProtoJson;
 use super::table::table;
@@ -109,7 +109,12 @@ async fn subscriptions(channel: Channel) -> Result<Vec<v1::Subscription>, Status
             page_token,
             ..Default::default()
         };
-        let page = client.list_subscriptions(request).await?.into_inner();
+        let page = match client.list_subscriptions(request).await {
+            Ok(page) => page.into_inner(),
+            // A server from before there were any.
+            Err(status) if status.code() == Code::Unimplemented => break,
+            Err(status) => return Err(status),
+        };
         all.extend(page.subscriptions);
         page_token = page.next_page_token;
         if page_token.is_empty() {
