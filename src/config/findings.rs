@@ -123,6 +123,19 @@ impl Findings {
         self.count(Severity::Error) > 0
     }
 
+    /// Says each of them in the log.
+    pub fn log(&self) {
+        for finding in &self.all {
+            let hint = finding.hint.as_deref().unwrap_or_default();
+            let place = self.place_text(&finding.place);
+            let (key, problem) = (&finding.key, &finding.message);
+            match finding.severity {
+                Severity::Error => tracing::error!(key, place, problem, hint, "Configuration"),
+                Severity::Warning => tracing::warn!(key, place, problem, hint, "Configuration"),
+            }
+        }
+    }
+
     /// How many findings there are of a severity.
     #[must_use]
     pub fn count(&self, severity: Severity) -> usize {

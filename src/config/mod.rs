@@ -7,6 +7,7 @@
 
 mod address;
 mod check;
+mod difference;
 mod findings;
 mod forms;
 mod key;
@@ -23,6 +24,7 @@ mod tree;
 mod yaml;
 
 pub use address::{InvalidListenAddress, ListenAddress};
+pub use difference::{Changed, Difference};
 pub use findings::{Code, Finding, Findings, Place, Severity};
 pub use load::{Loaded, Sources, load, load_text};
 pub use model::{Config, LimitsConfig, ListenConfig};
