@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -18,7 +19,7 @@ pub struct Registry(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    limit: u32,
+    limit: AtomicU32,
     seats: Mutex<Seats>,
     open: watch::Sender<usize>,
 }
@@ -71,7 +72,7 @@ impl Registry {
     #[must_use]
     pub fn new(limit: u32) -> Self {
         Self(Arc::new(Inner {
-            limit,
+            limit: AtomicU32::new(limit),
             seats: Mutex::default(),
             open: watch::Sender::new(0),
         }))
@@ -80,7 +81,12 @@ impl Registry {
     /// The most streams at once.
     #[must_use]
     pub fn limit(&self) -> u32 {
-        self.0.limit
+        self.0.limit.load(Ordering::Relaxed)
+    }
+
+    /// From now on at most so many; those that are open stay.
+    pub fn set_limit(&self, limit: u32) {
+        self.0.limit.store(limit, Ordering::Relaxed);
     }
 
     /// Every open stream, oldest first.
@@ -104,7 +110,7 @@ impl Registry {
         (wall, now): (WallTime, MonoTime),
     ) -> Option<Seat> {
         let mut seats = self.0.seats.lock();
-        if seats.by_id.len() >= self.0.limit as usize {
+        if seats.by_id.len() >= self.limit() as usize {
             return None;
         }
         seats.last_id += 1;

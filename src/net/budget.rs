@@ -39,6 +39,17 @@ impl Budget {
         }
     }
 
+    /// At most `per_minute` from now on; what was taken stays taken.
+    pub(super) fn limit(&mut self, per_minute: u32, now: MonoTime) {
+        self.calls.settle(now);
+        let taken = self.calls.capacity - self.calls.level;
+        let fresh = Bucket::full(per_minute, now);
+        self.calls = Bucket {
+            level: (fresh.capacity - taken).max(0.0),
+            ..fresh
+        };
+    }
+
     /// Takes one request of `class` out, or says how long nothing will change for it.
     pub(super) fn take(&mut self, now: MonoTime, class: CallClass) -> Result<(), Duration> {
         let bucket = self.bucket(class);

@@ -42,6 +42,11 @@ impl RateGate {
         }
     }
 
+    /// Lets at most `per_minute` requests pass from now on.
+    pub fn limit(&self, per_minute: u32) {
+        self.budget.lock().limit(per_minute, self.clock.now());
+    }
+
     /// The same, and lets at most so many handshakes of WebSockets begin in any second.
     #[must_use]
     pub fn with_handshakes(mut self, per_second: u32) -> Self {

@@ -8,6 +8,7 @@ mod offload;
 mod open_files;
 mod planted;
 mod readiness;
+mod reload_status;
 mod rng;
 mod secret;
 mod secret_source;
@@ -25,10 +26,11 @@ pub use planted::Mistake;
 #[cfg(any(test, feature = "testing"))]
 pub use planted::Planted;
 pub use readiness::{Latch, Readiness};
+pub use reload_status::{ReloadOutcome, ReloadReport, ReloadState, ReloadStatus};
 pub use rng::Rng;
 pub use secret::Secret;
 pub use secret_source::{SecretError, SecretSource};
-pub use signal::EndSignals;
+pub use signal::{EndSignals, Hangups};
 pub use tasks::{TaskFailure, TaskKind, TaskSet};
 pub use units::{ByteSize, HumanDuration, InvalidUnit};
 

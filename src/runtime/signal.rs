@@ -1,4 +1,4 @@
-//! The signals that ask the process to end.
+//! The signals that ask the process to end, or to read its configuration again.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -27,5 +27,24 @@ impl EndSignals {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
         }
+    }
+}
+
+/// SIGHUP, from the moment this is made.
+#[derive(Debug)]
+pub struct Hangups(Signal);
+
+impl Hangups {
+    /// Takes the signal over from the system, which would end the process.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn listen() -> std::io::Result<Self> {
+        Ok(Self(signal(SignalKind::hangup())?))
+    }
+
+    /// Completes when one arrives; several that wait count as one. Cancel-safe.
+    pub async fn next(&mut self) {
+        self.0.recv().await;
     }
 }

@@ -25,10 +25,13 @@ mod topics;
 
 pub use config::{BackoffConfig, SessionConfig, TimingConfig, TransportChoice};
 pub use error::{DriverError, StartError, StateError};
-pub use guests::{CloseProblem, CreateProblem, Guests, GuestsParts, GuestsRunner, TemplateParts};
+pub use guests::{
+    CloseProblem, CreateProblem, Guests, GuestsParts, GuestsRunner, Renewal, Renewals,
+    TemplateParts,
+};
 pub use health::{Checked, HealthDesk, HealthReport};
 pub use metrics::{SessionStats, StatsSnapshot};
 pub use status::{BoardSlot, Post, SessionBoard};
-pub use supervisor::{SessionParts, Supervisor, SupervisorParts};
+pub use supervisor::{SessionParts, Supervisor, SupervisorHandle, SupervisorParts};
 pub use template::SessionTemplateConfig;
 pub use topics::{AgentConfig, OneOrMany, SelectorConfig, TopicConfig};

@@ -3,6 +3,7 @@
 
 mod life;
 mod problem;
+mod renewal;
 mod runner;
 mod stored;
 
@@ -15,6 +16,7 @@ use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
 pub use self::problem::{CloseProblem, CreateProblem};
+pub use self::renewal::{Renewal, Renewals};
 pub use self::runner::{GuestsParts, GuestsRunner, TemplateParts};
 use super::outbound::{
     self, Accepted, CancelLetter, CancelProblem, Letter, Mail, NewMessage, SendLetter, SendProblem,
@@ -40,7 +42,8 @@ pub struct Guests {
 
 /// What the handle and the runner share.
 struct Shared {
-    templates: BTreeSet<TemplateName>,
+    /// Those that new sessions may be made of.
+    templates: Mutex<BTreeSet<TemplateName>>,
     known: Mutex<BTreeMap<SessionName, Known>>,
     rng: Rng,
     /// Nothing new is taken once this has begun.
@@ -76,7 +79,7 @@ impl Guests {
     pub(crate) fn none() -> Self {
         let (_, announce) = crate::runtime::drain();
         let shared = Shared {
-            templates: BTreeSet::new(),
+            templates: Mutex::default(),
             known: Mutex::default(),
             rng: Rng::from_seed(1),
             announce,
@@ -100,7 +103,7 @@ impl Guests {
         let draining = || CreateProblem::Draining {
             retry_after: self.shared.soon(),
         };
-        if !self.shared.templates.contains(&template) {
+        if !self.shared.templates.lock().contains(&template) {
             return Err(CreateProblem::NoTemplate);
         }
         if self.shared.announce.is_draining() {

@@ -11,7 +11,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use super::stored::{self, Kept, Life};
-use super::{Ask, CloseProblem, CreateProblem, Guests, Known, MOST_ASKED, Shared};
+use super::{
+    Ask, CloseProblem, CreateProblem, Guests, Known, MOST_ASKED, Renewal, Renewals, Shared,
+};
 use crate::auth::{Sealer, TokenSource};
 use crate::domain::{SessionName, TemplateName};
 use crate::journal::{AppendError, Commit, Journal};
@@ -70,6 +72,8 @@ pub struct GuestsRunner<C> {
     pub(super) surroundings: Surroundings,
     pub(super) shared: Arc<Shared>,
     asks: mpsc::Receiver<Ask>,
+    renewals: mpsc::Receiver<Renewal<C>>,
+    renew: Renewals<C>,
     pub(super) guests: BTreeMap<SessionName, Guest>,
     pub(super) running: JoinSet<(SessionName, Arc<BoardSlot>)>,
     writing: FuturesUnordered<BoxFuture<'static, Written>>,
@@ -110,9 +114,10 @@ impl<C: HttpClient + 'static> GuestsRunner<C> {
     #[must_use]
     pub fn new(parts: GuestsParts<C>) -> (Guests, Self) {
         let (asks, asked) = mpsc::channel(MOST_ASKED);
+        let (renew, renewals) = mpsc::channel(1);
         let names = parts.templates.iter().map(|t| t.config.name.clone());
         let shared = Arc::new(Shared {
-            templates: names.collect(),
+            templates: parking_lot::Mutex::new(names.collect()),
             known: parking_lot::Mutex::default(),
             rng: parts.rng.clone(),
             announce: parts.announce,
@@ -130,12 +135,20 @@ impl<C: HttpClient + 'static> GuestsRunner<C> {
             },
             shared: Arc::clone(&shared),
             asks: asked,
+            renewals,
+            renew: Renewals(renew),
             guests: BTreeMap::new(),
             running: JoinSet::new(),
             writing: FuturesUnordered::new(),
         };
         runner.find();
         (Guests { shared, asks }, runner)
+    }
+
+    /// Gives new guests other templates while it runs.
+    #[must_use]
+    pub fn renewals(&self) -> Renewals<C> {
+        self.renew.clone()
     }
 
     /// What the journals kept.
@@ -216,6 +229,7 @@ impl<C: HttpClient + 'static> GuestsRunner<C> {
                 Some(written) = self.writing.next(), if !self.writing.is_empty() => {
                     self.written(written, &drain);
                 }
+                Some(renewal) = self.renewals.recv(), if !draining => self.renewed(renewal),
                 Some(ask) = self.asks.recv(), if !draining => self.asked(ask),
                 () = tokio::time::sleep_until(look), if !draining => {
                     self.forget_old();

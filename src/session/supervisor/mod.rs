@@ -1,22 +1,28 @@
 //! [`Supervisor`]: runs every session of a configuration, each as a task of its own.
 
+mod handle;
 mod lane;
 mod posts;
 mod session;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tokio::task::JoinSet;
+use futures_util::FutureExt as _;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::{JoinError, JoinSet};
 
+use self::handle::Order;
+pub use self::handle::SupervisorHandle;
 pub(super) use self::session::{Build, Session, Surroundings};
 use super::outbound::OutboundSettings;
-use super::{HealthDesk, SessionBoard, SessionConfig, SessionStats, StartError};
+use super::{BoardSlot, HealthDesk, SessionBoard, SessionConfig, SessionStats, StartError};
 use crate::auth::{Sealer, TokenSource};
 use crate::connectors;
 use crate::domain::SessionName;
 use crate::journal::Journal;
 use crate::net::HttpClient;
-use crate::runtime::{Clock, Drain, Rng};
+use crate::runtime::{Clock, Drain, DrainTrigger, Rng};
 
 /// What one session needs of the world.
 #[derive(Debug)]
@@ -54,6 +60,9 @@ pub struct SupervisorParts<C> {
 #[derive(Debug)]
 pub struct Supervisor<C> {
     sessions: Vec<Session<C>>,
+    surroundings: Surroundings,
+    orders: mpsc::Receiver<Order<C>>,
+    handle: SupervisorHandle<C>,
 }
 
 impl<C: HttpClient + 'static> Supervisor<C> {
@@ -62,14 +71,7 @@ impl<C: HttpClient + 'static> Supervisor<C> {
     /// # Errors
     /// [`StartError`] names the session whose settings are wrong.
     pub fn new(parts: SupervisorParts<C>) -> Result<Self, StartError> {
-        Self::building(parts, |config| {
-            let endpoints = config.endpoints();
-            let settings: Vec<_> = endpoints.map(|e| config.settings_at(e)).collect();
-            Box::new(move |endpoint| match settings.get(endpoint) {
-                Some(settings) => connectors::build(settings).map(Some),
-                None => Ok(None),
-            })
-        })
+        Self::building(parts, by_settings)
     }
 
     /// As [`Supervisor::new`], with what makes the connectors of each session.
@@ -84,15 +86,16 @@ impl<C: HttpClient + 'static> Supervisor<C> {
             recent_ids: Arc::default(),
         };
         let sessions = parts.sessions.into_iter().map(|session| {
-            let name = session.config.name.to_string();
             let build = build(&session.config);
-            Session::new(session, build, &surroundings).map_err(|source| StartError::Settings {
-                session: name,
-                source,
-            })
+            open(session, build, &surroundings)
         });
+        let sessions = sessions.collect::<Result<_, _>>()?;
+        let (handle, orders) = SupervisorHandle::new();
         Ok(Self {
-            sessions: sessions.collect::<Result<_, _>>()?,
+            sessions,
+            surroundings,
+            orders,
+            handle,
         })
     }
 
@@ -102,22 +105,118 @@ impl<C: HttpClient + 'static> Supervisor<C> {
         self.sessions.iter().map(Session::stats).collect()
     }
 
+    /// Begins and ends single sessions while it runs.
+    #[must_use]
+    pub fn handle(&self) -> SupervisorHandle<C> {
+        self.handle.clone()
+    }
+
     /// Runs every session until drained.
     pub async fn run(self, drain: Drain) {
-        let mut running = JoinSet::new();
+        let mut surroundings = self.surroundings;
+        let mut orders = self.orders;
+        let mut running = Running::default();
         for session in self.sessions {
-            running.spawn(Box::new(session).run(drain.clone()));
+            running.begin(session, &drain);
         }
-        // What ended for good stays on the board, to say so.
-        let mut over = Vec::new();
-        while let Some(ended) = running.join_next().await {
-            match ended {
-                Ok(slot) => over.push(slot),
-                // What runs a session has no business failing: whoever runs us decides.
-                Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-                Err(_) => {}
+        let mut draining = false;
+        while !(draining && running.tasks.is_empty()) {
+            tokio::select! {
+                biased;
+                () = drain.draining(), if !draining => draining = true,
+                Some(ended) = running.tasks.join_next(), if !running.tasks.is_empty() => {
+                    running.ended(ended);
+                }
+                Some(order) = orders.recv(), if !draining => match order {
+                    Order::Begin(parts, answer) => {
+                        // What was journaled since the others began is not among what they remember.
+                        surroundings.recent_ids = Arc::default();
+                        let build = by_settings(&parts.config);
+                        let opened = open(*parts, build, &surroundings).map(|session| {
+                            let (_, stats) = session.stats();
+                            running.begin(session, &drain);
+                            stats
+                        });
+                        drop(answer.send(opened));
+                    }
+                    Order::End(name, answer) => running.end(&name, answer),
+                },
             }
         }
-        drain.draining().await;
     }
+}
+
+/// The sessions that run, and those whose end stays on the board to say so.
+#[derive(Debug, Default)]
+struct Running {
+    tasks: JoinSet<(SessionName, Arc<BoardSlot>)>,
+    triggers: BTreeMap<SessionName, DrainTrigger>,
+    /// They were told to end, and these wait for it.
+    leaving: BTreeMap<SessionName, oneshot::Sender<()>>,
+    over: BTreeMap<SessionName, Arc<BoardSlot>>,
+}
+
+impl Running {
+    fn begin<C: HttpClient + 'static>(&mut self, session: Session<C>, drain: &Drain) {
+        let (name, _) = session.stats();
+        let (trigger, own) = drain.child();
+        self.triggers.insert(name.clone(), trigger);
+        let running = Box::new(session).run(own);
+        self.tasks.spawn(running.map(|slot| (name, slot)));
+    }
+
+    fn end(&mut self, name: &SessionName, answer: oneshot::Sender<()>) {
+        match self.triggers.get(name) {
+            Some(trigger) => {
+                trigger.drain();
+                self.leaving.insert(name.clone(), answer);
+            }
+            // It is over already, or there never was one.
+            None => {
+                self.over.remove(name);
+                answer.send(()).ok();
+            }
+        }
+    }
+
+    fn ended(&mut self, ended: Result<(SessionName, Arc<BoardSlot>), JoinError>) {
+        match ended {
+            Ok((name, slot)) => {
+                self.triggers.remove(&name);
+                match self.leaving.remove(&name) {
+                    Some(answer) => {
+                        // Its post is gone before another of its name is opened.
+                        drop(slot);
+                        answer.send(()).ok();
+                    }
+                    None => drop(self.over.insert(name, slot)),
+                }
+            }
+            // What runs a session has no business failing: whoever runs us decides.
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Err(_) => {}
+        }
+    }
+}
+
+fn open<C: HttpClient + 'static>(
+    session: SessionParts<C>,
+    build: Build,
+    surroundings: &Surroundings,
+) -> Result<Session<C>, StartError> {
+    let name = session.config.name.to_string();
+    Session::new(session, build, surroundings).map_err(|source| StartError::Settings {
+        session: name,
+        source,
+    })
+}
+
+/// What a session's settings say that it consists of.
+fn by_settings(config: &SessionConfig) -> Build {
+    let endpoints = config.endpoints();
+    let settings: Vec<_> = endpoints.map(|e| config.settings_at(e)).collect();
+    Box::new(move |endpoint| match settings.get(endpoint) {
+        Some(settings) => connectors::build(settings).map(Some),
+        None => Ok(None),
+    })
 }
