@@ -12,7 +12,7 @@ use crate::runtime::offload;
 
 /// What a sidecar stands on.
 #[async_trait]
-pub trait Host: Send + Sync + fmt::Debug {
+pub trait Host: Send + Sync + fmt::Debug + 'static {
     /// Its outgoing side of the network.
     type Http: HttpClient + 'static;
 

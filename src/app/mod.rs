@@ -8,18 +8,22 @@ mod ending;
 mod guests;
 mod host;
 mod process;
+mod reload;
 mod sessions;
 mod state_store;
 
 use std::sync::Arc;
 
 use crate::admin::{self, HealthServer, ServeError};
-use crate::config::Config;
+use crate::config::{Config, Sources};
 use crate::domain::{JournalName, SessionName};
 use crate::feed::{CursorNames, Feed, FeedConfig, Registry, Surroundings};
 use crate::grpc::{self, BindError, Listener, Server, ServerError, ServerParts};
 use crate::journal::{FileJournal, Journal, OpenError, Options};
-use crate::runtime::{Clock, DrainTrigger, Latch, Readiness, Rng, TaskKind, TaskSet, drain};
+pub use crate::runtime::ReloadStatus;
+use crate::runtime::{
+    Clock, Drain, DrainTrigger, Hangups, Latch, Readiness, Rng, TaskKind, TaskSet, drain,
+};
 use crate::session::{SessionBoard, StatsSnapshot};
 
 pub use self::ending::{Ended, Stop};
@@ -27,7 +31,10 @@ pub use self::guests::TemplateError;
 pub use self::host::Host;
 use self::host::Machine;
 pub use self::process::Process;
-pub use self::sessions::SessionError;
+pub use self::reload::{ReloadError, Reloads};
+use self::reload::{Reloader, Watch};
+use self::sessions::Ground;
+pub use self::sessions::{KeyError, SessionError};
 
 /// A sidecar that serves.
 #[derive(Debug)]
@@ -38,6 +45,10 @@ pub struct App {
     stats: sessions::Stats,
     journals: Vec<FileJournal>,
     readiness: Readiness,
+    reloads: Reloads,
+    reload_status: ReloadStatus,
+    clock: Clock,
+    ingest_drain: Drain,
     drains: Drains,
     tasks: Tasks,
     drain_timeout: std::time::Duration,
@@ -83,6 +94,9 @@ pub enum StartError {
     /// Guests' sessions cannot be made of a template.
     #[error("session_templates")]
     Template(#[from] TemplateError),
+    /// The key that seals credentials cannot be had.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// A session's dialect refuses its settings.
     #[error(transparent)]
     Dialect(#[from] crate::session::StartError),
@@ -103,7 +117,7 @@ impl App {
     /// # Errors
     /// [`StartError`].
     pub async fn start(config: Config, clock: Clock, rng: Rng) -> Result<Self, StartError> {
-        Self::start_on(&Machine::default(), config, clock, rng).await
+        Self::start_on(Arc::new(Machine::default()), config, clock, rng).await
     }
 
     /// The same on another host than this machine.
@@ -111,7 +125,7 @@ impl App {
     /// # Errors
     /// [`StartError`].
     pub async fn start_on<H: Host>(
-        host: &H,
+        host: Arc<H>,
         config: Config,
         clock: Clock,
         rng: Rng,
@@ -131,7 +145,7 @@ impl App {
                 ))
             }
         };
-        let journals = open_journals(host, &config, &clock, &rng).await?;
+        let journals = open_journals(&*host, &config, &clock, &rng).await?;
         recovered.into_iter().for_each(Latch::open);
 
         let (announce, announced) = drain();
@@ -157,25 +171,26 @@ impl App {
         let feeds: Vec<Feed> = feeds.collect();
         let board = SessionBoard::new();
         let health = grpc::Health::new();
-        let listeners = bind(host, &config.listen.grpc).await?;
+        let listeners = bind(&*host, &config.listen.grpc).await?;
         let addresses = listeners.iter().map(Listener::address).collect();
 
         let (ingest, ingest_drain) = drain();
-        let parts = sessions::Parts {
+        let ground = Ground {
             host,
-            journals: &journals,
-            board: &board,
-            clock: &clock,
-            rng: &rng,
+            journals: journals.clone(),
+            board: board.clone(),
+            sealer: sessions::sealer(&config)?,
+            clock: clock.clone(),
+            rng: rng.clone(),
+            drain: ingest_drain.clone(),
         };
-        let stats = sessions::start(&config, &parts, &ingest_drain, &mut tasks)?;
-        let guests = guests::start(
-            &config,
-            &parts,
-            announced.clone(),
-            &ingest_drain,
-            &mut tasks,
-        )?;
+        let desk = sessions::start(&config, &ground, &mut tasks)?;
+        let stats = desk.stats().clone();
+        let (guests, guest_desk) = guests::start(&config, &ground, announced.clone(), &mut tasks)?;
+        let drain_timeout = config.drain_timeout.0;
+        let (reloads, reloader) = Reloader::new(config.clone(), desk, guest_desk, registry);
+        let reloading = reloader.run(ingest_drain.clone());
+        tasks.ingest.spawn(TaskKind::Critical, "reload", reloading);
         let server = Server::new(ServerParts {
             feeds: feeds.clone(),
             sessions: board.clone(),
@@ -226,7 +241,6 @@ impl App {
             readers,
             rest,
         };
-        let drain_timeout = config.drain_timeout.0;
         Ok(Self {
             addresses,
             health_address,
@@ -234,6 +248,10 @@ impl App {
             stats,
             journals,
             readiness,
+            reloads,
+            reload_status: ReloadStatus::default(),
+            clock,
+            ingest_drain,
             drains,
             tasks,
             drain_timeout,
@@ -261,10 +279,35 @@ impl App {
     /// What each session has counted so far.
     #[must_use]
     pub fn stats(&self) -> Vec<(SessionName, StatsSnapshot)> {
-        self.stats
-            .iter()
-            .map(|(name, stats)| (name.clone(), stats.snapshot()))
-            .collect()
+        self.stats.snapshot()
+    }
+
+    /// Applies other configurations while it serves.
+    #[must_use]
+    pub fn reloads(&self) -> Reloads {
+        self.reloads.clone()
+    }
+
+    /// How its configuration was last read again.
+    #[must_use]
+    pub fn reload_status(&self) -> ReloadStatus {
+        self.reload_status.clone()
+    }
+
+    /// Reads its configuration again whenever the file changes, and at each hangup.
+    pub fn follow(&mut self, sources: Sources, hangups: Hangups) {
+        let watch = Watch {
+            sources,
+            reloads: self.reloads.clone(),
+            status: self.reload_status.clone(),
+            clock: self.clock.clone(),
+        };
+        let drain = self.ingest_drain.clone();
+        let name = "follow the configuration";
+        self.tasks.ingest.spawn(TaskKind::Maintenance, name, async {
+            watch.run(hangups, drain).await;
+            Ok(())
+        });
     }
 
     /// The journals.

@@ -8,9 +8,9 @@ use tokio::sync::mpsc;
 
 use super::{App, Ended, StartError, Stop};
 use crate::cli::{Application, CommandError, JournalAction, JournalReport};
-use crate::config::Config;
+use crate::config::{Config, Sources};
 use crate::journal::{OpenError, offline};
-use crate::runtime::{Clock, EndSignals, Rng, raise_open_files};
+use crate::runtime::{Clock, EndSignals, Hangups, Rng, raise_open_files};
 
 /// The one application of this binary.
 #[derive(Debug)]
@@ -18,9 +18,10 @@ pub struct Process;
 
 #[async_trait]
 impl Application for Process {
-    async fn run(&self, config: Config) -> Result<(), CommandError> {
+    async fn run(&self, config: Config, sources: Sources) -> Result<(), CommandError> {
         provide_for(&config);
         let mut signals = EndSignals::listen().map_err(|error| CommandError::Bug(error.into()))?;
+        let hangups = Hangups::listen().map_err(|error| CommandError::Bug(error.into()))?;
         let rng = Rng::from_entropy();
         tracing::info!(
             version = env!("CARGO_PKG_VERSION"),
@@ -28,7 +29,7 @@ impl Application for Process {
             "Starting"
         );
         let starting = App::start(config, Clock::system(), rng);
-        let app = tokio::select! {
+        let mut app = tokio::select! {
             biased;
             signal = signals.next() => {
                 tracing::info!(signal, "Ended while starting");
@@ -36,6 +37,7 @@ impl Application for Process {
             }
             started = starting => started.map_err(refused)?,
         };
+        app.follow(sources, hangups);
         tracing::info!(
             grpc = ?app.addresses(),
             health = app.health_address().unwrap_or("off"),
@@ -116,6 +118,7 @@ fn refused(error: StartError) -> CommandError {
         | StartError::Health(_)
         | StartError::Session(_)
         | StartError::Template(_)
+        | StartError::Key(_)
         | StartError::Dialect(_) => CommandError::Setting(error.into()),
         StartError::Server(_) | StartError::Panicked { .. } => CommandError::Bug(error.into()),
     }

@@ -8,17 +8,17 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::CommandError;
-use crate::config::Config;
+use crate::config::{Config, Sources};
 
 /// What the commands need of the rest of the process; the composition root provides it.
 #[async_trait]
 pub trait Application: Send + Sync {
-    /// Runs the sidecar until it is told to end.
+    /// Runs the sidecar until it is told to end. It follows what its configuration comes from.
     ///
     /// # Errors
     /// [`CommandError::Journal`] and [`CommandError::Failed`] for what the operator can mend,
     /// [`CommandError::Bug`] for what only we can.
-    async fn run(&self, config: Config) -> Result<(), CommandError>;
+    async fn run(&self, config: Config, sources: Sources) -> Result<(), CommandError>;
 
     /// Looks into or changes a journal that no process has open.
     ///

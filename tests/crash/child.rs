@@ -138,8 +138,17 @@ impl Child {
 
     /// SIGTERM.
     pub(crate) async fn terminate(&self) {
+        self.signal("-TERM").await;
+    }
+
+    /// SIGHUP.
+    pub(crate) async fn hang_up(&self) {
+        self.signal("-HUP").await;
+    }
+
+    async fn signal(&self, signal: &str) {
         let pid = self.pid.to_string();
-        let told = finished(Command::new("kill").args(["-TERM", &pid])).await;
+        let told = finished(Command::new("kill").args([signal, &pid])).await;
         assert_eq!(told.code, Some(0), "{}", told.stderr);
     }
 

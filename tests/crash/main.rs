@@ -27,6 +27,8 @@ mod readers;
 #[cfg(test)]
 mod record;
 #[cfg(test)]
+mod reload;
+#[cfg(test)]
 mod sigkill;
 #[cfg(test)]
 mod stalled;

@@ -29,6 +29,8 @@ mod polling;
 #[cfg(test)]
 mod proxies;
 #[cfg(test)]
+mod reload;
+#[cfg(test)]
 mod sessions;
 #[cfg(test)]
 mod tls;

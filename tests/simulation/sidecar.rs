@@ -127,7 +127,7 @@ impl Sidecar {
         let ground = &self.ground;
         let process = Arc::new(Process::new(ground.disk.clone()));
         // The disk forgets that a process died on it.
-        let host = SimulatedHost {
+        let host = Arc::new(SimulatedHost {
             network: ground.network.clone(),
             disk: ground.disk.clone(),
             disk_takes: Arc::clone(&ground.disk_takes),
@@ -135,7 +135,7 @@ impl Sidecar {
             rng: ground.rng.fork(&format!("host {}", self.lives)),
             writers: Mutex::default(),
             watch: ground.manners.watch(),
-        };
+        });
         ground.disk.revive();
         let config = ground.config.clone();
         let clock = ground.clock.clone();
@@ -145,7 +145,7 @@ impl Sidecar {
         let shows = Arc::clone(&shown);
         let mut running = JoinSet::new();
         running.spawn(async move {
-            let app = App::start_on(&host, config, clock, rng).await?;
+            let app = App::start_on(Arc::clone(&host), config, clock, rng).await?;
             *shows.lock() = Shown {
                 journals: app.journals(),
                 board: Some(app.board().clone()),

@@ -1,18 +1,19 @@
 //! [`Sidecar`]: a whole [`App`] in this process, that can be ended and started again.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use tempfile::TempDir;
-use tieline::app::{App, Ended, Stop};
+use tieline::app::{App, Ended, ReloadError, ReloadStatus, Stop};
 use tieline::auth::{AuthConfig, Grant};
 use tieline::client::Address;
-use tieline::config::{Config, LimitsConfig, ListenConfig};
+use tieline::config::{Config, Difference, LimitsConfig, ListenConfig, Sources};
 use tieline::domain::{JournalName, SessionName};
 use tieline::journal::{Info, JournalConfig, RetentionConfig, StoreConfig};
 use tieline::net::{RateLimitConfig, TlsConfig};
 use tieline::proto::v1;
-use tieline::runtime::{ByteSize, Clock, HumanDuration, Rng};
+use tieline::runtime::{ByteSize, Clock, Hangups, HumanDuration, Rng};
 use tieline::sandbox::{DEFAULT_CHANNELS, Sandbox};
 use tieline::session::{
     BackoffConfig, SessionBoard, SessionConfig, StatsSnapshot, TimingConfig, TransportChoice,
@@ -66,6 +67,29 @@ impl Sidecar {
     /// What it takes to start it again once it has ended.
     pub(crate) fn again(&self) -> (Config, Arc<TempDir>) {
         (self.config.clone(), Arc::clone(&self.files))
+    }
+
+    /// Applies another configuration while it runs.
+    pub(crate) async fn reload(&self, config: Config) -> Result<Difference, ReloadError> {
+        timeout(PATIENCE, self.app.reloads().apply(config))
+            .await
+            .expect("it is applied")
+    }
+
+    /// Reads its configuration from this file whenever that changes.
+    pub(crate) fn follow(&mut self, file: &Path) {
+        let sources = Sources {
+            file: file.to_owned(),
+            variables: BTreeMap::new(),
+            flags: Vec::new(),
+            platforms: tieline::connectors::platforms(),
+        };
+        self.app.follow(sources, Hangups::listen().unwrap());
+    }
+
+    /// How its configuration was last read again.
+    pub(crate) fn reload_status(&self) -> ReloadStatus {
+        self.app.reload_status()
     }
 
     /// Its journal.
