@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use super::cursors::Lease;
 use super::delivery::Delivery;
+use super::metrics::FeedStats;
 use super::steps::StateName;
 use crate::domain::{JournalName, Sequence, SubscriptionName, WallTime};
 use crate::runtime::MonoTime;
@@ -46,6 +47,8 @@ pub struct SubscriberFacts {
     pub state: StateName,
     /// What lies behind it.
     pub through: Sequence,
+    /// When the last event behind it became durable; `None` while it has looked at none.
+    pub through_time: Option<WallTime>,
     /// Durable events that do not, as of its last response.
     pub lag: u64,
     /// When it was opened.
@@ -64,6 +67,8 @@ pub(super) struct Seat {
     id: u64,
     facts: Arc<Mutex<SubscriberFacts>>,
     registry: Registry,
+    stats: Arc<FeedStats>,
+    opened_at: MonoTime,
 }
 
 impl Registry {
@@ -102,6 +107,7 @@ impl Registry {
         journal: JournalName,
         client_id: String,
         (wall, now): (WallTime, MonoTime),
+        stats: Arc<FeedStats>,
     ) -> Option<Seat> {
         let mut seats = self.0.seats.lock();
         if seats.by_id.len() >= self.0.limit as usize {
@@ -117,6 +123,7 @@ impl Registry {
             lease: 0,
             state: StateName::Replaying,
             through: Sequence::ZERO,
+            through_time: None,
             lag: 0,
             connect_time: wall,
             last_progress: now,
@@ -129,6 +136,8 @@ impl Registry {
             id,
             facts,
             registry: self.clone(),
+            stats,
+            opened_at: now,
         })
     }
 }
@@ -136,6 +145,14 @@ impl Registry {
 impl Seat {
     pub(super) fn id(&self) -> u64 {
         self.id
+    }
+
+    pub(super) fn stats(&self) -> &FeedStats {
+        &self.stats
+    }
+
+    pub(super) fn opened_at(&self) -> MonoTime {
+        self.opened_at
     }
 
     pub(super) fn facts(&self) -> SubscriberFacts {
@@ -156,6 +173,7 @@ impl Seat {
         let mut facts = self.facts.lock();
         facts.state = state;
         facts.through = delivery.through;
+        facts.through_time = delivery.through_time;
         facts.lag = delivery.latest.since(delivery.through);
         facts.last_progress = now;
         facts.sent_events += delivery.elements.count() as u64;

@@ -138,7 +138,10 @@ impl Subscriber {
     fn end(&mut self, outcome: Result<(), FeedError>) -> Option<Result<Delivery, FeedError>> {
         if !self.ended {
             self.ended = true;
-            metrics::subscription_ended(&self.seat, EndReason::of(&outcome));
+            metrics::subscription_ended(&self.seat, EndReason::of(&outcome), self.clock.now());
+            if let Err(error) = &outcome {
+                self.seat.stats().position(error);
+            }
             if let (Some(lease), Err(FeedError::Draining { .. })) = (&self.lease, &outcome) {
                 lease.cut_at(self.seat.facts().through);
             }
@@ -161,6 +164,7 @@ impl Stream for Subscriber {
                 Step::Emit(delivery) => {
                     let state = this.subscription.state();
                     this.seat.sent(&delivery, state, moment.now);
+                    metrics::delivered(&this.seat, &delivery, state, moment.wall);
                     return Poll::Ready(Some(Ok(delivery)));
                 }
                 Step::Read { after } => this.read = Some(this.pages.read(after)),
@@ -184,7 +188,8 @@ impl Stream for Subscriber {
 impl Drop for Subscriber {
     fn drop(&mut self) {
         if !self.ended {
-            metrics::subscription_ended(&self.seat, EndReason::ClientCancelled);
+            let now = self.clock.now();
+            metrics::subscription_ended(&self.seat, EndReason::ClientCancelled, now);
         }
     }
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use crate::domain::SessionName;
+use super::SessionStats;
+use crate::domain::{SessionName, TemplateName};
 use crate::proto::v1;
 
 /// The present state of every session. Clones share it.
@@ -19,8 +20,19 @@ pub struct SessionBoard {
 pub struct Post {
     /// Its state, as the API shows it.
     pub state: Arc<v1::Session>,
+    /// Where it counts, and whose it is.
+    pub owner: Owner,
     /// Wakes the session to reconnect.
     reconnect: Arc<tokio::sync::Notify>,
+}
+
+/// Where a session counts, and whose it is.
+#[derive(Debug, Clone, Default)]
+pub struct Owner {
+    /// Its counters; all sessions of a template share them.
+    pub stats: Arc<SessionStats>,
+    /// What it was made of, where it is a guest's.
+    pub template: Option<TemplateName>,
 }
 
 /// A session's place on the board; the post is removed when this is dropped.
@@ -41,9 +53,16 @@ impl SessionBoard {
     /// Opens a session's place with its first state.
     #[must_use]
     pub fn open(&self, name: SessionName, state: v1::Session) -> BoardSlot {
+        self.open_for(&Owner::default(), name, state)
+    }
+
+    /// The same for a session that counts.
+    #[must_use]
+    pub fn open_for(&self, owner: &Owner, name: SessionName, state: v1::Session) -> BoardSlot {
         let reconnect = Arc::new(tokio::sync::Notify::new());
         let post = Post {
             state: Arc::new(state),
+            owner: owner.clone(),
             reconnect: Arc::clone(&reconnect),
         };
         self.posts.send_modify(|posts| {

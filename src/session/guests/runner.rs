@@ -114,6 +114,7 @@ impl<C: HttpClient + 'static> GuestsRunner<C> {
         let shared = Arc::new(Shared {
             templates: names.collect(),
             known: parking_lot::Mutex::default(),
+            stats: parking_lot::Mutex::default(),
             rng: parts.rng.clone(),
             announce: parts.announce,
         });

@@ -148,6 +148,7 @@ impl Machine {
         }
         let open = self.gaps.iter().filter_map(|g| g.sequence).min();
         self.standing.open_gap(open);
+        self.share.gaps_open(self.gaps.len());
     }
 
     fn close_filled(&mut self) {

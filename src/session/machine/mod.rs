@@ -69,6 +69,7 @@ use crate::auth::Sealer;
 use crate::connectors::{Connector, Identity, Transport};
 use crate::domain::{SessionName, WallTime};
 use crate::runtime::{Backoff, Mistake, MonoTime, Rng};
+use crate::session::metrics::Share;
 use crate::session::ordering::{Ordering, Overlap, Position, RecentIds, SharedIds};
 use crate::session::outbound::Defaults;
 use crate::session::{SessionStats, TimingConfig, TransportChoice};
@@ -140,6 +141,7 @@ pub struct Machine {
     timing: TimingConfig,
     rng: Rng,
     stats: Arc<SessionStats>,
+    share: Share,
 
     state: State,
     successor: Successor,
@@ -256,6 +258,7 @@ impl Machine {
             connector: parts.connector,
             choice: parts.transport,
             rng: parts.rng,
+            share: Share::of(Arc::clone(&parts.stats)),
             stats: parts.stats,
             timing,
             ordering,
@@ -362,7 +365,7 @@ impl Machine {
         result: Result<crate::journal::Committed, crate::journal::AppendError>,
         out: &mut Actions,
     ) {
-        match self.outbox.written(at, result) {
+        match self.outbox.written(at, result, &self.stats) {
             Written::Durable(durable) => {
                 self.standing.has_space(true);
                 self.gaps_numbered(&durable.gaps);

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 pub(super) use self::session::{Build, Session, Surroundings};
 use super::outbound::OutboundSettings;
-use super::{HealthDesk, SessionBoard, SessionConfig, SessionStats, StartError};
+use super::{HealthDesk, Owner, SessionBoard, SessionConfig, SessionStats, StartError};
 use crate::auth::{Sealer, TokenSource};
 use crate::connectors;
 use crate::domain::SessionName;
@@ -86,9 +86,11 @@ impl<C: HttpClient + 'static> Supervisor<C> {
         let sessions = parts.sessions.into_iter().map(|session| {
             let name = session.config.name.to_string();
             let build = build(&session.config);
-            Session::new(session, build, &surroundings).map_err(|source| StartError::Settings {
-                session: name,
-                source,
+            Session::new(session, build, Owner::default(), &surroundings).map_err(|source| {
+                StartError::Settings {
+                    session: name,
+                    source,
+                }
             })
         });
         Ok(Self {
