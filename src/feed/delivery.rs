@@ -108,6 +108,8 @@ pub enum Closing {
     Draining(Duration),
     /// The stream reached its planned age.
     MaxAge(Duration),
+    /// An operator ended the stream.
+    Disconnected(Duration),
     /// A newer stream took the managed cursor over.
     TakenOver,
 }

@@ -41,6 +41,7 @@ impl Refused {
             FeedError::Corrupted { .. }
             | FeedError::EventNotFound { .. }
             | FeedError::Unreadable { .. }
+            | FeedError::Disconnected { .. }
             | FeedError::MaxAge { .. } => Self::Other,
         }
     }
@@ -131,6 +132,8 @@ crate::label!(
         Fenced = "fenced",
         /// Its managed cursor was deleted.
         CursorDeleted = "subscription_deleted",
+        /// An operator ended it.
+        Disconnected = "disconnected",
         /// A read failed.
         Unreadable = "unreadable",
         /// Anything that a running stream does not end with.
@@ -148,6 +151,7 @@ impl EndReason {
             Err(FeedError::Corrupted { .. }) => Self::DataLoss,
             Err(FeedError::Draining { .. }) => Self::Draining,
             Err(FeedError::MaxAge { .. }) => Self::MaxAge,
+            Err(FeedError::Disconnected { .. }) => Self::Disconnected,
             Err(FeedError::Unreadable { .. }) => Self::Unreadable,
             Err(FeedError::Cursor(CursorError::TakenOver { .. })) => Self::TakenOver,
             Err(FeedError::Cursor(CursorError::Fenced { .. })) => Self::Fenced,
@@ -168,7 +172,7 @@ pub(super) fn subscription_opened(seat: &Seat, start: Sequence) {
     tracing::info!(
         subscriber = facts.id,
         journal = %facts.journal,
-        client_id = %facts.client_id,
+        client_id = %facts.caller.client_id,
         subscription = facts.subscription.as_ref().map(SubscriptionName::as_str),
         lease = Some(facts.lease).filter(|lease| *lease > 0),
         from_seq = start.get(),
@@ -208,7 +212,7 @@ pub(super) fn subscription_ended(seat: &Seat, reason: EndReason, now: MonoTime) 
     tracing::info!(
         subscriber = facts.id,
         journal = %facts.journal,
-        client_id = %facts.client_id,
+        client_id = %facts.caller.client_id,
         seq = facts.through.get(),
         sent_events = facts.sent_events,
         end_reason = reason.word(),

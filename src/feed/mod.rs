@@ -7,6 +7,7 @@
 
 mod cursors;
 mod delivery;
+mod dismissal;
 mod elements;
 mod endings;
 mod error;
@@ -61,7 +62,7 @@ pub use self::metrics::EndReason;
 pub use self::read::Reading;
 pub use self::registry::{Registry, SubscriberFacts};
 pub use self::request::{
-    AskedPosition, Batching, End, Origin, Policy, ReadPlan, Selection, Start, SubscribePlan,
+    AskedPosition, Batching, Caller, End, Origin, Policy, ReadPlan, Selection, Start, SubscribePlan,
 };
 pub use self::ring::{RingBounds, Run};
 pub use self::shard::{InvalidShard, Shard};
@@ -240,7 +241,7 @@ impl Feed {
         let times = (self.clock().wall(), self.clock().now());
         let seat = self.registry().sit(
             self.name().clone(),
-            plan.client_id.clone(),
+            Arc::clone(&plan.caller),
             times,
             Arc::clone(&self.0.stats),
         );

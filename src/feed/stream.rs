@@ -128,6 +128,7 @@ impl Subscriber {
             self.drain_moves = (!self.drain.is_forced()).then(|| forced(&self.drain));
             ready = true;
         }
+        ready |= !ready && self.seat.dismissal().waits_by(cx.waker());
         if ready {
             Poll::Ready(())
         } else {
@@ -159,6 +160,9 @@ impl Stream for Subscriber {
         for _ in 0..STEPS_PER_POLL {
             this.poll_read(cx);
             this.poll_lease(cx);
+            if this.seat.dismissal().is_told() {
+                this.subscription.dismiss();
+            }
             let moment = this.moment();
             match this.subscription.step(&moment) {
                 Step::Emit(delivery) => {

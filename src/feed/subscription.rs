@@ -60,6 +60,8 @@ pub(super) struct Subscription {
     pub(super) due: Option<Due>,
     /// Why the managed cursor that it reads by is not its own any more.
     pub(super) revoked: Option<CursorError>,
+    /// An operator wants it to end.
+    pub(super) dismissed: bool,
     /// An event beyond `until_time` has been seen.
     pub(super) past_end: bool,
     pub(super) pace: Option<Pace>,
@@ -90,6 +92,7 @@ impl Subscription {
                 then: resolved.start,
             }),
             revoked: None,
+            dismissed: false,
             past_end: false,
             pace: Pace::new(terms.replay_rate, now),
             opened_at: now,
@@ -137,6 +140,11 @@ impl Subscription {
     /// The managed cursor that it reads by is not its own any more.
     pub(super) fn revoke(&mut self, error: CursorError) {
         self.revoked = Some(error);
+    }
+
+    /// An operator wants it to end.
+    pub(super) fn dismiss(&mut self) {
+        self.dismissed = true;
     }
 
     /// Takes the answer to [`Step::Read`].

@@ -23,6 +23,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 mod topics;
+mod vitals;
 
 pub use config::{BackoffConfig, SessionConfig, TimingConfig, TransportChoice};
 pub use error::{DriverError, StartError, StateError};
@@ -30,7 +31,8 @@ pub use guests::{CloseProblem, CreateProblem, Guests, GuestsParts, GuestsRunner,
 pub use health::{Checked, HealthDesk, HealthReport};
 pub use measures::{CloseClass, GapCause, HistoryOutcome, SessionMeasures, close_class};
 pub use metrics::{SessionStats, StatsSnapshot};
-pub use status::{BoardSlot, Owner, Post, SessionBoard};
+pub use status::{BoardSlot, Detail, Owner, Post, SessionBoard, Sources};
 pub use supervisor::{SessionParts, Supervisor, SupervisorParts};
 pub use template::SessionTemplateConfig;
 pub use topics::{AgentConfig, OneOrMany, SelectorConfig, TopicConfig};
+pub use vitals::{Loss, MOST_TRANSITIONS, Outcome, Story, Transition, Vitals};

@@ -3,11 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::SessionStats;
-use crate::domain::{SessionName, TemplateName};
+use super::vitals::{Story, Transition, Vitals};
+use crate::auth::TokenStatus;
+use crate::domain::{SessionName, TemplateName, WallTime};
 use crate::proto::v1;
+use crate::runtime::Clock;
 
 /// The present state of every session. Clones share it.
 #[derive(Debug, Clone, Default)]
@@ -22,6 +26,8 @@ pub struct Post {
     pub state: Arc<v1::Session>,
     /// Where it counts, and whose it is.
     pub owner: Owner,
+    /// What only operators are shown.
+    pub detail: Arc<Detail>,
     /// Wakes the session to reconnect.
     reconnect: Arc<tokio::sync::Notify>,
 }
@@ -35,11 +41,54 @@ pub struct Owner {
     pub template: Option<TemplateName>,
 }
 
+/// What else operators are told of a session by.
+#[derive(Debug)]
+pub struct Sources {
+    /// Its credential.
+    pub token: Option<watch::Receiver<TokenStatus>>,
+    /// Time, for its transitions.
+    pub clock: Clock,
+}
+
+/// What operators are shown of one session.
+#[derive(Debug)]
+pub struct Detail {
+    sources: Sources,
+    told: Mutex<(Story, Vitals)>,
+}
+
+impl Detail {
+    /// When its token expires, where it has one.
+    #[must_use]
+    pub fn token_expires(&self) -> Option<WallTime> {
+        self.sources.token.as_ref()?.borrow().expires_at
+    }
+
+    /// What it posted last, and since when it shows the state that it shows.
+    #[must_use]
+    pub fn vitals(&self) -> (Vitals, WallTime) {
+        let told = self.told.lock();
+        (told.1.clone(), told.0.since())
+    }
+
+    /// Its latest transitions, oldest first, at most `most`.
+    #[must_use]
+    pub fn transitions(&self, most: usize) -> Vec<Transition> {
+        let told = self.told.lock();
+        let all = told.0.transitions();
+        all.iter()
+            .skip(all.len().saturating_sub(most))
+            .cloned()
+            .collect()
+    }
+}
+
 /// A session's place on the board; the post is removed when this is dropped.
 #[derive(Debug)]
 pub struct BoardSlot {
     name: SessionName,
     board: SessionBoard,
+    detail: Arc<Detail>,
     reconnect: Arc<tokio::sync::Notify>,
 }
 
@@ -50,19 +99,35 @@ impl SessionBoard {
         Self::default()
     }
 
-    /// Opens a session's place with its first state.
+    /// Opens the place of a session of which nothing else is known.
     #[must_use]
     pub fn open(&self, name: SessionName, state: v1::Session) -> BoardSlot {
-        self.open_for(&Owner::default(), name, state)
+        let sources = Sources {
+            token: None,
+            clock: Clock::system(),
+        };
+        self.open_for(&Owner::default(), name, state, sources)
     }
 
-    /// The same for a session that counts.
+    /// Opens a session's place with its first state.
     #[must_use]
-    pub fn open_for(&self, owner: &Owner, name: SessionName, state: v1::Session) -> BoardSlot {
+    pub fn open_for(
+        &self,
+        owner: &Owner,
+        name: SessionName,
+        state: v1::Session,
+        sources: Sources,
+    ) -> BoardSlot {
         let reconnect = Arc::new(tokio::sync::Notify::new());
+        let story = Story::new(sources.clock.wall(), &state);
+        let detail = Arc::new(Detail {
+            sources,
+            told: Mutex::new((story, Vitals::default())),
+        });
         let post = Post {
             state: Arc::new(state),
             owner: owner.clone(),
+            detail: Arc::clone(&detail),
             reconnect: Arc::clone(&reconnect),
         };
         self.posts.send_modify(|posts| {
@@ -71,6 +136,7 @@ impl SessionBoard {
         BoardSlot {
             name,
             board: self.clone(),
+            detail,
             reconnect,
         }
     }
@@ -105,7 +171,12 @@ impl SessionBoard {
 
 impl BoardSlot {
     /// Posts a new state; watchers wake only when it differs.
-    pub fn post(&self, state: v1::Session) {
+    pub fn post(&self, state: v1::Session, vitals: Vitals) {
+        {
+            let mut told = self.detail.told.lock();
+            told.0.goes_on(self.detail.sources.clock.wall(), &state);
+            told.1 = vitals;
+        }
         self.board
             .posts
             .send_if_modified(|posts| match posts.get_mut(&self.name) {

@@ -28,6 +28,7 @@ mod link_down;
 mod live;
 mod live_poll;
 mod live_ws;
+mod losses;
 mod outbox;
 mod outcome;
 mod poll_end;
@@ -82,6 +83,7 @@ use facts::Facts;
 use gaps::Gap;
 use ingest::Payload;
 use keeping::Keeping;
+use losses::Losses;
 use outbox::{Outbox, Written};
 use quality::Quality;
 use recoveries::Recoveries;
@@ -169,6 +171,7 @@ pub struct Machine {
     ids: RecentIds,
     overlap: Overlap,
     gaps: Vec<Gap>,
+    losses: Losses,
     renumbering: Renumbering,
     unclear_renumberings: u32,
     holes_at: Option<MonoTime>,
@@ -247,6 +250,7 @@ impl Machine {
             snapshots: VecDeque::new(),
             most_held: holding::MOST_HELD,
             stalled: None,
+            losses: Losses::of(&recovered.gaps, at.wall),
             gaps: recovered.gaps,
             endpoints: Endpoints::new(&parts.connector, parts.alternatives),
             health_asked: None,

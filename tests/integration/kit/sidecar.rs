@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use tieline::app::{App, Ended, Stop};
 use tieline::auth::{AuthConfig, Grant};
 use tieline::client::Address;
-use tieline::config::{Config, LimitsConfig, ListenConfig};
+use tieline::config::{Config, ListenConfig};
 use tieline::domain::{JournalName, SessionName};
 use tieline::journal::{Info, JournalConfig, RetentionConfig, StoreConfig};
 use tieline::net::{RateLimitConfig, TlsConfig};
@@ -80,6 +80,11 @@ impl Sidecar {
     /// The address of `/readyz` and its like.
     pub(crate) fn health_url(&self, path: &str) -> String {
         format!("http://{}{path}", self.app.health_address().unwrap())
+    }
+
+    /// Where the console is.
+    pub(crate) fn admin(&self) -> &[String] {
+        self.app.admin_addresses()
     }
 
     pub(crate) fn stats(&self) -> StatsSnapshot {
@@ -260,7 +265,8 @@ fn config(sandbox: &Sandbox, files: &Path) -> Config {
         listen: ListenConfig {
             grpc: vec!["127.0.0.1:0".to_owned()],
             health: "127.0.0.1:0".to_owned(),
-            limits: LimitsConfig::default(),
+            admin: Vec::new(),
+            ..ListenConfig::default()
         },
         journals: vec![JournalConfig {
             name: JournalName::new("default").unwrap(),
