@@ -77,7 +77,7 @@ async fn main() -> Result<()> {
 /// A sidecar within this process. An application that is deployed has it beside it instead.
 async fn sidecar(args: &Args, journal: &std::path::Path) -> Result<App> {
     let text = format!(
-        "listen: {{ grpc: ['127.0.0.1:0'], health: '' }}\n\
+        "listen: {{ grpc: ['127.0.0.1:0'], health: '', admin: [] }}\n\
          journals: [{{ name: default, path: '{}' }}]\n\
          session_templates:\n  - name: {}\n    platform: genesys-web-messaging\n    \
          endpoint: {}\n    deployment_id: {}\n",

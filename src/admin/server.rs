@@ -5,20 +5,14 @@ use std::time::Duration;
 
 use axum::Router;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
-use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
+use super::connection::{self, HEADER_DEADLINE};
 use crate::runtime::Drain;
 
 /// Connections at once: a kubelet, a scraper and a few people. More wait in the accept queue.
 const MAX_CONNECTIONS: usize = 256;
-/// The most a request's head may take; probes send some 200 B.
-const MAX_HEADER_BYTES: u32 = 16 * 1024;
-/// How long a request's head may take to arrive, and an idle connection may stay.
-const HEADER_DEADLINE: Duration = Duration::from_secs(10);
 /// A connection is closed after this, so that a full house always empties.
 const CONNECTION_DEADLINE: Duration = Duration::from_secs(300);
 /// How long to wait when the process has no descriptor left for a new connection.
@@ -74,7 +68,7 @@ impl HealthServer {
                 () = drain.forced() => return,
                 Some(()) = connections.next(), if !connections.is_empty() => {}
                 accepted = self.listener.accept(), if room => match accepted {
-                    Ok((stream, _)) => connections.push(connection(stream, self.routes.clone())),
+                    Ok((stream, _)) => connections.push(connected(stream, self.routes.clone())),
                     Err(error) => {
                         tracing::warn!(%error, "Health listener cannot accept");
                         tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -85,30 +79,9 @@ impl HealthServer {
     }
 }
 
-async fn connection(stream: TcpStream, routes: Router) {
+async fn connected(stream: TcpStream, routes: Router) {
     // Who connects and says nothing may not keep a place.
-    if !matches!(
-        timeout(HEADER_DEADLINE, stream.readable()).await,
-        Ok(Ok(()))
-    ) {
-        return;
-    }
-    let mut server = auto::Builder::new(TokioExecutor::new());
-    server
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_DEADLINE)
-        .max_buf_size(MAX_HEADER_BYTES as usize);
-    server
-        .http2()
-        .timer(TokioTimer::new())
-        .max_header_list_size(MAX_HEADER_BYTES)
-        .max_concurrent_streams(16)
-        .keep_alive_interval(HEADER_DEADLINE)
-        .keep_alive_timeout(HEADER_DEADLINE);
-    let service = TowerToHyperService::new(routes);
-    let serving = server.serve_connection(TokioIo::new(stream), service);
-    if let Ok(Err(error)) = timeout(CONNECTION_DEADLINE, serving).await {
-        tracing::debug!(error, "Health connection ended");
+    if let Ok(Ok(())) = timeout(HEADER_DEADLINE, stream.readable()).await {
+        connection::serve(stream, routes, CONNECTION_DEADLINE).await;
     }
 }

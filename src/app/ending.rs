@@ -3,7 +3,7 @@
 //! 1. *announce*: health says NOT_SERVING, readiness closes;
 //! 2. *ingest*: sessions stop reading, journal what arrived, close politely; token refreshers end;
 //! 3. *readers*: streams deliver up to that end, say `Closing`, end with UNAVAILABLE; commits are taken;
-//! 4. *rest*: maintenance, the managed cursors and the health listener;
+//! 4. *rest*: maintenance, the managed cursors, the health listener and the console;
 //! 5. the journals append what waits and close.
 //!
 //! What is not done when the time is up is cut; nothing durable is lost by that.
@@ -79,7 +79,7 @@ impl App {
         self.drains.readers.drain();
         let readers = finish(&mut self.tasks.readers, deadline).await;
         let readers_took = began.elapsed() - ingest_took;
-        // The health listener answers until it is cut: it has nothing to finish.
+        // Health and the console answer until they are cut: they have nothing to finish.
         self.drains.rest.force();
         let rest = finish(&mut self.tasks.rest, deadline).await;
         let mut journals = true;

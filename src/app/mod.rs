@@ -4,6 +4,7 @@
 //! Start: journals recovered → listeners bound → sessions → serving. Nothing of it waits for a
 //! platform. The end is written in `ending`.
 
+mod console;
 mod ending;
 mod guests;
 mod host;
@@ -41,6 +42,8 @@ pub use self::sessions::{KeyError, SessionError};
 pub struct App {
     addresses: Vec<String>,
     health_address: Option<String>,
+    admin_addresses: Vec<String>,
+    notices: admin::Notices,
     board: SessionBoard,
     stats: sessions::Stats,
     journals: Vec<FileJournal>,
@@ -85,6 +88,9 @@ pub enum StartError {
     /// An address of the gRPC listener cannot be had.
     #[error("listen.grpc")]
     Grpc(#[from] BindError),
+    /// An address of the admin listener cannot be had.
+    #[error("listen.admin")]
+    Admin(#[source] BindError),
     /// The address of the health listener cannot be had.
     #[error("listen.health")]
     Health(#[from] ServeError),
@@ -173,6 +179,18 @@ impl App {
         let health = grpc::Health::new();
         let listeners = bind(&*host, &config.listen.grpc).await?;
         let addresses = listeners.iter().map(Listener::address).collect();
+        let notices = admin::Notices::new(console::hash(&config));
+        let shown = console::Parts {
+            journals: &journals,
+            feeds: &feeds,
+            board: &board,
+            readiness: &readiness,
+            announce: &announced,
+            health: &health,
+            clock: &clock,
+            notices: &notices,
+        };
+        let (admin, admin_addresses) = console::open(&*host, &config, &shown).await?;
 
         let (ingest, ingest_drain) = drain();
         let ground = Ground {
@@ -234,6 +252,11 @@ impl App {
             });
             bound
         });
+        let drain = rest_drain.clone();
+        tasks.rest.spawn(TaskKind::Critical, "admin", async {
+            admin.serve(drain).await;
+            Ok(())
+        });
         bound.into_iter().for_each(Latch::open);
         let drains = Drains {
             announce,
@@ -244,6 +267,8 @@ impl App {
         Ok(Self {
             addresses,
             health_address,
+            admin_addresses,
+            notices,
             board,
             stats,
             journals,
@@ -268,6 +293,18 @@ impl App {
     #[must_use]
     pub fn health_address(&self) -> Option<&str> {
         self.health_address.as_deref()
+    }
+
+    /// Where the console is served, likewise.
+    #[must_use]
+    pub fn admin_addresses(&self) -> &[String] {
+        &self.admin_addresses
+    }
+
+    /// Where operators are told what the rest of the process does.
+    #[must_use]
+    pub fn notices(&self) -> &admin::Notices {
+        &self.notices
     }
 
     /// The sessions' present state.

@@ -41,6 +41,7 @@ impl Application for Process {
         tracing::info!(
             grpc = ?app.addresses(),
             health = app.health_address().unwrap_or("off"),
+            admin = ?app.admin_addresses(),
             "Serving"
         );
         let (stops, told) = mpsc::channel(1);
@@ -116,6 +117,7 @@ fn refused(error: StartError) -> CommandError {
         StartError::Journal { .. } => CommandError::Journal(error.into()),
         StartError::Grpc(_)
         | StartError::Health(_)
+        | StartError::Admin(_)
         | StartError::Session(_)
         | StartError::Template(_)
         | StartError::Key(_)

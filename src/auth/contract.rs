@@ -57,6 +57,12 @@ pub struct TokenStatus {
     pub refreshes: u64,
     /// How often its secrets, or the proxy's password, were seen to change.
     pub changes: u64,
+    /// When the newest token was obtained.
+    pub obtained_at: Option<WallTime>,
+    /// Attempts that the endpoint refused.
+    pub refused: u64,
+    /// Attempts that had no answer, or that the endpoint could not serve.
+    pub unavailable: u64,
 }
 
 /// Hands out tokens of one credential. One refresh at a time, however many ask (U21).

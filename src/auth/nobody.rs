@@ -30,6 +30,9 @@ impl Nobody {
                 problem: None,
                 refreshes: 0,
                 changes: 0,
+                obtained_at: None,
+                refused: 0,
+                unavailable: 0,
             }),
         }
     }

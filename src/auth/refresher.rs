@@ -10,7 +10,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{MissedTickBehavior, interval, sleep, sleep_until, timeout};
 
 use super::config::Grant;
-use super::contract::{AccessToken, TokenStatus, TokenVault};
+use super::contract::{AccessToken, TokenProblem, TokenStatus, TokenVault};
 use super::grant::{Granted, read_answer, token_request};
 use super::metrics;
 use super::renewal::Renewal;
@@ -74,6 +74,9 @@ impl<C: HttpClient> Refresher<C> {
             problem: None,
             refreshes: 0,
             changes: 0,
+            obtained_at: None,
+            refused: 0,
+            unavailable: 0,
         });
         let shared = Arc::new(Shared {
             credential: settings.name.clone(),
@@ -317,6 +320,7 @@ impl<C: HttpClient> Refresher<C> {
             status.expires_at = Some(self.clock.wall().plus(left));
             status.problem = None;
             status.refreshes += 1;
+            status.obtained_at = Some(self.clock.wall());
         });
     }
 
@@ -330,7 +334,16 @@ impl<C: HttpClient> Refresher<C> {
         if let Some(problem) = &problem {
             metrics::attempt_failed(&self.settings.name, problem);
         }
-        self.status.send_modify(|status| status.problem = problem);
+        self.status.send_modify(|status| {
+            match &problem {
+                Some(TokenProblem::Refused { .. } | TokenProblem::ProxyRefused { .. }) => {
+                    status.refused += 1;
+                }
+                Some(TokenProblem::Unavailable { .. }) => status.unavailable += 1,
+                None => {}
+            }
+            status.problem = problem;
+        });
     }
 }
 

@@ -16,6 +16,7 @@ mod schema;
 mod status;
 mod table;
 mod tail;
+mod top;
 mod version;
 
 use std::io::Write as _;
@@ -87,6 +88,7 @@ enum Command {
     Sandbox(Box<sandbox::SandboxArgs>),
     Tail(tail::TailArgs),
     Status(status::StatusArgs),
+    Top(top::TopArgs),
     Journal(journal::JournalArgs),
     Wait(health::WaitArgs),
     Healthcheck(health::HealthcheckArgs),
@@ -113,6 +115,7 @@ impl Command {
             Self::Schema(args) => args.run(),
             Self::Tail(args) => args.run().await,
             Self::Status(args) => args.run().await,
+            Self::Top(args) => args.run().await,
             Self::Journal(args) => args.run(application),
             Self::Wait(args) => args.run().await,
             Self::Healthcheck(args) => args.run().await,

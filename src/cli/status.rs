@@ -281,7 +281,8 @@ fn ago(time: Option<&prost_types::Timestamp>, now: WallTime) -> String {
     }
 }
 
-fn size(bytes: u64) -> String {
+/// Bytes in their unit.
+pub(super) fn size(bytes: u64) -> String {
     #[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
     let scaled = |unit: u64| bytes as f64 / unit as f64;
     match bytes {

@@ -31,7 +31,7 @@ impl SimulatedAddress {
         &self.name
     }
 
-    pub(super) fn dial(&self) -> Dialling {
+    pub(crate) fn dial(&self) -> Dialling {
         (self.dial)()
     }
 }

@@ -47,6 +47,13 @@ pub struct ListenConfig {
     pub grpc: Vec<String>,
     /// `/livez`, `/readyz`, `/startupz` and gRPC health; no data. Empty turns it off.
     pub health: String,
+    /// The console, the status and `AdminService`: `host:port` or `unix:/path`. Over TCP nothing can
+    /// be changed, and only loopback is taken; the socket belongs to its owner. None turns it off.
+    pub admin: Vec<String>,
+    /// Whether the live tail of the console may show payloads, which are customers' words.
+    pub admin_payloads: bool,
+    /// Names besides those of loopback under which the console may be asked for, as in `Host`.
+    pub admin_hosts: Vec<String>,
     /// Bounds on what callers may ask for.
     pub limits: LimitsConfig,
 }
@@ -75,6 +82,9 @@ impl Default for ListenConfig {
         Self {
             grpc: vec!["127.0.0.1:7443".to_owned()],
             health: "0.0.0.0:7444".to_owned(),
+            admin: vec!["127.0.0.1:7445".to_owned()],
+            admin_payloads: false,
+            admin_hosts: Vec::new(),
             limits: LimitsConfig::default(),
         }
     }

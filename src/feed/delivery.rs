@@ -14,6 +14,8 @@ pub struct Delivery {
     pub elements: Elements,
     /// Everything up to here was delivered, did not match, or is named by a gap.
     pub through: Sequence,
+    /// When the event at `through` became durable; `None` while none was looked at.
+    pub through_time: Option<WallTime>,
     /// The durable end when this was made.
     pub latest: Sequence,
     /// News about the delivery itself.
@@ -106,6 +108,8 @@ pub enum Closing {
     Draining(Duration),
     /// The stream reached its planned age.
     MaxAge(Duration),
+    /// An operator ended the stream.
+    Disconnected(Duration),
     /// A newer stream took the managed cursor over.
     TakenOver,
 }

@@ -26,6 +26,11 @@ impl Subscription {
             None => {}
         }
         let at_the_edge = matches!(self.state, State::Live) && !self.behind(at);
+        if std::mem::take(&mut self.dismissed) {
+            let retry_delay = self.terms.drain_delay;
+            let outcome = Err(FeedError::Disconnected { retry_delay });
+            return self.close(Closing::Disconnected(retry_delay), outcome);
+        }
         let told_all = self.due.is_none();
         let retry_delay = self.terms.drain_delay;
         let draining = (

@@ -85,6 +85,12 @@ pub enum FeedError {
     /// It is about a managed cursor.
     #[error(transparent)]
     Cursor(#[from] CursorError),
+    /// An operator ended the stream.
+    #[error("an operator disconnected this stream")]
+    Disconnected {
+        /// When to subscribe again.
+        retry_delay: Duration,
+    },
     /// The stream reached its planned age.
     #[error("the stream reached its planned age")]
     MaxAge {

@@ -1,56 +1,147 @@
-//! What the feed says about itself: one line per stream, and the reason of every end.
+//! What the feed says about itself: one line per stream, and the reason of every end. Each event that
+//! matters is one method, which logs and counts.
 
 use super::cursors::{Cursor, CursorError};
+use super::delivery::{Cause, Delivery, Notice};
 use super::error::FeedError;
 use super::registry::Seat;
-use crate::domain::{JournalName, Sequence, SubscriptionName};
+use super::steps::StateName;
+use crate::domain::{JournalName, Sequence, SubscriptionName, WallTime};
+use crate::runtime::{Counter, Counters, Histogram, Label, MonoTime, Scale};
 
-/// Why a stream ended; each has exactly one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum EndReason {
-    /// The caller went away.
-    ClientCancelled,
-    /// A requested end was reached.
-    Completed,
-    /// Retention overtook it.
-    OutOfRange,
-    /// Damage, and the policy was to fail.
-    DataLoss,
-    /// The process is about to end.
-    Draining,
-    /// It reached its planned age.
-    MaxAge,
-    /// A newer stream took its managed cursor over.
-    TakenOver,
-    /// Its managed cursor was moved by hand.
-    Fenced,
-    /// Its managed cursor was deleted.
-    CursorDeleted,
-    /// A read failed.
-    Unreadable,
-    /// Anything that a running stream does not end with.
-    Refused,
-}
+crate::label!(
+    /// Why no stream was opened.
+    Refused {
+        /// Its position was deleted by retention.
+        Trimmed = "position_trimmed",
+        /// Its position lies past the end: the wrong journal, or a lost tail.
+        NotWritten = "position_not_written",
+        /// Its position is one of another incarnation.
+        EpochChanged = "epoch_changed",
+        /// As many streams are open as are allowed.
+        Quota = "quota",
+        /// The process is about to end.
+        Draining = "draining",
+        /// Its managed cursor is not there or not to be had.
+        Cursor = "subscription",
+        /// Anything else.
+        Other = "other",
+    }
+);
 
-impl EndReason {
-    /// The label in logs and metrics.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::ClientCancelled => "client_cancelled",
-            Self::Completed => "completed",
-            Self::OutOfRange => "out_of_range",
-            Self::DataLoss => "data_loss",
-            Self::Draining => "draining",
-            Self::MaxAge => "max_age",
-            Self::TakenOver => "taken_over",
-            Self::Fenced => "fenced",
-            Self::CursorDeleted => "subscription_deleted",
-            Self::Unreadable => "unreadable",
-            Self::Refused => "refused",
+impl Refused {
+    fn of(error: &FeedError) -> Self {
+        match error {
+            FeedError::PositionTrimmed(_) => Self::Trimmed,
+            FeedError::PositionNotWritten(_) => Self::NotWritten,
+            FeedError::EpochChanged { .. } => Self::EpochChanged,
+            FeedError::SubscriberQuota { .. } => Self::Quota,
+            FeedError::Draining { .. } => Self::Draining,
+            FeedError::Cursor(_) => Self::Cursor,
+            FeedError::Corrupted { .. }
+            | FeedError::EventNotFound { .. }
+            | FeedError::Unreadable { .. }
+            | FeedError::Disconnected { .. }
+            | FeedError::MaxAge { .. } => Self::Other,
         }
     }
+}
 
+/// What a feed has counted and measured since it was attached.
+#[derive(Debug)]
+pub(super) struct FeedStats {
+    pub(super) opened: Counter,
+    pub(super) refused: Counters<Refused>,
+    pub(super) ended: Counters<EndReason>,
+    pub(super) lasted: Histogram,
+    pub(super) events: Counter,
+    pub(super) bytes: Counter,
+    pub(super) delay: Histogram,
+    pub(super) fell_behind: Counter,
+    pub(super) gaps: Counters<Cause>,
+    pub(super) not_written: Counter,
+}
+
+impl Default for FeedStats {
+    fn default() -> Self {
+        Self {
+            opened: Counter::new(),
+            refused: Counters::default(),
+            ended: Counters::default(),
+            lasted: Histogram::new(Scale::LONG),
+            events: Counter::new(),
+            bytes: Counter::new(),
+            delay: Histogram::new(Scale::SHORT),
+            fell_behind: Counter::new(),
+            gaps: Counters::default(),
+            not_written: Counter::new(),
+        }
+    }
+}
+
+impl FeedStats {
+    /// A reader that asks for what was never written has the wrong journal, or the journal has lost
+    /// its tail: somebody must look.
+    pub(super) fn position(&self, error: &FeedError) {
+        if let FeedError::PositionNotWritten(_) = error {
+            self.not_written.one();
+        }
+    }
+}
+
+impl Label for Cause {
+    const ALL: &'static [Self] = &[
+        Self::Trimmed,
+        Self::Erased,
+        Self::Corrupted,
+        Self::EpochChanged,
+    ];
+
+    fn index(self) -> usize {
+        self as usize
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Trimmed => "trimmed",
+            Self::Erased => "erased",
+            Self::Corrupted => "corrupted",
+            Self::EpochChanged => "epoch_changed",
+        }
+    }
+}
+
+crate::label!(
+    /// Why a stream ended; each has exactly one.
+    EndReason {
+        /// The caller went away.
+        ClientCancelled = "client_cancelled",
+        /// A requested end was reached.
+        Completed = "completed",
+        /// Retention overtook it.
+        OutOfRange = "out_of_range",
+        /// Damage, and the policy was to fail.
+        DataLoss = "data_loss",
+        /// The process is about to end.
+        Draining = "draining",
+        /// It reached its planned age.
+        MaxAge = "max_age",
+        /// A newer stream took its managed cursor over.
+        TakenOver = "taken_over",
+        /// Its managed cursor was moved by hand.
+        Fenced = "fenced",
+        /// Its managed cursor was deleted.
+        CursorDeleted = "subscription_deleted",
+        /// An operator ended it.
+        Disconnected = "disconnected",
+        /// A read failed.
+        Unreadable = "unreadable",
+        /// Anything that a running stream does not end with.
+        Refused = "refused",
+    }
+);
+
+impl EndReason {
     pub(super) fn of(outcome: &Result<(), FeedError>) -> Self {
         match outcome {
             Ok(()) => Self::Completed,
@@ -60,6 +151,7 @@ impl EndReason {
             Err(FeedError::Corrupted { .. }) => Self::DataLoss,
             Err(FeedError::Draining { .. }) => Self::Draining,
             Err(FeedError::MaxAge { .. }) => Self::MaxAge,
+            Err(FeedError::Disconnected { .. }) => Self::Disconnected,
             Err(FeedError::Unreadable { .. }) => Self::Unreadable,
             Err(FeedError::Cursor(CursorError::TakenOver { .. })) => Self::TakenOver,
             Err(FeedError::Cursor(CursorError::Fenced { .. })) => Self::Fenced,
@@ -76,10 +168,11 @@ impl EndReason {
 
 pub(super) fn subscription_opened(seat: &Seat, start: Sequence) {
     let facts = seat.facts();
+    seat.stats().opened.one();
     tracing::info!(
         subscriber = facts.id,
         journal = %facts.journal,
-        client_id = %facts.client_id,
+        client_id = %facts.caller.client_id,
         subscription = facts.subscription.as_ref().map(SubscriptionName::as_str),
         lease = Some(facts.lease).filter(|lease| *lease > 0),
         from_seq = start.get(),
@@ -87,15 +180,42 @@ pub(super) fn subscription_opened(seat: &Seat, start: Sequence) {
     );
 }
 
-pub(super) fn subscription_ended(seat: &Seat, reason: EndReason) {
+pub(super) fn subscription_refused(stats: &FeedStats, error: &FeedError) {
+    stats.refused.one(Refused::of(error));
+    stats.position(error);
+}
+
+/// A response is handed to the flow-controlled stream.
+pub(super) fn delivered(seat: &Seat, delivery: &Delivery, state: StateName, now: WallTime) {
+    let (stats, events) = (seat.stats(), delivery.elements.count() as u64);
+    match &delivery.notice {
+        Some(Notice::FellBehind) => stats.fell_behind.one(),
+        Some(Notice::Gap(gap)) => stats.gaps.one(gap.cause),
+        Some(Notice::Opened(_) | Notice::CaughtUp | Notice::Closing(_)) | None => {}
+    }
+    if events == 0 {
+        return;
+    }
+    stats.events.add(events);
+    stats.bytes.add(delivery.elements.len() as u64);
+    // What is read again from history was durable long ago.
+    if let (StateName::Live, Some(time)) = (state, delivery.through_time) {
+        stats.delay.took_each(now.since(time), events);
+    }
+}
+
+pub(super) fn subscription_ended(seat: &Seat, reason: EndReason, now: MonoTime) {
     let facts = seat.facts();
+    let stats = seat.stats();
+    stats.ended.one(reason);
+    stats.lasted.took(now - seat.opened_at());
     tracing::info!(
         subscriber = facts.id,
         journal = %facts.journal,
-        client_id = %facts.client_id,
+        client_id = %facts.caller.client_id,
         seq = facts.through.get(),
         sent_events = facts.sent_events,
-        end_reason = reason.as_str(),
+        end_reason = reason.word(),
         "Subscription ended"
     );
 }

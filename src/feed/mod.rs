@@ -7,11 +7,13 @@
 
 mod cursors;
 mod delivery;
+mod dismissal;
 mod elements;
 mod endings;
 mod error;
 mod expression;
 mod fields;
+mod figures;
 mod filter;
 mod gather;
 mod keys;
@@ -39,6 +41,7 @@ use tokio::sync::watch;
 
 use self::cursors::Cursors;
 use self::gather::Gather;
+use self::metrics::FeedStats;
 use self::pages::Pages;
 use self::registry::Seat;
 use self::ring::Ring;
@@ -53,12 +56,13 @@ pub use self::delivery::{Cause, Closing, Delivery, Gap, Notice, Opened};
 pub use self::elements::{Elements, Part};
 pub use self::error::{Bounds, FeedError};
 pub use self::expression::{MAX_EXPRESSION_LEN, MAX_OPERATIONS};
+pub use self::figures::FeedSnapshot;
 pub use self::filter::{Filter, FilterSpec, InvalidFilter, MAX_VALUE_LEN, MAX_VALUES};
 pub use self::metrics::EndReason;
 pub use self::read::Reading;
 pub use self::registry::{Registry, SubscriberFacts};
 pub use self::request::{
-    AskedPosition, Batching, End, Origin, Policy, ReadPlan, Selection, Start, SubscribePlan,
+    AskedPosition, Batching, Caller, End, Origin, Policy, ReadPlan, Selection, Start, SubscribePlan,
 };
 pub use self::ring::{RingBounds, Run};
 pub use self::shard::{InvalidShard, Shard};
@@ -122,6 +126,7 @@ struct Inner {
     cursors: Cursors,
     surroundings: Surroundings,
     config: FeedConfig,
+    stats: Arc<FeedStats>,
 }
 
 impl Feed {
@@ -147,6 +152,7 @@ impl Feed {
             ring,
             surroundings,
             config,
+            stats: Arc::default(),
         }))
     }
 
@@ -168,6 +174,12 @@ impl Feed {
         self.0.journal.durable_end()
     }
 
+    /// What was counted and measured here since the start, and how its readers fare.
+    #[must_use]
+    pub fn stats(&self) -> FeedSnapshot {
+        FeedSnapshot::of(self, &self.0.stats)
+    }
+
     /// The streams that are open, of this feed and of those that share its registry.
     #[must_use]
     pub fn registry(&self) -> &Registry {
@@ -179,6 +191,14 @@ impl Feed {
     /// # Errors
     /// [`FeedError`]; then nothing is delivered.
     pub async fn subscribe(&self, plan: SubscribePlan) -> Result<Subscriber, FeedError> {
+        let opened = self.open(plan).await;
+        if let Err(error) = &opened {
+            metrics::subscription_refused(&self.0.stats, error);
+        }
+        opened
+    }
+
+    async fn open(&self, plan: SubscribePlan) -> Result<Subscriber, FeedError> {
         if self.drain().is_draining() {
             return Err(FeedError::Draining {
                 retry_delay: self.retry_delay(),
@@ -219,9 +239,12 @@ impl Feed {
 
     fn sit(&self, plan: &SubscribePlan) -> Result<Seat, FeedError> {
         let times = (self.clock().wall(), self.clock().now());
-        let seat = self
-            .registry()
-            .sit(self.name().clone(), plan.client_id.clone(), times);
+        let seat = self.registry().sit(
+            self.name().clone(),
+            Arc::clone(&plan.caller),
+            times,
+            Arc::clone(&self.0.stats),
+        );
         seat.ok_or_else(|| FeedError::SubscriberQuota {
             limit: self.registry().limit(),
             retry_delay: self.retry_delay(),

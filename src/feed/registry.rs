@@ -3,15 +3,22 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::cursors::Lease;
 use super::delivery::Delivery;
+use super::dismissal::Dismissal;
+use super::metrics::FeedStats;
+use super::request::Caller;
 use super::steps::StateName;
 use crate::domain::{JournalName, Sequence, SubscriptionName, WallTime};
 use crate::runtime::MonoTime;
+
+/// A response that its peer has not taken after this is stuck, not on its way.
+const STUCK: Duration = Duration::from_millis(250);
 
 /// Every open stream of the process. Clones share it.
 #[derive(Debug, Clone)]
@@ -27,26 +34,37 @@ struct Inner {
 #[derive(Debug, Default)]
 struct Seats {
     last_id: u64,
-    by_id: BTreeMap<u64, Arc<Mutex<SubscriberFacts>>>,
+    by_id: BTreeMap<u64, Arc<Place>>,
+}
+
+/// What one stream and its operators share.
+#[derive(Debug)]
+struct Place {
+    facts: Mutex<SubscriberFacts>,
+    dismissal: Dismissal,
 }
 
 /// What is known of one open stream.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct SubscriberFacts {
     /// Its number in this process; never used twice.
     pub id: u64,
     /// The journal it reads.
     pub journal: JournalName,
-    /// What the caller calls itself.
-    pub client_id: String,
+    /// Who reads.
+    pub caller: Arc<Caller>,
     /// The managed cursor that it reads by.
     pub subscription: Option<SubscriptionName>,
     /// Its right to commit; zero where it reads by none.
     pub lease: u64,
     /// Where it is on its way.
     pub state: StateName,
+    /// What was sent last waits for the peer, whose flow-control window is used up.
+    pub blocked: bool,
     /// What lies behind it.
     pub through: Sequence,
+    /// When the last event behind it became durable; `None` while it has looked at none.
+    pub through_time: Option<WallTime>,
     /// Durable events that do not, as of its last response.
     pub lag: u64,
     /// When it was opened.
@@ -63,8 +81,10 @@ pub struct SubscriberFacts {
 #[derive(Debug)]
 pub(super) struct Seat {
     id: u64,
-    facts: Arc<Mutex<SubscriberFacts>>,
+    place: Arc<Place>,
     registry: Registry,
+    stats: Arc<FeedStats>,
+    opened_at: MonoTime,
 }
 
 impl Registry {
@@ -92,8 +112,30 @@ impl Registry {
     /// Every open stream, oldest first.
     #[must_use]
     pub fn subscribers(&self) -> Vec<SubscriberFacts> {
-        let seats = self.0.seats.lock();
-        seats.by_id.values().map(|f| f.lock().clone()).collect()
+        let now = MonoTime::now();
+        let places: Vec<_> = self.0.seats.lock().by_id.values().cloned().collect();
+        places.iter().map(|place| place.seen(now)).collect()
+    }
+
+    /// Tells a stream of a journal to end; whether there is one of this number.
+    #[must_use]
+    pub fn dismiss(&self, journal: &JournalName, id: u64) -> bool {
+        let place = self.0.seats.lock().by_id.get(&id).cloned();
+        let place = place.filter(|place| place.facts.lock().journal == *journal);
+        place.is_some_and(|place| {
+            place.dismissal.tell();
+            true
+        })
+    }
+
+    /// Completes when no stream has this number any more. Cancel-safe.
+    pub async fn gone(&self, id: u64) {
+        let mut open = self.0.open.subscribe();
+        while self.0.seats.lock().by_id.contains_key(&id) {
+            if open.changed().await.is_err() {
+                return;
+            }
+        }
     }
 
     /// Watches how many streams are open.
@@ -106,8 +148,9 @@ impl Registry {
     pub(super) fn sit(
         &self,
         journal: JournalName,
-        client_id: String,
+        caller: Arc<Caller>,
         (wall, now): (WallTime, MonoTime),
+        stats: Arc<FeedStats>,
     ) -> Option<Seat> {
         let mut seats = self.0.seats.lock();
         if seats.by_id.len() >= self.limit() as usize {
@@ -115,42 +158,71 @@ impl Registry {
         }
         seats.last_id += 1;
         let id = seats.last_id;
-        let facts = Arc::new(Mutex::new(SubscriberFacts {
+        let facts = SubscriberFacts {
             id,
             journal,
-            client_id,
+            caller,
             subscription: None,
             lease: 0,
             state: StateName::Replaying,
+            blocked: false,
             through: Sequence::ZERO,
+            through_time: None,
             lag: 0,
             connect_time: wall,
             last_progress: now,
             sent_events: 0,
             sent_bytes: 0,
-        }));
-        seats.by_id.insert(id, Arc::clone(&facts));
+        };
+        let place = Arc::new(Place {
+            facts: Mutex::new(facts),
+            dismissal: Dismissal::default(),
+        });
+        seats.by_id.insert(id, Arc::clone(&place));
         self.0.open.send_replace(seats.by_id.len());
         Some(Seat {
             id,
-            facts,
+            place,
             registry: self.clone(),
+            stats,
+            opened_at: now,
         })
     }
 }
 
+impl Place {
+    fn seen(&self, now: MonoTime) -> SubscriberFacts {
+        let mut facts = self.facts.lock().clone();
+        let age = now.saturating_duration_since(facts.last_progress);
+        facts.blocked = !self.dismissal.waits() && age >= STUCK;
+        facts
+    }
+}
+
 impl Seat {
+    pub(super) fn dismissal(&self) -> &Dismissal {
+        &self.place.dismissal
+    }
+
     pub(super) fn id(&self) -> u64 {
         self.id
     }
 
+    pub(super) fn stats(&self) -> &FeedStats {
+        &self.stats
+    }
+
+    pub(super) fn opened_at(&self) -> MonoTime {
+        self.opened_at
+    }
+
     pub(super) fn facts(&self) -> SubscriberFacts {
-        self.facts.lock().clone()
+        self.place.facts.lock().clone()
     }
 
     /// Its stream begins behind `through`.
     pub(super) fn begins(&self, through: Sequence, lease: Option<&Lease>) {
-        let mut facts = self.facts.lock();
+        let mut facts = self.place.facts.lock();
         facts.through = through;
         if let Some(lease) = lease {
             facts.subscription = Some(lease.name.clone());
@@ -159,13 +231,16 @@ impl Seat {
     }
 
     pub(super) fn sent(&self, delivery: &Delivery, state: StateName, now: MonoTime) {
-        let mut facts = self.facts.lock();
+        let mut facts = self.place.facts.lock();
         facts.state = state;
         facts.through = delivery.through;
+        facts.through_time = delivery.through_time;
         facts.lag = delivery.latest.since(delivery.through);
         facts.last_progress = now;
         facts.sent_events += delivery.elements.count() as u64;
         facts.sent_bytes += delivery.elements.len() as u64;
+        drop(facts);
+        self.place.dismissal.gives();
     }
 }
 

@@ -1,12 +1,16 @@
 //! What a reader asks for, in checked values. Pure.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
 
 use super::filter::Filter;
 use super::keys::Keys;
 use super::shard::Shard;
 use crate::domain::{Sequence, SubscriptionName, WallTime};
 use crate::journal::{Entry, View};
+use crate::proto::v1;
 
 /// A subscription as it was asked for.
 #[derive(Debug, Clone)]
@@ -27,8 +31,21 @@ pub struct SubscribePlan {
     pub heartbeat: Option<Duration>,
     /// Pace of catching up in events per second; zero has no limit.
     pub replay_rate: u32,
-    /// What the caller calls itself.
+    /// Who asks.
+    pub caller: Arc<Caller>,
+}
+
+/// Who reads, as operators are shown.
+#[derive(Debug, Clone, Default)]
+pub struct Caller {
+    /// What it calls itself.
     pub client_id: String,
+    /// Where it connected from.
+    pub peer: String,
+    /// Its filter, as it was sent.
+    pub filter: Option<v1::EventFilter>,
+    /// Cuts its connection, and every other stream on it.
+    pub connection: Option<CancellationToken>,
 }
 
 /// One bounded read as it was asked for.

@@ -8,7 +8,7 @@ use parking_lot::{Mutex, RwLock};
 use smallvec::SmallVec;
 
 use super::keys::Keys;
-use crate::domain::Sequence;
+use crate::domain::{Sequence, WallTime};
 use crate::journal::{Batch, CommitSink, Entry, View};
 
 /// Bounds of a ring. The newest batch is kept even when it alone exceeds them.
@@ -161,6 +161,11 @@ impl Run {
 
     pub(super) fn last(&self) -> Sequence {
         self.last
+    }
+
+    /// When they became durable.
+    pub(super) fn last_time(&self) -> Option<WallTime> {
+        self.entries.last().map(|entry| entry.record_time)
     }
 
     /// Bytes of its events in a view.

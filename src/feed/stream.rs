@@ -128,6 +128,7 @@ impl Subscriber {
             self.drain_moves = (!self.drain.is_forced()).then(|| forced(&self.drain));
             ready = true;
         }
+        ready |= !ready && self.seat.dismissal().waits_by(cx.waker());
         if ready {
             Poll::Ready(())
         } else {
@@ -138,7 +139,10 @@ impl Subscriber {
     fn end(&mut self, outcome: Result<(), FeedError>) -> Option<Result<Delivery, FeedError>> {
         if !self.ended {
             self.ended = true;
-            metrics::subscription_ended(&self.seat, EndReason::of(&outcome));
+            metrics::subscription_ended(&self.seat, EndReason::of(&outcome), self.clock.now());
+            if let Err(error) = &outcome {
+                self.seat.stats().position(error);
+            }
             if let (Some(lease), Err(FeedError::Draining { .. })) = (&self.lease, &outcome) {
                 lease.cut_at(self.seat.facts().through);
             }
@@ -156,11 +160,15 @@ impl Stream for Subscriber {
         for _ in 0..STEPS_PER_POLL {
             this.poll_read(cx);
             this.poll_lease(cx);
+            if this.seat.dismissal().is_told() {
+                this.subscription.dismiss();
+            }
             let moment = this.moment();
             match this.subscription.step(&moment) {
                 Step::Emit(delivery) => {
                     let state = this.subscription.state();
                     this.seat.sent(&delivery, state, moment.now);
+                    metrics::delivered(&this.seat, &delivery, state, moment.wall);
                     return Poll::Ready(Some(Ok(delivery)));
                 }
                 Step::Read { after } => this.read = Some(this.pages.read(after)),
@@ -184,7 +192,8 @@ impl Stream for Subscriber {
 impl Drop for Subscriber {
     fn drop(&mut self) {
         if !self.ended {
-            metrics::subscription_ended(&self.seat, EndReason::ClientCancelled);
+            let now = self.clock.now();
+            metrics::subscription_ended(&self.seat, EndReason::ClientCancelled, now);
         }
     }
 }

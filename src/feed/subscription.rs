@@ -19,7 +19,7 @@ use super::ring::Run;
 use super::shelf::Shelf;
 use super::start::Resolved;
 use super::steps::{Moment, StateName, Step, Terms};
-use crate::domain::Sequence;
+use crate::domain::{Sequence, WallTime};
 use crate::journal::{Entry, Item, Page, ReadError};
 use crate::runtime::{Mistake, MonoTime};
 
@@ -50,6 +50,8 @@ pub(super) struct Subscription {
     pub(super) state: State,
     pub(super) terms: Terms,
     pub(super) cursor: Sequence,
+    /// When the event there became durable, as far as one was looked at.
+    cursor_time: Option<WallTime>,
     /// The bookmark of the last response.
     pub(super) told: Sequence,
     /// What was read from disk and not yet offered.
@@ -58,6 +60,8 @@ pub(super) struct Subscription {
     pub(super) due: Option<Due>,
     /// Why the managed cursor that it reads by is not its own any more.
     pub(super) revoked: Option<CursorError>,
+    /// An operator wants it to end.
+    pub(super) dismissed: bool,
     /// An event beyond `until_time` has been seen.
     pub(super) past_end: bool,
     pub(super) pace: Option<Pace>,
@@ -79,6 +83,7 @@ impl Subscription {
         Self {
             state: State::Opening,
             cursor: resolved.through,
+            cursor_time: None,
             told: resolved.through,
             shelf: Shelf::default(),
             reading: false,
@@ -87,6 +92,7 @@ impl Subscription {
                 then: resolved.start,
             }),
             revoked: None,
+            dismissed: false,
             past_end: false,
             pace: Pace::new(terms.replay_rate, now),
             opened_at: now,
@@ -134,6 +140,11 @@ impl Subscription {
     /// The managed cursor that it reads by is not its own any more.
     pub(super) fn revoke(&mut self, error: CursorError) {
         self.revoked = Some(error);
+    }
+
+    /// An operator wants it to end.
+    pub(super) fn dismiss(&mut self) {
+        self.dismissed = true;
     }
 
     /// Takes the answer to [`Step::Read`].
@@ -262,6 +273,7 @@ impl Subscription {
         if self.takes_whole(run, at) && self.terms.gather.offer_batch(run) {
             self.gathering_since.get_or_insert(at.now);
             self.cursor = run.last();
+            self.cursor_time = run.last_time();
             return;
         }
         let keys = if self.terms.selection.is_everything() {
@@ -332,6 +344,7 @@ impl Subscription {
             entry.sequence
         );
         self.cursor = entry.sequence;
+        self.cursor_time = Some(entry.record_time);
         Considered::Passed
     }
 
@@ -403,6 +416,7 @@ impl Subscription {
             } else {
                 self.cursor
             },
+            through_time: self.cursor_time,
             latest: at.end.latest.max(self.cursor),
             notice,
         })

@@ -1,12 +1,14 @@
 //! Requests into checked values. Pure.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::peer::Peer;
 use super::status::{RequestError, Resource};
 use crate::domain::{Sequence, SubscriptionName, WallTime};
 use crate::feed::{
-    AskedPosition, Batching, End, Filter, FilterSpec, Origin, Policy, ReadPlan, Selection, Shard,
-    Start, SubscribePlan, View,
+    AskedPosition, Batching, Caller, End, Filter, FilterSpec, Origin, Policy, ReadPlan, Selection,
+    Shard, Start, SubscribePlan, View,
 };
 use crate::proto::v1;
 use v1::read_events_request::Start as ReadStart;
@@ -18,6 +20,7 @@ const MAX_CLIENT_ID: usize = 128;
 
 pub(super) fn subscribe_plan(
     request: v1::SubscribeRequest,
+    peer: Option<Peer>,
 ) -> Result<(String, SubscribePlan), RequestError> {
     let start = match request.start.ok_or(RequestError::StartRequired)? {
         SubscribeStart::After(position) => Origin::Place(Start::After(asked(position))),
@@ -35,6 +38,13 @@ pub(super) fn subscribe_plan(
         Some(AskedEnd::UntilTime(time)) => Some(End::Time(moment("until_time", &time)?)),
     };
     let batching = request.batching.unwrap_or_default();
+    let (peer, connection) = peer.map(|peer| (peer.name, peer.connection)).unzip();
+    let caller = Caller {
+        client_id: request.client_id.chars().take(MAX_CLIENT_ID).collect(),
+        peer: peer.unwrap_or_default(),
+        filter: request.filter.clone(),
+        connection,
+    };
     let plan = SubscribePlan {
         start,
         policy: policy(request.unavailable_policy)?,
@@ -48,7 +58,7 @@ pub(super) fn subscribe_plan(
         },
         heartbeat: duration("heartbeat_interval", request.heartbeat_interval.as_ref())?,
         replay_rate: request.max_replay_events_per_second,
-        client_id: request.client_id.chars().take(MAX_CLIENT_ID).collect(),
+        caller: Arc::new(caller),
     };
     Ok((request.journal, plan))
 }

@@ -10,6 +10,7 @@ use tonic::{Request, Response, Status};
 use super::convert;
 use super::event_service::event_service_server::EventService;
 use super::paging;
+use super::peer::Peer;
 use super::response;
 use super::status::{CallError, RequestError, Resource};
 use crate::domain::{JournalName, Sequence, SubscriptionName};
@@ -94,8 +95,9 @@ impl Events {
     pub(super) async fn open(
         &self,
         request: v1::SubscribeRequest,
+        peer: Option<Peer>,
     ) -> Result<Subscriber, CallError> {
-        let (journal, plan) = convert::subscribe_plan(request)?;
+        let (journal, plan) = convert::subscribe_plan(request, peer)?;
         let feed = match &plan.start {
             Origin::Place(_) => self.journals.find(&journal)?,
             Origin::Cursor(name) => self.journals.keeper_in(&journal, name)?,

@@ -42,9 +42,13 @@ type Incoming =
 
 /// An accepted connection.
 #[derive(Debug)]
-pub(super) enum Accepted {
+#[non_exhaustive]
+pub enum Accepted {
+    /// Over TCP.
     Tcp(TcpStream),
+    /// Over a socket in the file system.
     Unix(UnixStream),
+    /// In a simulation.
     #[cfg(any(test, feature = "testing"))]
     Simulated(Box<dyn crate::runtime::Connection>),
 }
@@ -138,6 +142,14 @@ impl Listener {
             #[cfg(any(test, feature = "testing"))]
             Kind::Simulated(..) => None,
         }
+    }
+
+    /// Takes the next connection. Cancel-safe.
+    ///
+    /// # Errors
+    /// What the operating system says, which is a lack of descriptors more often than not.
+    pub async fn accept(&self) -> io::Result<Accepted> {
+        std::future::poll_fn(|cx| self.poll_accept(cx)).await
     }
 
     pub(super) fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Accepted>> {

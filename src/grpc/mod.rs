@@ -3,6 +3,7 @@
 //! The edge checks requests, hands them to the feeds and the session board, and turns what comes
 //! back into messages and statuses. It decides nothing about delivery.
 
+mod admin;
 mod codec;
 mod convert;
 mod events;
@@ -12,6 +13,7 @@ mod messaging;
 mod outbox;
 mod paging;
 mod panic;
+mod peer;
 mod response;
 mod server;
 mod sessions;
@@ -22,8 +24,9 @@ mod subscriptions;
 mod tests;
 mod watch;
 
+pub use self::admin::{Access, AdminParts, admin_routes};
 pub use self::health::Health;
-pub use self::listener::{BindError, Listener, SocketMode};
+pub use self::listener::{Accepted, BindError, Listener, SocketMode};
 pub use self::server::{Server, ServerError, ServerLimits, ServerParts};
 pub use self::status::DOMAIN;
 pub use self::watch::SessionWatch;

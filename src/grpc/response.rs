@@ -69,6 +69,7 @@ fn closing(facts: Closing) -> v1::Closing {
         Closing::EndReached => (Reason::EndReached, None),
         Closing::Draining(delay) => (Reason::Draining, Some(delay)),
         Closing::MaxAge(delay) => (Reason::MaxAge, Some(delay)),
+        Closing::Disconnected(delay) => (Reason::DisconnectedByOperator, Some(delay)),
         Closing::TakenOver => (Reason::TakenOver, None),
     };
     v1::Closing {

@@ -26,6 +26,7 @@ use super::listener::{Accepted, Listener};
 use super::messaging::Messaging;
 use super::outbox::{Outbox, Turns};
 use super::panic::{CatchPanic, any_body};
+use super::peer::Peer;
 use super::sessions::Sessions;
 use super::subscribe::EventRoutes;
 use super::subscriptions::Subscriptions;
@@ -276,6 +277,7 @@ async fn connection(
     closing: CancellationToken,
     permit: OwnedSemaphorePermit,
 ) {
+    let peer = Peer::of(&accepted);
     // A peer that connects and says nothing is not kept.
     let spoke = match &accepted {
         Accepted::Tcp(stream) => timeout(FIRST_WORD, stream.readable()).await,
@@ -284,24 +286,37 @@ async fn connection(
         Accepted::Simulated(_) => Ok(Ok(())),
     };
     match (spoke, accepted) {
-        (Ok(Ok(())), Accepted::Tcp(stream)) => serve_http2(stream, routes, limits, closing).await,
-        (Ok(Ok(())), Accepted::Unix(stream)) => serve_http2(stream, routes, limits, closing).await,
+        (Ok(Ok(())), Accepted::Tcp(stream)) => {
+            serve_http2(stream, peer, routes, limits, closing).await;
+        }
+        (Ok(Ok(())), Accepted::Unix(stream)) => {
+            serve_http2(stream, peer, routes, limits, closing).await;
+        }
         #[cfg(any(test, feature = "testing"))]
         (Ok(Ok(())), Accepted::Simulated(stream)) => {
-            serve_http2(stream, routes, limits, closing).await;
+            serve_http2(stream, peer, routes, limits, closing).await;
         }
         (Ok(Err(_)) | Err(_), _) => {}
     }
     drop(permit);
 }
 
-async fn serve_http2<S>(stream: S, routes: Routes, limits: ServerLimits, closing: CancellationToken)
-where
+async fn serve_http2<S>(
+    stream: S,
+    peer: Peer,
+    routes: Routes,
+    limits: ServerLimits,
+    closing: CancellationToken,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let service = CatchPanic
-        .layer(routes)
-        .map_request(|request: http::Request<hyper::body::Incoming>| request.map(any_body));
+    let cut = peer.connection.clone();
+    let service = CatchPanic.layer(routes).map_request(
+        move |mut request: http::Request<hyper::body::Incoming>| {
+            request.extensions_mut().insert(peer.clone());
+            request.map(any_body)
+        },
+    );
     let mut builder = Builder::new(TokioExecutor::new()).http2_only();
     builder
         .http2()
@@ -321,6 +336,7 @@ where
     let mut turns = Turns::new(connection, outbox);
     let ended = tokio::select! {
         ended = &mut turns => ended,
+        () = cut.cancelled() => return,
         () = closing.cancelled() => {
             turns.connection().graceful_shutdown();
             turns.await

@@ -19,6 +19,7 @@ use tower::Service;
 use super::codec::{Frames, RequestDecoder, frames};
 use super::event_service::event_service_server::EventServiceServer;
 use super::events::Events;
+use super::peer::Peer;
 use super::server::REQUEST;
 use super::status::{CallError, RequestError};
 use crate::feed::Subscriber;
@@ -71,6 +72,7 @@ async fn open(events: &Events, request: http::Request<Body>) -> Result<Subscribe
     {
         return Err(Status::unimplemented("requests are not to be compressed"));
     }
+    let peer = request.extensions().get::<Peer>().cloned();
     let body = request.into_body();
     let mut messages = Streaming::new_request(RequestDecoder, body, None, Some(REQUEST));
     let request = messages.message().await?;
@@ -80,7 +82,7 @@ async fn open(events: &Events, request: http::Request<Body>) -> Result<Subscribe
             problem: "there is none".to_owned(),
         })
     })?;
-    Ok(events.open(request).await?)
+    Ok(events.open(request, peer).await?)
 }
 
 fn response(subscriber: Subscriber) -> http::Response<Body> {

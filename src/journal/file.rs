@@ -19,7 +19,7 @@ use super::storage::{DiskStorage, Storage};
 use super::writer::Writer;
 use super::{
     AppendError, Commit, CommitSink, Committed, DurableEnd, EncodedDraft, Hold, Info, Journal,
-    OpenError, Page, ReadError, StateEntry, files, metrics, reader, recovery,
+    JournalSnapshot, OpenError, Page, ReadError, StateEntry, files, metrics, reader, recovery,
 };
 use crate::domain::{Sequence, WallTime};
 use crate::runtime::{Drain, MonoTime, offload};
@@ -205,6 +205,12 @@ impl FileJournal {
         offload(prepare).await.unwrap_or(false)
     }
 
+    /// What it has counted and measured since it was opened, and what it holds.
+    #[must_use]
+    pub fn stats(&self) -> JournalSnapshot {
+        JournalSnapshot::of(&self.0.shared)
+    }
+
     /// Appends what waits, ends the writer and gives the directory back. Reads go on.
     pub async fn close(&self) {
         self.tell(Message::Close).await;
@@ -235,6 +241,18 @@ impl FileJournal {
             uptime: self.0.uptime(),
             ..EncodedCommit::default()
         })
+    }
+
+    /// Counts what comes of an append, and how long it took.
+    async fn counted(
+        &self,
+        append: impl Future<Output = Result<Committed, AppendError>> + Send,
+    ) -> Result<Committed, AppendError> {
+        let began = self.0.options.clock.now();
+        let outcome = append.await;
+        let took = self.0.options.clock.now() - began;
+        metrics::answered(&self.0.shared, took, &outcome);
+        outcome
     }
 
     /// Drops `source`, of which the commit was made, before it waits: many may.
@@ -311,13 +329,19 @@ impl Journal for FileJournal {
     }
 
     async fn append(&self, commit: Commit) -> Result<Committed, AppendError> {
-        let encoded = self.encode(&commit)?;
-        self.append_encoded(encoded, commit).await
+        self.counted(async {
+            let encoded = self.encode(&commit)?;
+            self.append_encoded(encoded, commit).await
+        })
+        .await
     }
 
     async fn append_shared(&self, commit: Arc<Commit>) -> Result<Committed, AppendError> {
-        let encoded = self.encode(&commit)?;
-        self.append_encoded(encoded, commit).await
+        self.counted(async {
+            let encoded = self.encode(&commit)?;
+            self.append_encoded(encoded, commit).await
+        })
+        .await
     }
 
     fn durable_end(&self) -> watch::Receiver<DurableEnd> {

@@ -1,10 +1,153 @@
-//! What an operator is told of a journal. Each event that matters is one method.
+//! What an operator is told of a journal: each event that matters is one method, which logs and counts.
 
 use std::io;
+use std::time::Duration;
 
+use super::encode::Write;
 use super::recovery::{NewEpoch, Recovered};
 use super::segment::Segment;
 use super::shared::Shared;
+use super::{AppendError, Health};
+use crate::runtime::{Counter, Counters, Counts, Histogram, Scale, Tally};
+
+crate::label!(
+    /// Why an append was refused.
+    Refusal {
+        /// The volume is full.
+        NoSpace = "no_space",
+        /// It takes none until a restart.
+        ReadOnly = "read_only",
+        /// An event is larger than what is taken.
+        TooLarge = "too_large",
+        /// It is closed.
+        Closed = "closed",
+    }
+);
+
+impl Refusal {
+    fn of(error: &AppendError) -> Self {
+        match error {
+            AppendError::NoSpace { .. } => Self::NoSpace,
+            AppendError::TooLarge { .. } => Self::TooLarge,
+            AppendError::Closed => Self::Closed,
+            AppendError::ReadOnly { .. } => Self::ReadOnly,
+        }
+    }
+}
+
+/// What a journal has counted and measured since it was opened.
+#[derive(Debug)]
+pub(crate) struct JournalStats {
+    events: Counter,
+    bytes: Counter,
+    writes: Counter,
+    commit_events: Histogram,
+    append: Histogram,
+    refused: Counters<Refusal>,
+    /// What one sync of what was appended took.
+    pub(crate) sync: Histogram,
+    damaged: Counter,
+    trims: Counter,
+    trims_failed: Counter,
+}
+
+/// [`JournalStats`] and the journal's extent at one moment.
+#[derive(Debug, Clone)]
+pub struct JournalSnapshot {
+    /// Events appended.
+    pub events: u64,
+    /// Bytes written for them.
+    pub bytes: u64,
+    /// Writes, each of which is synced.
+    pub writes: u64,
+    /// Events of a commit.
+    pub commit_events: Tally,
+    /// From handing a commit in until it is durable.
+    pub append: Tally,
+    /// What syncing a write took.
+    pub sync: Tally,
+    /// Appends that were refused, by reason.
+    pub refused: Counts,
+    /// Damaged runs found at the start.
+    pub damaged: u64,
+    /// Segments deleted by retention.
+    pub trims: u64,
+    /// Segments that could not be deleted.
+    pub trims_failed: u64,
+    /// Segments on disk.
+    pub segments: u64,
+    /// Free space of its volume; `None` where it cannot be told.
+    pub free_bytes: Option<u64>,
+    /// What it holds.
+    pub info: super::Info,
+}
+
+impl Default for JournalStats {
+    fn default() -> Self {
+        Self {
+            events: Counter::new(),
+            bytes: Counter::new(),
+            writes: Counter::new(),
+            commit_events: Histogram::new(Scale::COUNT),
+            append: Histogram::new(Scale::SHORT),
+            refused: Counters::default(),
+            sync: Histogram::new(Scale::SHORT),
+            damaged: Counter::new(),
+            trims: Counter::new(),
+            trims_failed: Counter::new(),
+        }
+    }
+}
+
+impl JournalSnapshot {
+    pub(crate) fn of(shared: &Shared) -> Self {
+        let stats = &shared.stats;
+        Self {
+            events: stats.events.get(),
+            bytes: stats.bytes.get(),
+            writes: stats.writes.get(),
+            commit_events: stats.commit_events.snapshot(),
+            append: stats.append.snapshot(),
+            sync: stats.sync.snapshot(),
+            refused: stats.refused.snapshot(),
+            damaged: stats.damaged.get(),
+            trims: stats.trims.get(),
+            trims_failed: stats.trims_failed.get(),
+            segments: shared.catalog.all().len() as u64,
+            free_bytes: shared.storage.free_space().ok(),
+            info: shared.info(),
+        }
+    }
+
+    /// Whether it takes appends.
+    #[must_use]
+    pub fn is_writable(&self) -> bool {
+        self.info.health == Health::Writable
+    }
+}
+
+/// A write is durable.
+pub(crate) fn written(shared: &Shared, write: &Write) {
+    let stats = &shared.stats;
+    stats.writes.one();
+    stats.bytes.add(write.bytes.len() as u64);
+    for commit in &write.commits {
+        let events = commit.last.next().since(commit.first);
+        // One that carries state alone has none.
+        if events > 0 {
+            stats.events.add(events);
+            stats.commit_events.record(events);
+        }
+    }
+}
+
+/// Whoever handed a commit in has the answer.
+pub(crate) fn answered<T>(shared: &Shared, took: Duration, outcome: &Result<T, AppendError>) {
+    match outcome {
+        Ok(_) => shared.stats.append.took(took),
+        Err(error) => shared.stats.refused.one(Refusal::of(error)),
+    }
+}
 
 /// The journal is open.
 pub(crate) fn opened(shared: &Shared, recovered: &Recovered) {
@@ -28,6 +171,7 @@ pub(crate) fn opened(shared: &Shared, recovered: &Recovered) {
         }
     }
     for damage in &recovered.damage {
+        shared.stats.damaged.one();
         tracing::error!(
             journal = %shared.name,
             segment = %damage.segment,
@@ -49,6 +193,7 @@ pub(crate) fn rolled(shared: &Shared, old: &Segment) {
 
 /// Retention has deleted a segment.
 pub(crate) fn trimmed(shared: &Shared, segment: &Segment) {
+    shared.stats.trims.one();
     tracing::info!(
         journal = %shared.name,
         segment = %segment.name(),
@@ -59,6 +204,7 @@ pub(crate) fn trimmed(shared: &Shared, segment: &Segment) {
 
 /// Retention could not delete a segment; it tries again.
 pub(crate) fn trim_failed(shared: &Shared, segment: &Segment, error: &io::Error) {
+    shared.stats.trims_failed.one();
     tracing::warn!(journal = %shared.name, segment = %segment.name(), %error, "Trim failed");
 }
 

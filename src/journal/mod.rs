@@ -162,6 +162,7 @@ pub use contract::{
 pub use element::{EncodedDraft, Store, View, ViewedElement, id_hash};
 pub use error::{AppendError, OpenError, ReadError};
 pub use file::FileJournal;
+pub use metrics::{JournalSnapshot, Refusal};
 pub use options::Options;
 pub use retention::{Hold, Retention};
 #[cfg(any(test, feature = "testing"))]

@@ -15,6 +15,7 @@ use super::fold::Fold;
 use super::format::{Delta, Meta, Payload, SEGMENT_HEADER_LEN, SegmentHeader};
 use super::found::{Contents, Found};
 use super::hints::Hints;
+use super::metrics::JournalStats;
 use super::options::Options;
 use super::recent::RecentIds;
 use super::segment::{Catalog, Segment};
@@ -127,6 +128,7 @@ fn shared(
         health: RwLock::new(Health::Writable),
         spare_bytes: AtomicU64::new(0),
         holds: Mutex::default(),
+        stats: JournalStats::default(),
     }
 }
 

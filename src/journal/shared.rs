@@ -12,6 +12,7 @@ use super::encode::Write;
 use super::fold::apply_delta;
 use super::format::IndexEntry;
 use super::hints::Hints;
+use super::metrics::{self, JournalStats};
 use super::recent::RecentIds;
 use super::retention::{Hold, Retention};
 use super::scan::is_indexed;
@@ -39,6 +40,7 @@ pub(crate) struct Shared {
     pub(crate) spare_bytes: AtomicU64,
     /// What readers that are away want to find.
     pub(crate) holds: Mutex<Arc<[Hold]>>,
+    pub(crate) stats: JournalStats,
 }
 
 impl Shared {
@@ -48,6 +50,7 @@ impl Shared {
 
     /// Makes a synced write visible: to readers, to the state, to the sinks, and then to everybody.
     pub(crate) fn publish(&self, segment: &Segment, write: &Write, offset: u64) {
+        metrics::written(self, write);
         let entries = write.entries();
         let data_end = offset + write.bytes.len() as u64;
         segment.update_extent(|extent| {

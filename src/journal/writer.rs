@@ -15,7 +15,7 @@ use super::shared::Shared;
 use super::storage::{Lock, StorageFile};
 use super::{AppendError, Committed, Health};
 use crate::domain::{Sequence, WallTime};
-use crate::runtime::Mistake;
+use crate::runtime::{Mistake, MonoTime};
 
 /// Appends, rolls and trims. There is one, and it holds the lock of the directory.
 #[derive(Debug)]
@@ -176,8 +176,10 @@ impl Writer {
             }
             return Err(failure);
         }
+        let began = MonoTime::now();
         self.sync_written()
             .map_err(Failure::fatal("sync a segment"))?;
+        self.shared.stats.sync.took(began.elapsed());
         self.active.end = offset + write.bytes.len() as u64;
         self.active.allocated = self.active.allocated.max(self.active.end);
         self.floor = write.time().unwrap_or(self.floor);

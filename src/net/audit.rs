@@ -1,5 +1,5 @@
-//! The audit log (U29): everything that is sent is one line. [`Audited`] writes those of requests and
-//! handshakes, whoever owns a WebSocket those of its frames, both with [`sent`].
+//! The audit log (U29): everything that is sent is one line. [`Audited`] writes and counts those of
+//! requests and handshakes, whoever owns a WebSocket those of its frames, both with [`sent`].
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use super::contract::{
     HandshakeFailure, HttpClient, HttpFailure, HttpRequest, HttpResponse, Note, WebSocketRequest,
 };
+use super::metrics::{NetStats, Outcome, Sent};
 use crate::runtime::MonoTime;
 
 /// The target of the audit log's lines, to turn it on and to send it elsewhere.
@@ -35,23 +36,28 @@ pub fn sent(session: &str, note: &Note, size: usize, outcome: &str, took: Durati
 pub struct Audited<C> {
     client: C,
     session: Arc<str>,
+    stats: Arc<NetStats>,
 }
 
 impl<C> Audited<C> {
-    /// Writes what `client` sends for `session`.
+    /// Writes what `client` sends for `session`, and counts it.
     #[must_use]
     pub fn new(client: C, session: &str) -> Self {
         Self {
             client,
             session: session.into(),
+            stats: Arc::default(),
         }
     }
 
-    fn line(&self, note: Note, size: usize) -> Line {
+    fn line(&self, what: Sent, note: Note, size: usize) -> Line {
         let began = MonoTime::now();
         note.left.now(began);
         Line {
             session: Arc::clone(&self.session),
+            stats: Arc::clone(&self.stats),
+            what,
+            came: Outcome::Abandoned,
             note,
             size,
             began,
@@ -64,6 +70,9 @@ impl<C> Audited<C> {
 /// the log too.
 struct Line {
     session: Arc<str>,
+    stats: Arc<NetStats>,
+    what: Sent,
+    came: Outcome,
     note: Note,
     size: usize,
     began: MonoTime,
@@ -77,6 +86,7 @@ impl Drop for Line {
             known => known,
         };
         let took = self.began.elapsed();
+        self.stats.came(self.what, self.came, took);
         sent(&self.session, &self.note, self.size, outcome, took);
     }
 }
@@ -85,9 +95,18 @@ impl Drop for Line {
 impl<C: HttpClient> HttpClient for Audited<C> {
     type Socket = C::Socket;
 
+    fn stats(&self) -> Option<Arc<NetStats>> {
+        Some(Arc::clone(&self.stats))
+    }
+
     async fn request(&self, request: HttpRequest) -> Result<HttpResponse, HttpFailure> {
-        let mut line = self.line(request.note.clone(), request.body.len());
+        let what = Sent::request(request.note.kind);
+        let mut line = self.line(what, request.note.clone(), request.body.len());
         let answer = self.client.request(request).await;
+        line.came = match &answer {
+            Ok(answer) => Outcome::of_status(answer.status),
+            Err(failure) => Outcome::of_failure(failure),
+        };
         line.outcome = match &answer {
             Ok(answer) => answer.status.as_str().to_owned(),
             Err(failure) => failure.word().to_owned(),
@@ -96,8 +115,12 @@ impl<C: HttpClient> HttpClient for Audited<C> {
     }
 
     async fn websocket(&self, request: WebSocketRequest) -> Result<C::Socket, HandshakeFailure> {
-        let mut line = self.line(request.note.clone(), 0);
+        let mut line = self.line(Sent::Handshake, request.note.clone(), 0);
         let answer = self.client.websocket(request).await;
+        line.came = match &answer {
+            Ok(_) => Outcome::Ok,
+            Err(failure) => Outcome::of_handshake(failure),
+        };
         line.outcome = match &answer {
             Ok(_) => "101".to_owned(),
             Err(HandshakeFailure::Status { status, .. }) => status.as_str().to_owned(),

@@ -13,6 +13,7 @@ use super::contract::{
     CallClass, HandshakeFailure, HttpClient, HttpFailure, HttpRequest, HttpResponse,
     WebSocketRequest,
 };
+use super::metrics::NetStats;
 use crate::runtime::Clock;
 
 /// A request that is held back for this long fails, as if it had not been answered.
@@ -116,6 +117,10 @@ impl<C> Budgeted<C> {
 #[async_trait]
 impl<C: HttpClient> HttpClient for Budgeted<C> {
     type Socket = C::Socket;
+
+    fn stats(&self) -> Option<Arc<NetStats>> {
+        self.client.stats()
+    }
 
     async fn request(&self, request: HttpRequest) -> Result<HttpResponse, HttpFailure> {
         let class = request.class;

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use url::Url;
 
+use super::metrics::NetStats;
 use crate::runtime::MonoTime;
 
 /// What a request is for: when requests become scarce, the earlier of these goes first (U40).
@@ -263,6 +264,11 @@ pub trait HttpClient: Send + Sync + fmt::Debug {
 
     /// Completes when a handshake may begin, which is the turn of whoever waited longest. Cancel-safe.
     async fn handshake_turn(&self) {}
+
+    /// Where what is sent is counted, if anywhere.
+    fn stats(&self) -> Option<Arc<NetStats>> {
+        None
+    }
 
     /// Opens a WebSocket on a connection of its own. Waits for no [turn](Self::handshake_turn).
     ///

@@ -9,6 +9,7 @@ mod config;
 mod contract;
 mod failure;
 mod handshake;
+mod metrics;
 mod proxy;
 mod redirect;
 mod retry_after;
@@ -31,6 +32,7 @@ pub use contract::{
     CallClass, Frame, HandshakeFailure, HttpClient, HttpFailure, HttpRequest, HttpResponse, Left,
     Note, WebSocket, WebSocketRequest,
 };
+pub use metrics::{NetSnapshot, NetStats, Outcome};
 pub use proxy::{InvalidProxy, ProxyConfig, ProxyRoutes};
 pub use retry_after::retry_after;
 #[cfg(any(test, feature = "testing"))]

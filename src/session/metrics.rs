@@ -2,9 +2,24 @@
 //! is one method that counts and logs together.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
+use tokio::sync::watch;
+
+use super::measures::{HistoryOutcome, Measures, SessionMeasures};
+
+use crate::auth::TokenStatus;
+use crate::net::{NetSnapshot, NetStats};
 use crate::proto::v1;
 use crate::proto::v1::OutboundMessageState as MessageState;
+
+/// By which way a session goes.
+#[derive(Debug)]
+struct Ways {
+    net: Option<Arc<NetStats>>,
+    tokens: watch::Receiver<TokenStatus>,
+}
 
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {
@@ -12,6 +27,8 @@ macro_rules! counters {
         #[derive(Debug, Default)]
         pub struct SessionStats {
             $($name: AtomicU64,)+
+            measures: Measures,
+            ways: OnceLock<Ways>,
         }
 
         /// The counters at one moment.
@@ -43,6 +60,8 @@ counters! {
     gaps_confirmed,
     /// Events fetched from the platform's history, or late for their gap.
     backfilled,
+    /// Loss windows about which the platform's history was begun to be asked.
+    recoveries_begun,
     /// Connections made after one was lost.
     reconnects,
     /// Changes between WebSocket and long polling.
@@ -79,6 +98,8 @@ counters! {
     outbound_failed,
     /// Times it became unknown whether a message had arrived.
     outbound_unknown,
+    /// Gaps that are neither closed nor confirmed, now.
+    gaps_open,
     /// Times nothing was read for a second or longer, because the journal was slow or full.
     reading_stops,
 }
@@ -90,8 +111,47 @@ impl SessionStats {
         self.malformed.fetch_add(malformed.into(), Relaxed);
     }
 
-    pub(super) fn outbound_waiting(&self, waiting: usize) {
-        self.outbound_waiting.store(waiting as u64, Relaxed);
+    /// By which way and with which credential it goes: what is counted there belongs to it.
+    pub(super) fn goes_by(&self, net: Option<Arc<NetStats>>, tokens: watch::Receiver<TokenStatus>) {
+        self.ways.get_or_init(|| Ways { net, tokens });
+    }
+
+    /// What its requests and handshakes have come to; `None` where nobody counts them.
+    #[must_use]
+    pub fn net(&self) -> Option<NetSnapshot> {
+        Some(self.ways.get()?.net.as_ref()?.snapshot())
+    }
+
+    /// The present state of its credential.
+    #[must_use]
+    pub fn tokens(&self) -> Option<TokenStatus> {
+        Some(self.ways.get()?.tokens.borrow().clone())
+    }
+
+    /// What is counted by label, and what was measured, as of now.
+    #[must_use]
+    pub fn measures(&self) -> SessionMeasures {
+        self.measures.snapshot()
+    }
+
+    /// An event of the platform's became durable, so long after the time that it bears.
+    pub(super) fn ingested(&self, delay: Duration) {
+        self.measures.ingested(delay);
+    }
+
+    /// A WebSocket is over.
+    pub(super) fn socket_over(&self, code: Option<u16>, broke: bool) {
+        self.measures.closed(code, broke);
+    }
+
+    /// The platform's history is to be asked what a loss window held.
+    pub(super) fn recovery(&self) {
+        self.recoveries_begun.fetch_add(1, Relaxed);
+    }
+
+    /// The platform's history was asked what a loss window held.
+    pub(super) fn history(&self, outcome: HistoryOutcome) {
+        self.measures.history(outcome);
     }
 
     /// A message came to a state.
@@ -128,6 +188,7 @@ impl SessionStats {
 
     pub(super) fn gap_suspected(&self, session: &str, reason: &str) {
         self.gaps.fetch_add(1, Relaxed);
+        self.measures.gap(reason);
         tracing::warn!(session, reason, "Gap suspected");
     }
 
@@ -219,5 +280,66 @@ impl SessionStats {
     pub(super) fn numbering_began_anew(&self, session: &str) {
         self.restarts.fetch_add(1, Relaxed);
         tracing::error!(session, "The platform's numbering began anew");
+    }
+}
+
+/// What one machine adds to figures of what is so now, which it may share with others: taken out again
+/// when the machine is dropped.
+#[derive(Debug)]
+pub(super) struct Share {
+    stats: Arc<SessionStats>,
+    waiting: u64,
+    gaps: u64,
+}
+
+impl Share {
+    pub(super) fn of(stats: Arc<SessionStats>) -> Self {
+        Self {
+            stats,
+            waiting: 0,
+            gaps: 0,
+        }
+    }
+
+    /// So many messages wait to be sent.
+    pub(super) fn outbound_waiting(&mut self, waiting: usize) {
+        moves(&self.stats.outbound_waiting, &mut self.waiting, waiting);
+    }
+
+    /// So many gaps are open.
+    pub(super) fn gaps_open(&mut self, open: usize) {
+        moves(&self.stats.gaps_open, &mut self.gaps, open);
+    }
+}
+
+fn moves(sum: &AtomicU64, own: &mut u64, now: usize) {
+    let before = std::mem::replace(own, now as u64);
+    sum.fetch_add(own.wrapping_sub(before), Relaxed);
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.outbound_waiting(0);
+        self.gaps_open(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn machines_that_share_a_figure_add_to_it_and_take_their_part_with_them() {
+        let stats = Arc::new(SessionStats::default());
+        let (mut one, mut other) = (Share::of(stats.clone()), Share::of(stats.clone()));
+        one.outbound_waiting(3);
+        other.outbound_waiting(2);
+        one.outbound_waiting(1);
+        other.gaps_open(1);
+        let seen = stats.snapshot();
+        assert_eq!((seen.outbound_waiting, seen.gaps_open), (3, 1));
+        drop(other);
+        let seen = stats.snapshot();
+        assert_eq!((seen.outbound_waiting, seen.gaps_open), (1, 0));
     }
 }

@@ -11,6 +11,7 @@ mod guests;
 mod health;
 mod inbox;
 pub mod machine;
+mod measures;
 mod metrics;
 pub mod ordering;
 pub mod outbound;
@@ -22,6 +23,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 mod topics;
+mod vitals;
 
 pub use config::{BackoffConfig, SessionConfig, TimingConfig, TransportChoice};
 pub use error::{DriverError, StartError, StateError};
@@ -30,8 +32,10 @@ pub use guests::{
     TemplateParts,
 };
 pub use health::{Checked, HealthDesk, HealthReport};
+pub use measures::{CloseClass, GapCause, HistoryOutcome, SessionMeasures, close_class};
 pub use metrics::{SessionStats, StatsSnapshot};
-pub use status::{BoardSlot, Post, SessionBoard};
+pub use status::{BoardSlot, Detail, Owner, Post, SessionBoard, Sources};
 pub use supervisor::{SessionParts, Supervisor, SupervisorHandle, SupervisorParts};
 pub use template::SessionTemplateConfig;
 pub use topics::{AgentConfig, OneOrMany, SelectorConfig, TopicConfig};
+pub use vitals::{Loss, MOST_TRANSITIONS, Outcome, Story, Transition, Vitals};

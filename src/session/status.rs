@@ -3,10 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use crate::domain::SessionName;
+use super::SessionStats;
+use super::vitals::{Story, Transition, Vitals};
+use crate::auth::TokenStatus;
+use crate::domain::{SessionName, TemplateName, WallTime};
 use crate::proto::v1;
+use crate::runtime::Clock;
 
 /// The present state of every session. Clones share it.
 #[derive(Debug, Clone, Default)]
@@ -19,8 +24,63 @@ pub struct SessionBoard {
 pub struct Post {
     /// Its state, as the API shows it.
     pub state: Arc<v1::Session>,
+    /// Where it counts, and whose it is.
+    pub owner: Owner,
+    /// What only operators are shown.
+    pub detail: Arc<Detail>,
     /// Wakes the session to reconnect.
     reconnect: Arc<tokio::sync::Notify>,
+}
+
+/// Where a session counts, and whose it is.
+#[derive(Debug, Clone, Default)]
+pub struct Owner {
+    /// Its counters; all sessions of a template share them.
+    pub stats: Arc<SessionStats>,
+    /// What it was made of, where it is a guest's.
+    pub template: Option<TemplateName>,
+}
+
+/// What else operators are told of a session by.
+#[derive(Debug)]
+pub struct Sources {
+    /// Its credential.
+    pub token: Option<watch::Receiver<TokenStatus>>,
+    /// Time, for its transitions.
+    pub clock: Clock,
+}
+
+/// What operators are shown of one session.
+#[derive(Debug)]
+pub struct Detail {
+    sources: Sources,
+    told: Mutex<(Story, Vitals)>,
+}
+
+impl Detail {
+    /// When its token expires, where it has one.
+    #[must_use]
+    pub fn token_expires(&self) -> Option<WallTime> {
+        self.sources.token.as_ref()?.borrow().expires_at
+    }
+
+    /// What it posted last, and since when it shows the state that it shows.
+    #[must_use]
+    pub fn vitals(&self) -> (Vitals, WallTime) {
+        let told = self.told.lock();
+        (told.1.clone(), told.0.since())
+    }
+
+    /// Its latest transitions, oldest first, at most `most`.
+    #[must_use]
+    pub fn transitions(&self, most: usize) -> Vec<Transition> {
+        let told = self.told.lock();
+        let all = told.0.transitions();
+        all.iter()
+            .skip(all.len().saturating_sub(most))
+            .cloned()
+            .collect()
+    }
 }
 
 /// A session's place on the board; the post is removed when this is dropped.
@@ -28,6 +88,7 @@ pub struct Post {
 pub struct BoardSlot {
     name: SessionName,
     board: SessionBoard,
+    detail: Arc<Detail>,
     reconnect: Arc<tokio::sync::Notify>,
 }
 
@@ -38,12 +99,35 @@ impl SessionBoard {
         Self::default()
     }
 
-    /// Opens a session's place with its first state.
+    /// Opens the place of a session of which nothing else is known.
     #[must_use]
     pub fn open(&self, name: SessionName, state: v1::Session) -> BoardSlot {
+        let sources = Sources {
+            token: None,
+            clock: Clock::system(),
+        };
+        self.open_for(&Owner::default(), name, state, sources)
+    }
+
+    /// Opens a session's place with its first state.
+    #[must_use]
+    pub fn open_for(
+        &self,
+        owner: &Owner,
+        name: SessionName,
+        state: v1::Session,
+        sources: Sources,
+    ) -> BoardSlot {
         let reconnect = Arc::new(tokio::sync::Notify::new());
+        let story = Story::new(sources.clock.wall(), &state);
+        let detail = Arc::new(Detail {
+            sources,
+            told: Mutex::new((story, Vitals::default())),
+        });
         let post = Post {
             state: Arc::new(state),
+            owner: owner.clone(),
+            detail: Arc::clone(&detail),
             reconnect: Arc::clone(&reconnect),
         };
         self.posts.send_modify(|posts| {
@@ -52,6 +136,7 @@ impl SessionBoard {
         BoardSlot {
             name,
             board: self.clone(),
+            detail,
             reconnect,
         }
     }
@@ -86,7 +171,12 @@ impl SessionBoard {
 
 impl BoardSlot {
     /// Posts a new state; watchers wake only when it differs.
-    pub fn post(&self, state: v1::Session) {
+    pub fn post(&self, state: v1::Session, vitals: Vitals) {
+        {
+            let mut told = self.detail.told.lock();
+            told.0.goes_on(self.detail.sources.clock.wall(), &state);
+            told.1 = vitals;
+        }
         self.board
             .posts
             .send_if_modified(|posts| match posts.get_mut(&self.name) {

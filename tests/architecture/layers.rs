@@ -73,6 +73,7 @@ pub(crate) const MODULES: [Module; 20] = [
             "journal",
             "feed",
             "session",
+            "grpc",
         ]),
     ),
     module("client", 4, Only(&["domain", "runtime", "proto"])),
@@ -114,7 +115,7 @@ const PROFILE: &[&str] = &[
 ];
 
 /// Of some modules only a part may be used: user, used, names, why.
-pub(crate) const NARROW: [(&str, &str, &[&str], &str); 3] = [
+pub(crate) const NARROW: [(&str, &str, &[&str], &str); 4] = [
     (
         "sandbox",
         "connectors",
@@ -139,6 +140,12 @@ pub(crate) const NARROW: [(&str, &str, &[&str], &str); 3] = [
             "outbound",
         ],
         "the edge reads what sessions post, and asks guests' sessions; it drives none",
+    ),
+    (
+        "admin",
+        "grpc",
+        &["Accepted", "Listener"],
+        "operators' doors are bound like the others, and know no service behind them",
     ),
 ];
 

@@ -161,7 +161,7 @@ pub(crate) fn settings(
         })
     });
     Ok(json!({
-        "listen": { "grpc": [listen], "health": "" },
+        "listen": { "grpc": [listen], "health": "", "admin": [] },
         "journals": [{ "name": "bench", "path": folder.join("journal") }],
         "sessions": session.into_iter().collect::<Vec<_>>(),
     }))

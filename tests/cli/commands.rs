@@ -12,6 +12,7 @@ async fn help_names_every_command_and_shows_an_example() {
         "schema",
         "tail",
         "status",
+        "top",
         "journal",
         "wait",
         "healthcheck",

@@ -74,7 +74,7 @@ impl Place {
         std::fs::write(self.path("client-id"), client.id).unwrap();
         std::fs::write(self.path("client-secret"), client.secret).unwrap();
         let config = json!({
-            "listen": { "grpc": [self.address().to_string()], "health": "" },
+            "listen": { "grpc": [self.address().to_string()], "health": "", "admin": [] },
             "drain_timeout": "5s",
             "journals": [
                 { "name": "default", "path": self.journal, "retention": settings.retention },

@@ -37,7 +37,7 @@ impl Sidecar {
     ) -> Result<Self> {
         let socket = folder.join("grpc.sock");
         let config = json!({
-            "listen": { "grpc": [format!("unix:{}", socket.display())], "health": "" },
+            "listen": { "grpc": [format!("unix:{}", socket.display())], "health": "", "admin": [] },
             "journals": [{ "name": "default", "path": folder.join("journal") }],
             "state_key_file": key(folder)?,
             "drain_timeout": "2s",

@@ -495,7 +495,7 @@ fn settings(mood: Mood, rng: &Rng, platform: &dyn Platform, secrets: &Path) -> C
     let (session, own) = keys.expect("two objects");
     session.extend(own.clone());
     let config = json!({
-        "listen": { "grpc": [ADDRESS], "health": "" },
+        "listen": { "grpc": [ADDRESS], "health": "", "admin": [] },
         "state_key_file": key,
         "journals": [{
             "name": "default", "path": "/simulated",

@@ -195,7 +195,7 @@ fn config(folder: &Path, socket: &Path, platforms: &[Platform]) -> Result<Value>
         sessions.push(session);
     }
     Ok(json!({
-        "listen": { "grpc": [format!("unix:{}", socket.display())], "health": "" },
+        "listen": { "grpc": [format!("unix:{}", socket.display())], "health": "", "admin": [] },
         "journals": journals,
         "sessions": sessions,
         "state_key_file": key,

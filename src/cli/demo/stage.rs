@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use super::story::scaled;
 use crate::app::{App, Ended, Stop};
 use crate::auth::{AuthConfig, Grant};
-use crate::config::{Config, LimitsConfig, ListenConfig};
+use crate::config::{Config, ListenConfig};
 use crate::domain::{JournalName, SessionName};
 use crate::journal::{JournalConfig, RetentionConfig, StoreConfig};
 use crate::net::{RateLimitConfig, TlsConfig};
@@ -165,7 +165,8 @@ async fn config(
         listen: ListenConfig {
             grpc: vec![listen.to_owned()],
             health: String::new(),
-            limits: LimitsConfig::default(),
+            admin: Vec::new(),
+            ..ListenConfig::default()
         },
         journals: vec![JournalConfig {
             name: JournalName::new("default")?,

@@ -28,15 +28,7 @@ impl Checks<'_> {
             let Some(address) = self.address(&at, text) else {
                 continue;
             };
-            if !address.is_local() {
-                let hint = "listen on 127.0.0.1 or a unix: socket until there is authentication";
-                self.error(
-                    Code::Insecure,
-                    &at,
-                    "must not be reachable from other machines",
-                    hint,
-                );
-            }
+            self.keep_local(&address, &at);
             self.claim(&mut taken, address, &at);
         }
         let health = at.key("health");
@@ -54,7 +46,28 @@ impl Checks<'_> {
             }
             self.claim(&mut taken, address, &health);
         }
+        let admin = at.key("admin");
+        for (index, text) in config.listen.admin.iter().enumerate() {
+            let at = admin.index(index);
+            let Some(address) = self.address(&at, text) else {
+                continue;
+            };
+            self.keep_local(&address, &at);
+            self.claim(&mut taken, address, &at);
+        }
         self.limits(&at.key("limits"));
+    }
+
+    fn keep_local(&mut self, address: &ListenAddress, at: &KeyPath) {
+        if !address.is_local() {
+            let hint = "listen on 127.0.0.1 or a unix: socket until there is authentication";
+            self.error(
+                Code::Insecure,
+                at,
+                "must not be reachable from other machines",
+                hint,
+            );
+        }
     }
 
     fn address(&mut self, at: &KeyPath, text: &str) -> Option<ListenAddress> {

@@ -174,7 +174,7 @@ fn listeners() {
         "2 error insecure listen.grpc[0]",
     );
     with(grpc, "[\"[::]:7443\"]", "2 error insecure listen.grpc[0]");
-    with(grpc, "[\"[::1]:7443\", \"localhost:7445\"]", "");
+    with(grpc, "[\"[::1]:7443\", \"localhost:7446\"]", "");
     with(grpc, "[\"7443\"]", "2 error wrong_form listen.grpc[0]");
     with(
         grpc,
@@ -197,6 +197,15 @@ fn listeners() {
         "127.0.0.1:7443",
         "3 error not_unique listen.health",
     );
+    let limits = "  limits:";
+    for (admin, expected) in [
+        ("[]", ""),
+        ("[\"127.0.0.1:7445\", \"unix:/run/admin.sock\"]", ""),
+        ("[\"0.0.0.0:7445\"]", "4 error insecure listen.admin[0]"),
+        ("[\"127.0.0.1:7443\"]", "4 error not_unique listen.admin[0]"),
+    ] {
+        with(limits, &format!("  admin: {admin}\n{limits}"), expected);
+    }
     with(
         "0.0.0.0:7444",
         "unix:/run/health.sock",

@@ -159,7 +159,10 @@ pub(crate) fn plan(start: Start) -> SubscribePlan {
         batching: Batching::default(),
         heartbeat: None,
         replay_rate: 0,
-        client_id: "test".to_owned(),
+        caller: Arc::new(crate::feed::Caller {
+            client_id: "test".to_owned(),
+            ..crate::feed::Caller::default()
+        }),
     }
 }
 

@@ -40,6 +40,8 @@ pub(super) enum RequestError {
     NotFound { resource: Resource, name: String },
     #[error("session '{name}' is part of the configuration and is closed by changing that")]
     SessionConfigured { name: String },
+    #[error("{call} changes things: it is served on the admin listener's unix: socket alone")]
+    SocketOnly { call: &'static str },
 }
 
 /// What can be looked for in vain.
@@ -48,6 +50,7 @@ pub(super) enum Resource {
     Journal,
     Event,
     Session,
+    Subscriber,
     Subscription,
     Template,
 }
@@ -58,6 +61,7 @@ impl Resource {
             Self::Journal => "journal",
             Self::Event => "event",
             Self::Session => "session",
+            Self::Subscriber => "subscriber",
             Self::Subscription => "subscription",
             Self::Template => "session template",
         }
@@ -68,6 +72,7 @@ impl Resource {
             Self::Journal => "JOURNAL_NOT_FOUND",
             Self::Event => "EVENT_NOT_FOUND",
             Self::Session => "SESSION_NOT_FOUND",
+            Self::Subscriber => "SUBSCRIBER_NOT_FOUND",
             Self::Subscription => "SUBSCRIPTION_NOT_FOUND",
             Self::Template => "TEMPLATE_NOT_FOUND",
         }
@@ -78,6 +83,7 @@ impl Resource {
             Self::Journal => "tieline.v1.Journal",
             Self::Event => "tieline.v1.Event",
             Self::Session => "tieline.v1.Session",
+            Self::Subscriber => "tieline.v1.Subscriber",
             Self::Subscription => "tieline.v1.Subscription",
             Self::Template => "tieline.v1.SessionTemplate",
         }
@@ -149,6 +155,10 @@ fn of_request(error: &RequestError) -> Status {
             let metadata = vec![("name", name.clone())];
             (Code::NotFound, resource.reason(), metadata)
         }
+        RequestError::SocketOnly { call } => {
+            let metadata = vec![("call", (*call).to_owned())];
+            (Code::PermissionDenied, "SOCKET_REQUIRED", metadata)
+        }
         RequestError::SessionConfigured { name } => {
             details.add_precondition_failure_violation("SESSION_CONFIGURED", name, &message);
             let metadata = vec![("name", name.clone())];
@@ -210,6 +220,9 @@ fn of_feed(error: &FeedError) -> Status {
         FeedError::Cursor(cursor) => return cursors::of_cursor(cursor),
         FeedError::Draining { retry_delay } => {
             return retry_later("SERVER_DRAINING", message, *retry_delay);
+        }
+        FeedError::Disconnected { retry_delay } => {
+            return retry_later("DISCONNECTED_BY_OPERATOR", message, *retry_delay);
         }
         FeedError::MaxAge { retry_delay } => {
             return retry_later("STREAM_MAX_AGE", message, *retry_delay);

@@ -1,5 +1,6 @@
 //! Tests of the edge: a real client on real sockets.
 
+mod admin;
 mod errors;
 mod events;
 mod listeners;

@@ -61,7 +61,7 @@ async fn health_follows_sessions_journals_and_the_drain() {
         (State::Degraded, yes),
         (State::Reconnecting, no),
     ] {
-        slot.post(session(state));
+        slot.post(session(state), crate::session::Vitals::default());
         until(&mut upstream, status).await;
     }
     let refusal = AppendError::ReadOnly {

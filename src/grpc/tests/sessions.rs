@@ -117,7 +117,10 @@ async fn a_watch_tells_everything_first_then_changes_removals_and_heartbeats() {
     assert!(first.initial_complete);
     assert_eq!(first.sessions, [session("s0", State::Connecting).1]);
 
-    slot.post(session("s0", State::Active).1);
+    slot.post(
+        session("s0", State::Active).1,
+        crate::session::Vitals::default(),
+    );
     let change = within(watch.message()).await.unwrap().unwrap();
     assert_eq!(change.sessions, [session("s0", State::Active).1]);
     assert!(!change.initial_complete);

@@ -96,7 +96,10 @@ impl<C: HttpClient + 'static> Driver<C> {
                 let appended = async move { Ended::Appended(journal.append_shared(commit).await) };
                 self.tasks.push(Box::pin(appended));
             }
-            Action::Post => (self.posts)(self.machine.status()),
+            Action::Post => {
+                let vitals = self.machine.vitals(self.at());
+                (self.posts)(self.machine.status(), vitals);
+            }
         }
     }
 

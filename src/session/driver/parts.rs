@@ -14,6 +14,7 @@ use crate::session::health::HealthDesk;
 use crate::session::machine::Endpoint;
 use crate::session::ordering::SharedIds;
 use crate::session::outbound::OutboundSettings;
+use crate::session::vitals::Vitals;
 use crate::session::{SessionConfig, SessionStats};
 
 /// What a driver needs of the world.
@@ -44,4 +45,4 @@ pub(in crate::session) struct DriverParts<C: HttpClient> {
 }
 
 /// Where a driver posts its state.
-pub(in crate::session) type Posts = Arc<dyn Fn(v1::Session) + Send + Sync>;
+pub(in crate::session) type Posts = Arc<dyn Fn(v1::Session, Vitals) + Send + Sync>;

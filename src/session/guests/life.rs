@@ -18,7 +18,7 @@ use crate::proto::v1::session::State;
 use crate::runtime::{Drain, Secret};
 use crate::session::outbound::{Letter, Mail, OutboundSettings};
 use crate::session::supervisor::{Build, Session};
-use crate::session::{BoardSlot, SessionConfig, SessionParts};
+use crate::session::{BoardSlot, Owner, SessionConfig, SessionParts};
 
 /// How long a session that is over is remembered, with its messages.
 const REMEMBERED: Duration = Duration::from_secs(24 * 3600);
@@ -145,7 +145,11 @@ impl<C: HttpClient + 'static> GuestsRunner<C> {
             _ => Ok(None),
         });
         let journal = Arc::clone(&parts.journal);
-        let session = Session::new(parts, build, &self.surroundings).map_err(|error| {
+        let owner = Owner {
+            stats: self.shared.stats_of(&template.config.name),
+            template: Some(template.config.name.clone()),
+        };
+        let session = Session::new(parts, build, owner, &self.surroundings).map_err(|error| {
             CreateProblem::Settings {
                 reason: error.to_string(),
             }

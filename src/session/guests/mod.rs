@@ -26,7 +26,7 @@ use crate::domain::{SessionName, TemplateName};
 use crate::journal::Journal;
 use crate::proto::v1;
 use crate::runtime::{Drain, Rng};
-use crate::session::StateError;
+use crate::session::{SessionStats, StateError};
 
 /// The shortest delay after which something is asked for again.
 const SOON: Duration = Duration::from_secs(1);
@@ -45,6 +45,8 @@ struct Shared {
     /// Those that new sessions may be made of.
     templates: Mutex<BTreeSet<TemplateName>>,
     known: Mutex<BTreeMap<SessionName, Known>>,
+    /// Where all sessions of a template count.
+    stats: Mutex<BTreeMap<TemplateName, Arc<SessionStats>>>,
     rng: Rng,
     /// Nothing new is taken once this has begun.
     announce: Drain,
@@ -81,6 +83,7 @@ impl Guests {
         let shared = Shared {
             templates: Mutex::default(),
             known: Mutex::default(),
+            stats: Mutex::default(),
             rng: Rng::from_seed(1),
             announce,
         };
@@ -88,6 +91,15 @@ impl Guests {
             shared: Arc::new(shared),
             asks: mpsc::channel(1).0,
         }
+    }
+
+    /// What the sessions of each template have counted since the first of them.
+    #[must_use]
+    pub fn stats(&self) -> Vec<(TemplateName, Arc<SessionStats>)> {
+        let stats = self.shared.stats.lock();
+        let each = stats.iter();
+        each.map(|(name, stats)| (name.clone(), Arc::clone(stats)))
+            .collect()
     }
 
     /// Opens a session; one that stands already under this name is returned as it is.
@@ -229,6 +241,11 @@ impl Guests {
 }
 
 impl Shared {
+    fn stats_of(&self, template: &TemplateName) -> Arc<SessionStats> {
+        let mut stats = self.stats.lock();
+        Arc::clone(stats.entry(template.clone()).or_default())
+    }
+
     fn known(&self, session: &SessionName) -> Option<Known> {
         self.known.lock().get(session).cloned()
     }

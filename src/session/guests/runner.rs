@@ -119,6 +119,7 @@ impl<C: HttpClient + 'static> GuestsRunner<C> {
         let shared = Arc::new(Shared {
             templates: parking_lot::Mutex::new(names.collect()),
             known: parking_lot::Mutex::default(),
+            stats: parking_lot::Mutex::default(),
             rng: parts.rng.clone(),
             announce: parts.announce,
         });

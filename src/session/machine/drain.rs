@@ -83,7 +83,7 @@ impl Machine {
 
     pub(super) fn handle_draining(&mut self, at: At, input: Input, out: &mut Actions) {
         match input {
-            Input::Appended(result) => match self.outbox.written(at, result) {
+            Input::Appended(result) => match self.outbox.written(at, result, &self.stats) {
                 // Gaps stay open and go on after the restart; what waits for their sequences does not.
                 Written::Durable(durable) => {
                     self.gaps_numbered(&durable.gaps);

@@ -69,6 +69,9 @@ impl Machine {
         start: WallTime,
     ) {
         self.stats.gap_suspected(self.session.as_str(), reason);
+        self.losses
+            .suspected(&key, &extent, reason, (start, at.wall));
+        self.standing.has_news();
         let numbers = match &extent {
             Extent::Hole { range, .. } => Some(*range),
             Extent::Told(runs) => runs.first().copied(),
@@ -145,9 +148,11 @@ impl Machine {
             let gap = self.gaps.remove(index);
             self.outbox.set(format!("{GAPS}{}", gap.key), None, None);
             self.end_gap(at, &gap);
+            self.standing.has_news();
         }
         let open = self.gaps.iter().filter_map(|g| g.sequence).min();
         self.standing.open_gap(open);
+        self.share.gaps_open(self.gaps.len());
     }
 
     fn close_filled(&mut self) {
@@ -169,6 +174,10 @@ impl Machine {
         let (Some(sequence), Some(resolution)) = (gap.sequence, &gap.resolution) else {
             return;
         };
+        match resolution {
+            Resolution::Closed => self.losses.closed(&gap.key),
+            Resolution::Confirmed(reason) => self.losses.confirmed(&gap.key, reason, &[]),
+        }
         match (resolution, &gap.extent) {
             (Resolution::Closed, Extent::Hole { range, .. }) => {
                 self.say_closed(at, sequence, &gap.reason, Some(*range), None);
@@ -183,7 +192,7 @@ impl Machine {
             (Resolution::Confirmed(reason), Extent::Hole { numbering, range }) => {
                 let current = self.ordering.as_ref().map(|o| o.position().numbering);
                 if current == Some(*numbering) {
-                    self.end_hole(at, sequence, reason, *range);
+                    self.end_hole(at, sequence, &gap.key, reason, *range);
                 } else {
                     self.say_confirmed(at, sequence, reason, Some(*range), None);
                 }
@@ -203,7 +212,14 @@ impl Machine {
         }
     }
 
-    fn end_hole(&mut self, at: At, sequence: Sequence, reason: &str, range: NumberRange) {
+    fn end_hole(
+        &mut self,
+        at: At,
+        sequence: Sequence,
+        key: &str,
+        reason: &str,
+        range: NumberRange,
+    ) {
         let Some(ordering) = &mut self.ordering else {
             return;
         };
@@ -212,7 +228,10 @@ impl Machine {
         let mut released = Vec::new();
         ordering.give_up(range, Some(sequence), &mut released);
         if absent.is_empty() {
+            self.losses.closed(key);
             self.say_closed(at, sequence, reason, Some(range), None);
+        } else {
+            self.losses.confirmed(key, reason, &absent);
         }
         for run in absent {
             if !Mistake::GapWithoutRecord.is_made() {

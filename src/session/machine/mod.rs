@@ -28,6 +28,7 @@ mod link_down;
 mod live;
 mod live_poll;
 mod live_ws;
+mod losses;
 mod outbox;
 mod outcome;
 mod poll_end;
@@ -69,6 +70,7 @@ use crate::auth::Sealer;
 use crate::connectors::{Connector, Identity, Transport};
 use crate::domain::{SessionName, WallTime};
 use crate::runtime::{Backoff, Mistake, MonoTime, Rng};
+use crate::session::metrics::Share;
 use crate::session::ordering::{Ordering, Overlap, Position, RecentIds, SharedIds};
 use crate::session::outbound::Defaults;
 use crate::session::{SessionStats, TimingConfig, TransportChoice};
@@ -81,6 +83,7 @@ use facts::Facts;
 use gaps::Gap;
 use ingest::Payload;
 use keeping::Keeping;
+use losses::Losses;
 use outbox::{Outbox, Written};
 use quality::Quality;
 use recoveries::Recoveries;
@@ -140,6 +143,7 @@ pub struct Machine {
     timing: TimingConfig,
     rng: Rng,
     stats: Arc<SessionStats>,
+    share: Share,
 
     state: State,
     successor: Successor,
@@ -167,6 +171,7 @@ pub struct Machine {
     ids: RecentIds,
     overlap: Overlap,
     gaps: Vec<Gap>,
+    losses: Losses,
     renumbering: Renumbering,
     unclear_renumberings: u32,
     holes_at: Option<MonoTime>,
@@ -245,6 +250,7 @@ impl Machine {
             snapshots: VecDeque::new(),
             most_held: holding::MOST_HELD,
             stalled: None,
+            losses: Losses::of(&recovered.gaps, at.wall),
             gaps: recovered.gaps,
             endpoints: Endpoints::new(&parts.connector, parts.alternatives),
             health_asked: None,
@@ -256,6 +262,7 @@ impl Machine {
             connector: parts.connector,
             choice: parts.transport,
             rng: parts.rng,
+            share: Share::of(Arc::clone(&parts.stats)),
             stats: parts.stats,
             timing,
             ordering,
@@ -362,7 +369,7 @@ impl Machine {
         result: Result<crate::journal::Committed, crate::journal::AppendError>,
         out: &mut Actions,
     ) {
-        match self.outbox.written(at, result) {
+        match self.outbox.written(at, result, &self.stats) {
             Written::Durable(durable) => {
                 self.standing.has_space(true);
                 self.gaps_numbered(&durable.gaps);

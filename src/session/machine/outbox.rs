@@ -7,10 +7,12 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::io::{Action, Actions, At};
-use crate::domain::Sequence;
+use crate::domain::{Sequence, WallTime};
 use crate::journal::{AppendError, Commit, Committed, StateDelta};
 use crate::proto::v1;
+use crate::proto::v1::event::Origin;
 use crate::runtime::{Mistake, MonoTime};
+use crate::session::SessionStats;
 
 /// More than this is not read ahead of the journal (U41).
 const MOST_EVENTS: usize = 10_000;
@@ -171,12 +173,18 @@ impl Outbox {
     }
 
     /// Takes the journal's answer.
-    pub(super) fn written(&mut self, at: At, result: Result<Committed, AppendError>) -> Written {
+    pub(super) fn written(
+        &mut self,
+        at: At,
+        result: Result<Committed, AppendError>,
+        stats: &SessionStats,
+    ) -> Written {
         let Some(mut in_flight) = self.in_flight.take() else {
             return Written::Unexpected;
         };
         let written = match result {
             Ok(committed) => {
+                count_delays(&in_flight.commit, at, stats);
                 self.keep_room(in_flight.commit);
                 let sequence = |index: usize| committed.first.plus(index as u64);
                 let gaps = in_flight.gaps.drain(..);
@@ -232,5 +240,13 @@ impl Outbox {
     /// When [`Outbox::resend`] is due.
     pub(super) fn retry_at(&self) -> Option<MonoTime> {
         self.in_flight.as_ref()?.retry_at
+    }
+}
+
+/// How long after its own time each event that came live is durable. One from the future is not late.
+fn count_delays(commit: &Commit, at: At, stats: &SessionStats) {
+    let live = commit.events.iter().filter(|e| e.origin() == Origin::Live);
+    for time in live.filter_map(|event| WallTime::from_proto(event.time.as_ref()?)) {
+        stats.ingested(at.wall.since(time));
     }
 }

@@ -17,6 +17,7 @@ use crate::domain::{Sequence, WallTime};
 use crate::journal::id_hash;
 use crate::net::{HttpFailure, HttpResponse};
 use crate::runtime::MonoTime;
+use crate::session::HistoryOutcome;
 use crate::session::outbound::queue::Asked;
 
 impl Machine {
@@ -66,6 +67,7 @@ impl Machine {
         let Some(recoverer) = self.connector.recover(&family, &asked) else {
             return self.resolve_windows(&keys, Found::Nothing);
         };
+        self.stats.recovery();
         let live = if recoverer.holds() {
             LiveEvents::Held(Waiting::default())
         } else {
@@ -283,6 +285,11 @@ impl Machine {
 
     fn end_recovery(&mut self, at: At, recovering: Recovering, found: Found, out: &mut Actions) {
         self.history_told(at, recovering.asked, found == Found::Everything, out);
+        self.stats.history(match found {
+            Found::Everything => HistoryOutcome::Everything,
+            Found::PresentState => HistoryOutcome::PresentState,
+            Found::Nothing => HistoryOutcome::Nothing,
+        });
         self.resolve_windows(&recovering.keys, found);
         if let LiveEvents::Held(waiting) = recovering.live {
             for held in waiting.into_events() {

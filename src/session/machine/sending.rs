@@ -157,7 +157,7 @@ impl Machine {
         let mut fx = Effects::default();
         let result = act(&mut outbound.queue, &mut fx);
         let waiting = outbound.queue.waiting();
-        self.stats.outbound_waiting(waiting);
+        self.share.outbound_waiting(waiting);
         for change in fx.changes {
             let index = change.event.map(|event| {
                 self.stats.message(self.session.as_str(), &event);

@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::io::At;
+use super::state::State;
 use super::{Machine, StateName};
 use crate::connectors::{Connector, Transport};
 use crate::domain::{Sequence, SessionName, WallTime};
 use crate::proto::v1;
 use crate::proto::v1::session::State as Shown;
+use crate::session::vitals::Vitals;
 
 /// How much of a reason is shown, and how many rejected topics of it.
 const LONGEST: usize = 500;
@@ -96,6 +99,11 @@ impl Standing {
         self.changed = false;
         self.shown = Some((state, wall));
         true
+    }
+
+    /// Something is to be posted that only operators are shown.
+    pub(super) fn has_news(&mut self) {
+        self.changed = true;
     }
 
     pub(super) fn set_reason(&mut self, reason: &str) {
@@ -285,6 +293,23 @@ impl Standing {
 }
 
 impl Machine {
+    /// What operators are shown besides.
+    #[must_use]
+    pub fn vitals(&mut self, at: At) -> Vitals {
+        let until = match &self.state {
+            State::Waiting { until, .. } => Some(*until),
+            State::Suspended { until, .. } => *until,
+            _ => None,
+        };
+        Vitals {
+            phase: self.state.name().word(),
+            failed_attempts: self.backoff.failures(),
+            next_attempt: until.map(|until| at.wall.plus(until - at.now)),
+            rejected_topics: u32::try_from(self.standing.rejected.len()).unwrap_or(u32::MAX),
+            losses: self.losses.shown(),
+        }
+    }
+
     /// The session as the API shows it.
     #[must_use]
     pub fn status(&self) -> v1::Session {

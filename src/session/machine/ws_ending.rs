@@ -81,6 +81,7 @@ impl Machine {
         let Some(owner) = self.owner(generation) else {
             return;
         };
+        self.stats.socket_over(code, failure.is_some());
         if let Some(error @ HttpFailure::TooLarge { .. }) = &failure {
             self.stats.unreadable(self.session.as_str(), error);
             self.discard(at, generation, "FRAME_TOO_LARGE", out);

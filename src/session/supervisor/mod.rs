@@ -16,7 +16,9 @@ use self::handle::Order;
 pub use self::handle::SupervisorHandle;
 pub(super) use self::session::{Build, Session, Surroundings};
 use super::outbound::OutboundSettings;
-use super::{BoardSlot, HealthDesk, SessionBoard, SessionConfig, SessionStats, StartError};
+use super::{
+    BoardSlot, HealthDesk, Owner, SessionBoard, SessionConfig, SessionStats, StartError,
+};
 use crate::auth::{Sealer, TokenSource};
 use crate::connectors;
 use crate::domain::SessionName;
@@ -205,7 +207,7 @@ fn open<C: HttpClient + 'static>(
     surroundings: &Surroundings,
 ) -> Result<Session<C>, StartError> {
     let name = session.config.name.to_string();
-    Session::new(session, build, surroundings).map_err(|source| StartError::Settings {
+    Session::new(session, build, Owner::default(), surroundings).map_err(|source| StartError::Settings {
         session: name,
         source,
     })

@@ -7,11 +7,11 @@ use parking_lot::Mutex;
 
 use crate::proto::v1;
 use crate::proto::v1::session::State;
-use crate::session::BoardSlot;
 use crate::session::planner::Standing;
+use crate::session::{BoardSlot, Vitals};
 
 /// What each channel shows. Boxed: a map has room for several at once, and most sessions have one.
-type Lanes = BTreeMap<usize, Box<v1::Session>>;
+type Lanes = BTreeMap<usize, Box<(v1::Session, Vitals)>>;
 
 /// Where the channels of a session post their states.
 #[derive(Debug)]
@@ -33,7 +33,8 @@ impl Posts {
 
     /// There is one more channel.
     pub(super) fn open(&self, lane: usize) {
-        self.lanes.lock().insert(lane, Box::new(self.first.clone()));
+        let first = (self.first.clone(), Vitals::default());
+        self.lanes.lock().insert(lane, Box::new(first));
     }
 
     /// A channel is not wanted any more; what it posts from now on is not shown.
@@ -44,10 +45,10 @@ impl Posts {
     }
 
     /// A channel's new state.
-    pub(super) fn post(&self, lane: usize, state: v1::Session) {
+    pub(super) fn post(&self, lane: usize, state: v1::Session, vitals: Vitals) {
         let mut lanes = self.lanes.lock();
         if let Some(own) = lanes.get_mut(&lane) {
-            **own = state;
+            **own = (state, vitals);
             self.show(&lanes);
         }
     }
@@ -56,8 +57,8 @@ impl Posts {
     pub(super) fn refuse(&self, lane: usize, reason: &str) {
         let mut lanes = self.lanes.lock();
         if let Some(own) = lanes.get_mut(&lane) {
-            own.state = State::Suspended.into();
-            reason.clone_into(&mut own.reason);
+            own.0.state = State::Suspended.into();
+            reason.clone_into(&mut own.0.reason);
             self.show(&lanes);
         }
     }
@@ -65,17 +66,18 @@ impl Posts {
     /// What is to be subscribed to is not known yet: shown while there is no channel.
     pub(super) fn stand(&self, standing: &Standing) {
         if self.lanes.lock().is_empty() {
-            self.slot.post(v1::Session {
+            let shown = v1::Session {
                 state: standing.state.into(),
                 reason: standing.reason.clone(),
                 ..self.first.clone()
-            });
+            };
+            self.slot.post(shown, Vitals::default());
         }
     }
 
     fn show(&self, lanes: &Lanes) {
-        if let Some(whole) = merged(lanes) {
-            self.slot.post(whole);
+        if let Some((whole, vitals)) = merged(lanes) {
+            self.slot.post(whole, vitals);
         }
     }
 }
@@ -93,10 +95,12 @@ fn badness(state: State) -> u8 {
 
 /// Channels side by side as one session: the worst state and how many are in it, the sums, the
 /// latest sign of life.
-fn merged(lanes: &Lanes) -> Option<v1::Session> {
-    let all = || lanes.values();
+fn merged(lanes: &Lanes) -> Option<(v1::Session, Vitals)> {
+    let all = || lanes.values().map(|lane| &lane.0);
     // Of equals the first, so that the reason does not jump about.
-    let worst = all().rev().max_by_key(|s| badness(s.state()))?;
+    let badness_of = |lane: &&Box<(v1::Session, Vitals)>| badness(lane.0.state());
+    let worst = lanes.values().rev().max_by_key(badness_of)?;
+    let (worst, vitals) = (&worst.0, merged_vitals(lanes, &worst.1));
     let mut whole = v1::Session::clone(worst);
     let affected = all().filter(|s| s.state() == worst.state()).count();
     if lanes.len() > 1 && worst.state() != State::Active {
@@ -119,7 +123,20 @@ fn merged(lanes: &Lanes) -> Option<v1::Session> {
     let gaps = all().map(|s| s.open_gap_sequence).filter(|s| *s > 0);
     whole.open_gap_sequence = gaps.min().unwrap_or(0);
     whole.review_required = all().any(|s| s.review_required);
-    Some(whole)
+    Some((whole, vitals))
+}
+
+/// Those of the channel whose state is shown, with what all of them miss.
+fn merged_vitals(lanes: &Lanes, worst: &Vitals) -> Vitals {
+    if lanes.len() == 1 {
+        return worst.clone();
+    }
+    let all = || lanes.values().map(|lane| &lane.1);
+    Vitals {
+        rejected_topics: all().map(|vitals| vitals.rejected_topics).sum(),
+        losses: all().flat_map(|vitals| vitals.losses.to_vec()).collect(),
+        ..worst.clone()
+    }
 }
 
 #[cfg(test)]
@@ -137,15 +154,21 @@ mod tests {
         }
     }
 
+    fn boxed(lanes: Vec<v1::Session>) -> Lanes {
+        let lanes = lanes.into_iter().map(|lane| (lane, Vitals::default()));
+        lanes.map(Box::new).enumerate().collect()
+    }
+
     fn shown(lanes: Vec<v1::Session>) -> (State, String) {
-        let whole = merged(&lanes.into_iter().map(Box::new).enumerate().collect()).unwrap();
+        let (whole, _) = merged(&boxed(lanes)).unwrap();
         (whole.state(), whole.reason)
     }
 
     #[test]
     fn one_channel_is_shown_as_it_is() {
         let one = lane(State::Degraded, "TOPIC_REJECTED: a: b", 3);
-        assert_eq!(merged(&[(0, Box::new(one.clone()))].into()), Some(one));
+        let shown = merged(&boxed(vec![one.clone()])).map(|(whole, _)| whole);
+        assert_eq!(shown, Some(one));
         assert_eq!(merged(&BTreeMap::new()), None);
     }
 
@@ -171,7 +194,7 @@ mod tests {
         ] {
             assert_eq!(shown(lanes), (expected.0, expected.1.to_owned()));
         }
-        let whole = merged(&[(0, Box::new(active())), (3, Box::new(broken))].into()).unwrap();
+        let (whole, _) = merged(&boxed(vec![active(), broken])).unwrap();
         assert_eq!((whole.topic_count, whole.generation), (1_500, 4));
         assert_eq!(whole.open_gap_sequence, 500);
     }

@@ -28,7 +28,7 @@ use crate::session::driver::DriverParts;
 use crate::session::machine::Endpoint;
 use crate::session::ordering::SharedIds;
 use crate::session::planner::{Change, Planner, Standing, changes, replan_after};
-use crate::session::{BoardSlot, DriverError, SessionBoard, SessionStats};
+use crate::session::{BoardSlot, DriverError, Owner, SessionBoard, SessionStats, Sources};
 
 /// What every session shares.
 #[derive(Debug)]
@@ -108,6 +108,7 @@ impl<C: HttpClient + 'static> Session<C> {
     pub(in crate::session) fn new(
         parts: SessionParts<C>,
         build: Build,
+        owner: Owner,
         surroundings: &Surroundings,
     ) -> Result<Self, SettingsError> {
         let name = parts.config.name.clone();
@@ -129,12 +130,20 @@ impl<C: HttpClient + 'static> Session<C> {
             state: State::Connecting.into(),
             ..v1::Session::default()
         };
-        let slot = Arc::new(surroundings.board.open(name.clone(), first.clone()));
+        owner
+            .stats
+            .goes_by(parts.http.stats(), parts.tokens.status());
+        let sources = Sources {
+            token: Some(parts.tokens.status()),
+            clock: surroundings.clock.clone(),
+        };
+        let board = &surroundings.board;
+        let slot = Arc::new(board.open_for(&owner, name.clone(), first.clone(), sources));
         let mut session = Self {
             posts: Arc::new(Posts::new(Arc::clone(&slot), first)),
             slot,
             recent_ids: Arc::clone(&surroundings.recent_ids),
-            stats: Arc::default(),
+            stats: owner.stats,
             clock: surroundings.clock.clone(),
             rng: surroundings.rng.clone(),
             settled: Vec::new(),
@@ -253,7 +262,7 @@ impl<C: HttpClient + 'static> Session<C> {
             rng: self.rng.fork(&lane.label),
             stats: Arc::clone(&self.stats),
             reconnect: Arc::clone(&lane.reconnect),
-            posts: Arc::new(move |state| posts.post(index, state)),
+            posts: Arc::new(move |state, vitals| posts.post(index, state, vitals)),
             sealer: self.parts.sealer.clone(),
             // One channel sends: a session that has several takes no messages.
             outbound: self.parts.outbound.clone().filter(|_| index == 0),

@@ -44,6 +44,9 @@ impl Tokens {
             problem: None,
             refreshes: 1,
             changes: 0,
+            obtained_at: None,
+            refused: 0,
+            unavailable: 0,
         };
         Arc::new(Self {
             status: watch::Sender::new(status),

@@ -31,7 +31,7 @@ def main():
         return str(file)
 
     config = {
-        "listen": {"grpc": asked.grpc, "health": ""},
+        "listen": {"grpc": asked.grpc, "health": "", "admin": []},
         "journals": [{"name": "default", "path": str(asked.folder / "journal")}],
         "sessions": [
             {

@@ -55,7 +55,7 @@ impl GuestPlace {
             }
         }
         json!({
-            "listen": { "grpc": [self.address().to_string()], "health": "" },
+            "listen": { "grpc": [self.address().to_string()], "health": "", "admin": [] },
             "drain_timeout": "5s",
             "journals": [{
                 "name": "default",

@@ -243,7 +243,7 @@ async fn sidecar(platform: &GuestPlatform, change: impl FnOnce(&mut Value)) -> S
         }
     }
     let mut config = json!({
-        "listen": { "grpc": ["127.0.0.1:0"], "health": "127.0.0.1:0" },
+        "listen": { "grpc": ["127.0.0.1:0"], "health": "127.0.0.1:0", "admin": [] },
         "journals": [{
             "name": "default",
             "path": files.path().join("journal"),

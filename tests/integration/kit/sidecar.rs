@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use tieline::app::{App, Ended, ReloadError, ReloadStatus, Stop};
 use tieline::auth::{AuthConfig, Grant};
 use tieline::client::Address;
-use tieline::config::{Config, Difference, LimitsConfig, ListenConfig, Sources};
+use tieline::config::{Config, Difference, ListenConfig, Sources};
 use tieline::domain::{JournalName, SessionName};
 use tieline::journal::{Info, JournalConfig, RetentionConfig, StoreConfig};
 use tieline::net::{RateLimitConfig, TlsConfig};
@@ -104,6 +104,11 @@ impl Sidecar {
     /// The address of `/readyz` and its like.
     pub(crate) fn health_url(&self, path: &str) -> String {
         format!("http://{}{path}", self.app.health_address().unwrap())
+    }
+
+    /// Where the console is.
+    pub(crate) fn admin(&self) -> &[String] {
+        self.app.admin_addresses()
     }
 
     pub(crate) fn stats(&self) -> StatsSnapshot {
@@ -284,7 +289,8 @@ fn config(sandbox: &Sandbox, files: &Path) -> Config {
         listen: ListenConfig {
             grpc: vec!["127.0.0.1:0".to_owned()],
             health: "127.0.0.1:0".to_owned(),
-            limits: LimitsConfig::default(),
+            admin: Vec::new(),
+            ..ListenConfig::default()
         },
         journals: vec![JournalConfig {
             name: JournalName::new("default").unwrap(),

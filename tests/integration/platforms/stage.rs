@@ -130,7 +130,7 @@ pub(crate) async fn sidecar(make: impl FnOnce(&Path) -> Vec<Value>) -> Sidecar {
     let sessions = make(files.path());
     let key = write_secret(files.path(), "state-key", &"5e".repeat(32));
     let config = json!({
-        "listen": { "grpc": ["127.0.0.1:0"], "health": "127.0.0.1:0" },
+        "listen": { "grpc": ["127.0.0.1:0"], "health": "127.0.0.1:0", "admin": [] },
         "journals": [{ "name": "default", "path": files.path().join("journal") }],
         "state_key_file": key,
         "drain_timeout": "5s",

@@ -1,0 +1,16 @@
+//! What the console and `tieline top` show: [`Status`], the document at `/admin/v1/status`, and
+//! [`Overview`], which makes it. No secret, header, payload or environment is in it.
+
+mod model;
+mod notices;
+mod overview;
+
+pub use model::{
+    Attention, Distribution, JournalStatus, LossStatus, ProcessStatus, SessionStatus, Status,
+    SubscriberStatus, TransitionStatus,
+};
+pub use notices::{LastReload, Notices};
+pub use overview::{Latencies, Overview, OverviewParts};
+
+/// What the document calls its form. Within it, fields are only ever added.
+pub const SCHEMA: &str = "tieline.status/v1";

@@ -1,0 +1,127 @@
+//! Puts the admin listener together: what it shows, what it serves over gRPC, where.
+
+use std::fmt::Write as _;
+
+use super::{Host, StartError, bind};
+use crate::admin::{
+    AdminServer, Console, ConsoleParts, Distribution, Latencies, Notices, Overview, OverviewParts,
+};
+use crate::config::Config;
+use crate::domain::JournalName;
+use crate::feed::Feed;
+use crate::grpc::{self, Access, AdminParts, Listener};
+use crate::journal::{FileJournal, Journal as _};
+use crate::runtime::{Clock, Drain, Readiness, Tally};
+use crate::session::SessionBoard;
+
+/// Digits of a hash that are shown.
+const SHOWN: usize = 16;
+
+/// What operators are shown.
+pub(super) struct Parts<'a> {
+    pub(super) journals: &'a [FileJournal],
+    pub(super) feeds: &'a [Feed],
+    pub(super) board: &'a SessionBoard,
+    pub(super) readiness: &'a Readiness,
+    pub(super) announce: &'a Drain,
+    pub(super) health: &'a grpc::Health,
+    pub(super) clock: &'a Clock,
+    pub(super) notices: &'a Notices,
+}
+
+/// Binds the addresses of `listen.admin`; the server, and where it is.
+pub(super) async fn open<H: Host>(
+    host: &H,
+    config: &Config,
+    parts: &Parts<'_>,
+) -> Result<(AdminServer, Vec<String>), StartError> {
+    let listen = &config.listen;
+    let listeners = bind(host, &listen.admin).await;
+    let listeners = listeners.map_err(StartError::Admin)?;
+    let overview = Overview::new(OverviewParts {
+        feeds: parts.feeds.to_vec(),
+        sessions: parts.board.clone(),
+        latencies: Some(Box::new(Measured {
+            journals: parts.journals.to_vec(),
+            feeds: parts.feeds.to_vec(),
+        })),
+        readiness: parts.readiness.clone(),
+        announce: parts.announce.clone(),
+        notices: parts.notices.clone(),
+        tail_payloads: listen.admin_payloads,
+        clock: parts.clock.clone(),
+    });
+    let console = Console::new(ConsoleParts {
+        overview,
+        hosts: listen.admin_hosts.clone(),
+        tail_payloads: listen.admin_payloads,
+        log: None,
+    });
+    let services = AdminParts {
+        feeds: parts.feeds.to_vec(),
+        health: parts.health.clone(),
+        clock: parts.clock.clone(),
+    };
+    let addresses: Vec<String> = listeners.iter().map(Listener::address).collect();
+    let doors = listeners.into_iter().zip(&addresses);
+    let doors = doors.map(|(listener, address)| {
+        let is_socket = address.starts_with("unix:");
+        let access = if is_socket {
+            Access::Change
+        } else {
+            Access::Read
+        };
+        let grpc = grpc::admin_routes(&services, access)?;
+        Ok((listener, console.routes(grpc, is_socket)))
+    });
+    let doors = doors.collect::<Result<Vec<_>, StartError>>()?;
+    Ok((AdminServer::new(doors), addresses))
+}
+
+/// How long things take, by what journals and feeds measure.
+#[derive(Debug)]
+struct Measured {
+    journals: Vec<FileJournal>,
+    feeds: Vec<Feed>,
+}
+
+impl Latencies for Measured {
+    fn of(&self, journal: &JournalName) -> Vec<Distribution> {
+        let mut all = Vec::new();
+        if let Some(own) = self.journals.iter().find(|j| j.info().name == *journal) {
+            let stats = own.stats();
+            all.push(distribution("append", &stats.append));
+            all.push(distribution("sync", &stats.sync));
+        }
+        if let Some(feed) = self.feeds.iter().find(|feed| feed.name() == journal) {
+            all.push(distribution("delivery", &feed.stats().delay));
+        }
+        all
+    }
+}
+
+fn distribution(name: &str, tally: &Tally) -> Distribution {
+    // Above the last bound no figure is known.
+    let within = |share| tally.quantile(share).filter(|seconds| seconds.is_finite());
+    Distribution {
+        name: name.to_owned(),
+        count: tally.count(),
+        p50_seconds: within(0.5),
+        p99_seconds: within(0.99),
+        bounds_seconds: tally.bounds().collect(),
+        counts: tally.counts().to_vec(),
+    }
+}
+
+/// By which operators see whether two processes run the same configuration. It holds names of files
+/// and variables, never secrets.
+pub(super) fn hash(config: &Config) -> String {
+    let text = serde_json::to_vec(config).unwrap_or_default();
+    let digest = ring::digest::digest(&ring::digest::SHA256, &text);
+    let mut shown = String::with_capacity(SHOWN);
+    for byte in digest.as_ref().iter().take(SHOWN / 2) {
+        // Writing to a string cannot fail.
+        let _always = write!(shown, "{byte:02x}").is_ok();
+    }
+    shown
+}
