@@ -3,6 +3,7 @@
 mod backoff;
 mod clock;
 mod connection;
+mod crew;
 mod drain;
 mod offload;
 mod open_files;
@@ -18,6 +19,7 @@ mod units;
 pub use backoff::Backoff;
 pub use clock::{Clock, MonoTime};
 pub use connection::Connection;
+pub use crew::{Crew, Lost};
 pub use drain::{Drain, DrainTrigger, drain};
 pub use offload::offload;
 pub use open_files::raise_open_files;
