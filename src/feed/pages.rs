@@ -13,6 +13,11 @@ use super::steps::WINDOW;
 use crate::domain::Sequence;
 use crate::journal::{Journal, Page, ReadError};
 
+/// Where many read at different places, each reads no less than this at once.
+const LEAST_WINDOW: usize = 32 << 10;
+/// What the pages of all readers come to, about.
+const TOGETHER: usize = 8 << 20;
+
 type Answer = Result<Arc<Page>, ReadError>;
 type Boxed = Pin<Box<dyn Future<Output = Answer> + Send>>;
 /// A read that goes on; whoever waits for its answer moves it on.
@@ -59,14 +64,15 @@ impl Pages {
         {
             return read;
         }
+        known.retain(|_, known| known.is_used());
+        let window = window_of(known.len() + 1);
         let pages = Arc::clone(self);
         let read: Boxed = Box::pin(async move {
-            let page = Arc::new(pages.journal.read(after, WINDOW).await?);
+            let page = Arc::new(pages.journal.read(after, window).await?);
             pages.came(after, &page);
             Ok(page)
         });
         let read = read.shared();
-        known.retain(|_, known| known.is_used());
         if let Some(awaited) = read.downgrade() {
             known.insert(after, Known::Awaited(awaited));
         }
@@ -80,6 +86,11 @@ impl Pages {
         };
         self.known.lock().insert(after, held);
     }
+}
+
+/// How much is read at once where so many pages are held.
+fn window_of(pages: usize) -> usize {
+    (TOGETHER / pages).clamp(LEAST_WINDOW, WINDOW)
 }
 
 /// What others read or wait for, if the event after `after` is in it.

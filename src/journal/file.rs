@@ -22,10 +22,10 @@ use super::{
     JournalSnapshot, OpenError, Page, ReadError, StateEntry, files, metrics, reader, recovery,
 };
 use crate::domain::{Sequence, WallTime};
-use crate::runtime::{Drain, MonoTime, offload};
+use crate::runtime::{Crew, Drain, MonoTime, offload};
 
-/// Reads that go on at once; each takes a thread while it lasts.
-const CONCURRENT_READS: usize = 4;
+/// Threads that read, and so reads that go on at once.
+const READERS: usize = 4;
 /// What a commit counts for in the queue, at least.
 const QUEUE_UNIT: usize = 1 << 10;
 /// The slowest that retention and a full disk are looked at.
@@ -46,7 +46,7 @@ struct Inner {
     /// Bytes that may wait for the writer, in units.
     room: Arc<Semaphore>,
     units: u32,
-    reads: Semaphore,
+    readers: Crew,
     order: Arc<SpareOrder>,
     ended: watch::Receiver<bool>,
     /// Of a writer with a thread of its own.
@@ -83,7 +83,7 @@ impl Inner {
             inbox: Mutex::new(Some(sender)),
             room: Arc::new(Semaphore::new(units)),
             units: u32::try_from(units).unwrap_or(u32::MAX),
-            reads: Semaphore::new(CONCURRENT_READS),
+            readers: Crew::new("journal-read", READERS),
             order: Arc::clone(&order),
             ended: has_ended,
             thread_ended: None,
@@ -299,9 +299,7 @@ impl FileJournal {
     ) -> impl Future<Output = Result<T, ReadError>> + Send {
         let shared = self.0.shared.clone();
         async move {
-            // The semaphore is never closed; if it were, reading without it is what is left.
-            let _turn = self.0.reads.acquire().await.ok();
-            let read = offload(move || read(&shared)).await;
+            let read = self.0.readers.run(move || read(&shared)).await;
             read.unwrap_or_else(|error| {
                 Err(ReadError::Io {
                     after,

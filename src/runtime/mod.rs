@@ -3,6 +3,7 @@
 mod backoff;
 mod clock;
 mod connection;
+mod crew;
 mod drain;
 mod measure;
 mod offload;
@@ -20,6 +21,7 @@ mod units;
 pub use backoff::Backoff;
 pub use clock::{Clock, MonoTime};
 pub use connection::Connection;
+pub use crew::{Crew, Lost};
 pub use drain::{Drain, DrainTrigger, drain};
 pub use measure::{Counter, Counters, Counts, Gauge, Histogram, Label, Scale, Tally, approximate};
 pub use offload::offload;

@@ -24,11 +24,16 @@ mod table;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use mimalloc::MiMalloc;
 use tieline::runtime::MonoTime;
 
 use effort::Effort;
 use options::Options;
 use plot::Plot;
+
+/// As the program that is measured has it.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> anyhow::Result<ExitCode> {
     let options = Options::parse();
