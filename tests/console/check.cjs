@@ -102,7 +102,7 @@ async function main() {
     page.on('pageerror', (error) => problems.push(`${name}: ${error}`));
   };
 
-  const context = await browser.newContext({ viewport: { width: 1440, height: 1000 }, colorScheme: 'light' });
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, colorScheme: 'light' });
   const page = await context.newPage();
   watch(page, 'light');
   await page.goto(origin);
@@ -150,7 +150,7 @@ async function main() {
   };
   await picture(page, 'light');
 
-  const dark = await (await browser.newContext({ viewport: { width: 1440, height: 1000 }, colorScheme: 'dark' })).newPage();
+  const dark = await (await browser.newContext({ viewport: { width: 1280, height: 900 }, colorScheme: 'dark' })).newPage();
   watch(dark, 'dark');
   await dark.goto(origin);
   await dark.waitForSelector('#live.on');
