@@ -118,8 +118,8 @@ async function main() {
 
   // Trouble of three kinds.
   await control(sandboxes[0], 'PUT', '/faults/strip_upgrade', {});
-  await control(sandboxes[0], 'PUT', '/faults/websocket_reset', { times: 1 });
-  await control(sandboxes[1], 'PUT', '/faults/skip', { history: false, times: 2 });
+  await control(sandboxes[0], 'PUT', '/faults/websocket_reset', { count: 1 });
+  await control(sandboxes[1], 'PUT', '/faults/skip', { history: false, count: 2 });
   await control(sandboxes[2], 'PUT', '/faults/platform_down', {});
   await until('a platform that is down is seen, with its reason', () => [...document.querySelectorAll('#sessions-table tbody tr')].some((row) => row.textContent.includes('queue-stats') && row.textContent.includes('reconnecting') && row.querySelector('td.why').textContent));
   await until('it is said what to look at', () => document.querySelector('#attention-list').textContent.includes('sessions/queue-stats'));
