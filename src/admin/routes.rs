@@ -83,7 +83,6 @@ impl Console {
 
     /// What one listener serves: the console and, beside it, these gRPC services. `is_socket`: it is a
     /// file whose mode says who may change things.
-    #[must_use]
     pub fn routes(&self, grpc: Router, is_socket: bool) -> Router {
         let guard = Door {
             is_socket,

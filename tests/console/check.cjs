@@ -102,7 +102,7 @@ async function main() {
     page.on('pageerror', (error) => problems.push(`${name}: ${error}`));
   };
 
-  const context = await browser.newContext({ viewport: { width: 1440, height: 1000 }, colorScheme: 'light' });
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, colorScheme: 'light' });
   const page = await context.newPage();
   watch(page, 'light');
   await page.goto(origin);
@@ -118,8 +118,8 @@ async function main() {
 
   // Trouble of three kinds.
   await control(sandboxes[0], 'PUT', '/faults/strip_upgrade', {});
-  await control(sandboxes[0], 'PUT', '/faults/websocket_reset', { times: 1 });
-  await control(sandboxes[1], 'PUT', '/faults/skip', { history: false, times: 2 });
+  await control(sandboxes[0], 'PUT', '/faults/websocket_reset', { count: 1 });
+  await control(sandboxes[1], 'PUT', '/faults/skip', { history: false, count: 2 });
   await control(sandboxes[2], 'PUT', '/faults/platform_down', {});
   await until('a platform that is down is seen, with its reason', () => [...document.querySelectorAll('#sessions-table tbody tr')].some((row) => row.textContent.includes('queue-stats') && row.textContent.includes('reconnecting') && row.querySelector('td.why').textContent));
   await until('it is said what to look at', () => document.querySelector('#attention-list').textContent.includes('sessions/queue-stats'));
@@ -150,7 +150,7 @@ async function main() {
   };
   await picture(page, 'light');
 
-  const dark = await (await browser.newContext({ viewport: { width: 1440, height: 1000 }, colorScheme: 'dark' })).newPage();
+  const dark = await (await browser.newContext({ viewport: { width: 1280, height: 900 }, colorScheme: 'dark' })).newPage();
   watch(dark, 'dark');
   await dark.goto(origin);
   await dark.waitForSelector('#live.on');

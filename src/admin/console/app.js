@@ -123,9 +123,9 @@ function drawSessions() {
     name.addEventListener('click', () => pick(s.name));
     const open = Math.max(0, s.gaps_suspected - s.gaps_closed - s.gaps_confirmed);
     const gaps = [
-      open ? el('span', { class: 'watch-text' }, `${open} open `) : null,
-      s.gaps_confirmed ? el('span', { class: 'bad-text' }, `${s.gaps_confirmed} lost `) : null,
-      s.gaps_closed ? `${s.gaps_closed} closed` : null,
+      open ? el('span', { class: 'watch-text' }, `${open} open`) : null,
+      s.gaps_confirmed ? el('span', { class: 'bad-text' }, `${s.gaps_confirmed} lost`) : null,
+      s.gaps_closed ? el('span', null, `${s.gaps_closed} closed`) : null,
     ].filter(Boolean);
     const attempt = s.next_attempt_time
       ? [until(s.next_attempt_time), s.failed_attempts ? el('small', null, `${s.failed_attempts} failed`) : null].filter(Boolean)
@@ -140,7 +140,7 @@ function drawSessions() {
         why(s.reason),
         t(s.transport ? [s.transport.replace('_', ' '), s.round_trip_ms ? el('small', null, `${s.round_trip_ms.toFixed(1)} ms`) : null].filter(Boolean) : ''),
         t(attempt), t(until(s.token_expire_time)), n(topics), t(ago(s.last_receive_time)),
-        n(s.events_per_second.toFixed(1)), gaps.length ? gaps : '',
+        n(s.events_per_second.toFixed(1)), { kind: 'lines', content: gaps.length ? gaps : '' },
       ],
     };
   });
@@ -201,7 +201,7 @@ function drawLosses() {
   const rows = all.map((loss) => ({
     cells: [
       loss.session, pill(loss.outcome), why(loss.reason),
-      t(loss.first_number == null ? '' : `${loss.first_number} – ${loss.last_number} (${loss.last_number - loss.first_number + 1})`),
+      t(loss.first_number == null ? '' : [`${loss.first_number} – ${loss.last_number}`, el('small', null, `${number(loss.last_number - loss.first_number + 1)} events`)]),
       t([`${clock(loss.start_time)} – ${clock(loss.end_time)}`, el('small', null, `${span(Date.parse(loss.end_time) - Date.parse(loss.start_time))} long`)]),
     ],
   }));
@@ -273,7 +273,7 @@ function drawHeader() {
   if (ready.textContent !== text) ready.textContent = text;
   ready.className = `pill ${word === 'not ready' ? 'bad' : KIND[word]}`;
   $('version').textContent = p.version;
-  $('uptime').replaceChildren(ago(p.start_time));
+  $('uptime').replaceChildren(ago(p.start_time), ' ago');
   $('config').replaceChildren(el('code', null, p.config_hash));
   const reload = $('reload');
   reload.textContent = !p.reload ? 'none' : `${p.reload.applied ? 'applied' : 'refused'} ${clock(p.reload.time)}`;
@@ -479,6 +479,8 @@ async function copy(panel) {
 }
 
 // --- beginning ---
+
+document.documentElement.classList.add('js');
 
 for (const button of document.querySelectorAll('[data-copy]')) {
   button.hidden = false;

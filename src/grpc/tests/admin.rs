@@ -116,7 +116,7 @@ async fn subscribers_are_listed_in_pages_with_their_filter_and_lag() {
 #[tokio::test]
 async fn a_peer_that_takes_nothing_is_shown_as_blocked_and_loses_its_connection() {
     let mut edge = edge().await;
-    edge.bench.fill(200_000).await;
+    edge.bench.fill(40_000).await;
     let mut admin = admin(&mut edge, Access::Change).await;
     let mut events = edge.events().await;
     let request = v1::SubscribeRequest {

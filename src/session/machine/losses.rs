@@ -93,3 +93,51 @@ impl Losses {
         Arc::clone(&self.shown)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hole(first: u64, last: u64) -> Extent {
+        Extent::Hole {
+            numbering: 1,
+            range: NumberRange { first, last },
+        }
+    }
+
+    #[test]
+    fn a_loss_is_shown_with_what_became_of_it() {
+        let now = WallTime::from_millis(1);
+        let mut losses = Losses::default();
+        losses.suspected("a", &hole(5, 9), "SEQUENCE_HOLE", (now, now));
+        losses.suspected("b", &hole(20, 20), "SEQUENCE_HOLE", (now, now));
+        let missing = [NumberRange { first: 6, last: 7 }];
+        losses.confirmed("a", "NOT_FILLED", &missing);
+        losses.closed("b");
+        let shown = losses.shown();
+        let told: Vec<_> = shown
+            .iter()
+            .map(|loss| (loss.outcome, &*loss.reason, loss.numbers))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                (Outcome::Confirmed, "NOT_FILLED", Some((6, 7))),
+                (Outcome::Closed, "SEQUENCE_HOLE", Some((20, 20))),
+            ]
+        );
+        assert!(Arc::ptr_eq(&shown, &losses.shown()), "nothing changed");
+    }
+
+    #[test]
+    fn only_the_latest_losses_are_kept() {
+        let now = WallTime::from_millis(1);
+        let mut losses = Losses::default();
+        for n in 0..100 {
+            losses.suspected(&n.to_string(), &hole(n, n), "SEQUENCE_HOLE", (now, now));
+        }
+        let shown = losses.shown();
+        assert_eq!(shown.len(), MOST);
+        assert_eq!(shown.last().unwrap().numbers, Some((99, 99)));
+    }
+}

@@ -98,8 +98,8 @@ fn badness(state: State) -> u8 {
 fn merged(lanes: &Lanes) -> Option<(v1::Session, Vitals)> {
     let all = || lanes.values().map(|lane| &lane.0);
     // Of equals the first, so that the reason does not jump about.
-    let badness_of = |lane: &&Box<(v1::Session, Vitals)>| badness(lane.0.state());
-    let worst = lanes.values().rev().max_by_key(badness_of)?;
+    let worst = lanes.values().rev();
+    let worst = worst.max_by_key(|lane| badness(lane.0.state()))?;
     let (worst, vitals) = (&worst.0, merged_vitals(lanes, &worst.1));
     let mut whole = v1::Session::clone(worst);
     let affected = all().filter(|s| s.state() == worst.state()).count();
