@@ -146,7 +146,7 @@ async fn a_changed_session_is_begun_anew_and_the_other_keeps_its_socket() {
     pair.other.set_rate(100.0);
     let (mut config, _files) = pair.stage.sidecar.again();
     let before = (handshakes(&pair.stage.sandbox), handshakes(&pair.other));
-    config.sessions[1].timing.websocket_ping = HumanDuration::from_secs(7);
+    config.sessions[1].timing.websocket_ping = HumanDuration::from_secs(21);
     let found = pair.stage.sidecar.reload(config).await.unwrap();
     assert_eq!(found.changed.len(), 1);
     assert_eq!(found.changed[0].keys, ["timing.websocket_ping"]);
@@ -207,7 +207,7 @@ async fn a_session_that_cannot_be_made_leaves_everything_as_it_is() {
     let pair = Pair::start().await;
     let before = (handshakes(&pair.stage.sandbox), handshakes(&pair.other));
     let (mut config, files) = pair.stage.sidecar.again();
-    config.sessions[0].timing.websocket_ping = HumanDuration::from_secs(7);
+    config.sessions[0].timing.websocket_ping = HumanDuration::from_secs(21);
     config.sessions[1].tls.ca_file = Some(files.path().join("nowhere"));
     pair.stage.sidecar.reload(config).await.unwrap_err();
     pair.emit(5);
@@ -231,7 +231,7 @@ async fn following(file: impl FnOnce(&Path) -> PathBuf) -> (Stage, Config, PathB
 async fn a_bad_file_keeps_the_last_good_one_and_a_good_one_after_it_is_applied() {
     let (stage, mut config, file) = following(|files| files.join("tieline.yaml")).await;
     let before = handshakes(&stage.sandbox);
-    config.sessions[0].timing.websocket_ping = HumanDuration::from_secs(7);
+    config.sessions[0].timing.websocket_ping = HumanDuration::from_secs(21);
     write_text(
         &file,
         "sessions:\n  - name: contact-centre\n    chanels: [x]\n",
@@ -263,7 +263,7 @@ async fn the_swap_of_a_directory_behind_a_link_is_noticed_and_what_needs_a_resta
     })
     .await;
     let files = file.parent().unwrap().parent().unwrap();
-    config.sessions[0].timing.websocket_ping = HumanDuration::from_secs(7);
+    config.sessions[0].timing.websocket_ping = HumanDuration::from_secs(21);
     config.drain_timeout = HumanDuration::from_secs(3);
     std::fs::create_dir(files.join("..2")).unwrap();
     write_config(&files.join("..2/tieline.yaml"), &config);
