@@ -1,4 +1,4 @@
-//! The health listener: `/livez`, `/readyz`, `/startupz`, and gRPC health on the same port. No data.
+//! The health listener: `/livez`, `/readyz`, `/startupz`, `/metrics`, and gRPC health on the same port. No data.
 //!
 //! Neither startup nor readiness looks at a platform: an outage there must not take the pod down.
 
@@ -7,5 +7,5 @@ mod server;
 #[cfg(test)]
 mod tests;
 
-pub use health::router;
+pub use health::{metrics, router};
 pub use server::{HealthServer, ServeError};

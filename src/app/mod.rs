@@ -7,6 +7,7 @@
 mod ending;
 mod guests;
 mod host;
+mod metrics;
 mod process;
 mod sessions;
 mod state_store;
@@ -21,11 +22,14 @@ use crate::grpc::{self, BindError, Listener, Server, ServerError, ServerParts};
 use crate::journal::{FileJournal, Journal, OpenError, Options};
 use crate::runtime::{Clock, DrainTrigger, Latch, Readiness, Rng, TaskKind, TaskSet, drain};
 use crate::session::{SessionBoard, StatsSnapshot};
+use crate::telemetry::metrics::Source;
 
 pub use self::ending::{Ended, Stop};
 pub use self::guests::TemplateError;
 pub use self::host::Host;
 use self::host::Machine;
+use self::metrics::Figures;
+pub use self::metrics::{Life, families};
 pub use self::process::Process;
 pub use self::sessions::SessionError;
 
@@ -38,6 +42,8 @@ pub struct App {
     stats: sessions::Stats,
     journals: Vec<FileJournal>,
     readiness: Readiness,
+    figures: Arc<dyn Source>,
+    life: Arc<Life>,
     drains: Drains,
     tasks: Tasks,
     drain_timeout: std::time::Duration,
@@ -176,6 +182,7 @@ impl App {
             &ingest_drain,
             &mut tasks,
         )?;
+        let telling = guests.clone();
         let server = Server::new(ServerParts {
             feeds: feeds.clone(),
             sessions: board.clone(),
@@ -187,6 +194,16 @@ impl App {
             drain: readers_drain,
             limits: grpc::ServerLimits::default(),
         })?;
+        let life = Life::begins(&clock);
+        let figures: Arc<dyn Source> = Arc::new(Figures {
+            board: board.clone(),
+            guests: telling,
+            journals: journals.clone(),
+            feeds: feeds.clone(),
+            calls: server.calls(),
+            readiness: readiness.clone(),
+            life: Arc::clone(&life),
+        });
         for journal in &journals {
             let maintenance = journal.clone().maintain(rest_drain.clone());
             let name = format!("maintain {}", journal.info().name.resource());
@@ -213,6 +230,7 @@ impl App {
                 .local_addr()
                 .map_or(address, |bound| bound.to_string());
             let drain = rest_drain.clone();
+            let server = server.with(admin::metrics(Arc::clone(&figures)));
             tasks.rest.spawn(TaskKind::Critical, "health", async {
                 server.serve(drain).await;
                 Ok(())
@@ -234,6 +252,8 @@ impl App {
             stats,
             journals,
             readiness,
+            figures,
+            life,
             drains,
             tasks,
             drain_timeout,
@@ -250,6 +270,18 @@ impl App {
     #[must_use]
     pub fn health_address(&self) -> Option<&str> {
         self.health_address.as_deref()
+    }
+
+    /// Every figure there is.
+    #[must_use]
+    pub fn figures(&self) -> Arc<dyn Source> {
+        Arc::clone(&self.figures)
+    }
+
+    /// What happens to it as a whole, to be told and counted.
+    #[must_use]
+    pub fn life(&self) -> Arc<Life> {
+        Arc::clone(&self.life)
     }
 
     /// The sessions' present state.

@@ -3,6 +3,7 @@
 //! The edge checks requests, hands them to the feeds and the session board, and turns what comes
 //! back into messages and statuses. It decides nothing about delivery.
 
+mod calls;
 mod codec;
 mod convert;
 mod events;
@@ -22,6 +23,7 @@ mod subscriptions;
 mod tests;
 mod watch;
 
+pub use self::calls::{CallStats, MethodSnapshot};
 pub use self::health::Health;
 pub use self::listener::{BindError, Listener, SocketMode};
 pub use self::server::{Server, ServerError, ServerLimits, ServerParts};

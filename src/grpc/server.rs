@@ -1,7 +1,7 @@
 //! [`Server`]: every service of the gRPC listener, on any number of sockets at once.
 //!
-//! Layers, outermost first: panic to INTERNAL → service. Trace context, metrics, caller identity
-//! and admission come to stand outside of that, in this order, when they are built.
+//! Layers, outermost first: metrics → panic to INTERNAL → service. Trace context comes to stand outside
+//! of that, and caller identity and admission between the first two, when they are built.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tower::{Layer, ServiceExt};
 
+use super::calls::{CallStats, CountCalls};
 use super::events::{Events, Journals};
 use super::health::Health;
 use super::listener::{Accepted, Listener};
@@ -101,6 +102,7 @@ pub struct ServerParts {
 #[derive(Debug)]
 pub struct Server {
     routes: Routes,
+    calls: Arc<CallStats>,
     feeds: Vec<Feed>,
     sessions: SessionBoard,
     health: Health,
@@ -149,6 +151,7 @@ impl Server {
             .prepare();
         Ok(Self {
             routes,
+            calls: Arc::new(CallStats::of(crate::proto::DESCRIPTOR_SET)),
             feeds: parts.feeds,
             sessions: parts.sessions,
             health: parts.health,
@@ -156,6 +159,12 @@ impl Server {
             drain: parts.drain,
             limits: parts.limits,
         })
+    }
+
+    /// What becomes of its calls.
+    #[must_use]
+    pub fn calls(&self) -> Arc<CallStats> {
+        Arc::clone(&self.calls)
     }
 
     /// Serves on all listeners until the drain is over: streams are ended by the feeds, and calls
@@ -172,10 +181,11 @@ impl Server {
         let mut connections = JoinSet::new();
         let accepting = accept_all(&listeners, self.limits, |accepted, permit| {
             let routes = self.routes.clone();
+            let calls = CountCalls(self.calls());
             let limits = self.limits;
             connections.spawn(connection(
                 accepted,
-                routes,
+                (routes, calls),
                 limits,
                 closing.clone(),
                 permit,
@@ -271,7 +281,7 @@ async fn accept_all(
 
 async fn connection(
     accepted: Accepted,
-    routes: Routes,
+    routes: (Routes, CountCalls),
     limits: ServerLimits,
     closing: CancellationToken,
     permit: OwnedSemaphorePermit,
@@ -295,12 +305,16 @@ async fn connection(
     drop(permit);
 }
 
-async fn serve_http2<S>(stream: S, routes: Routes, limits: ServerLimits, closing: CancellationToken)
-where
+async fn serve_http2<S>(
+    stream: S,
+    (routes, calls): (Routes, CountCalls),
+    limits: ServerLimits,
+    closing: CancellationToken,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let service = CatchPanic
-        .layer(routes)
+    let service = calls
+        .layer(CatchPanic.layer(routes))
         .map_request(|request: http::Request<hyper::body::Incoming>| request.map(any_body));
     let mut builder = Builder::new(TokioExecutor::new()).http2_only();
     builder
