@@ -47,6 +47,7 @@ pub(super) fn start<H: Host>(
         board: parts.board.clone(),
         clock: parts.clock.clone(),
         rng: parts.rng.fork("guests"),
+        tracer: parts.tracer.clone(),
         announce,
     });
     let drain = drain.clone();
@@ -70,7 +71,7 @@ fn template_parts<H: Host>(
         .with_handshakes(template.connections_per_second);
     let gate = Arc::new(gate);
     let health = HealthDesk::default();
-    let client = sessions::client(&session, sessions::reach(&session)?, parts.host)?;
+    let client = sessions::client(&session, sessions::reach(&session)?, parts)?;
     let http = Arc::new(Budgeted::new(client, Arc::clone(&gate)));
     let tokens: Arc<dyn TokenSource> = match template.auth.grant {
         Grant::GuestSession => Arc::new(Nobody::new(parts.clock.clone())),

@@ -21,6 +21,7 @@ use crate::grpc::{self, BindError, Listener, Server, ServerError, ServerParts};
 use crate::journal::{FileJournal, Journal, OpenError, Options};
 use crate::runtime::{Clock, DrainTrigger, Latch, Readiness, Rng, TaskKind, TaskSet, drain};
 use crate::session::{SessionBoard, StatsSnapshot};
+use crate::telemetry::traces::Tracer;
 
 pub use self::ending::{Ended, Stop};
 pub use self::guests::TemplateError;
@@ -103,7 +104,20 @@ impl App {
     /// # Errors
     /// [`StartError`].
     pub async fn start(config: Config, clock: Clock, rng: Rng) -> Result<Self, StartError> {
-        Self::start_on(&Machine::default(), config, clock, rng).await
+        Self::start_traced(config, clock, rng, Tracer::off()).await
+    }
+
+    /// The same with traces.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start_traced(
+        config: Config,
+        clock: Clock,
+        rng: Rng,
+        tracer: Tracer,
+    ) -> Result<Self, StartError> {
+        Self::start_on(&Machine::new(tracer), config, clock, rng).await
     }
 
     /// The same on another host than this machine.
@@ -167,6 +181,7 @@ impl App {
             board: &board,
             clock: &clock,
             rng: &rng,
+            tracer: host.tracer(),
         };
         let stats = sessions::start(&config, &parts, &ingest_drain, &mut tasks)?;
         let guests = guests::start(
@@ -186,6 +201,7 @@ impl App {
             announce: announced,
             drain: readers_drain,
             limits: grpc::ServerLimits::default(),
+            tracer: host.tracer(),
         })?;
         for journal in &journals {
             let maintenance = journal.clone().maintain(rest_drain.clone());

@@ -10,7 +10,8 @@ use super::{App, Ended, StartError, Stop};
 use crate::cli::{Application, CommandError, JournalAction, JournalReport};
 use crate::config::Config;
 use crate::journal::{OpenError, offline};
-use crate::runtime::{Clock, EndSignals, Rng, raise_open_files};
+use crate::runtime::{Clock, EndSignals, Rng, offload, raise_open_files};
+use crate::telemetry::traces::Tracer;
 
 /// The one application of this binary.
 #[derive(Debug)]
@@ -20,36 +21,19 @@ pub struct Process;
 impl Application for Process {
     async fn run(&self, config: Config) -> Result<(), CommandError> {
         provide_for(&config);
-        let mut signals = EndSignals::listen().map_err(|error| CommandError::Bug(error.into()))?;
+        let signals = EndSignals::listen().map_err(|error| CommandError::Bug(error.into()))?;
         let rng = Rng::from_entropy();
         tracing::info!(
             version = env!("CARGO_PKG_VERSION"),
             seed = rng.seed(),
             "Starting"
         );
-        let starting = App::start(config, Clock::system(), rng);
-        let app = tokio::select! {
-            biased;
-            signal = signals.next() => {
-                tracing::info!(signal, "Ended while starting");
-                return Ok(());
-            }
-            started = starting => started.map_err(refused)?,
-        };
-        tracing::info!(
-            grpc = ?app.addresses(),
-            health = app.health_address().unwrap_or("off"),
-            "Serving"
-        );
-        let (stops, told) = mpsc::channel(1);
-        let ended = tokio::select! {
-            ended = app.run_until(told) => ended,
-            never = relay(signals, stops) => match never {},
-        };
-        match ended {
-            Ended::Drained | Ended::Cut => Ok(()),
-            Ended::Failed(failure) => Err(CommandError::Bug(failure.into())),
-        }
+        let clock = Clock::system();
+        let (tracer, flush) = Tracer::from_environment(&clock, &rng);
+        let ended = serve(config, clock, rng, tracer, signals).await;
+        // It waits, though not long: not on a thread that others need.
+        let _ended_anyway = offload(move || drop(flush)).await.is_ok();
+        ended
     }
 
     fn journal(&self, action: JournalAction, dir: &Path) -> Result<JournalReport, CommandError> {
@@ -70,6 +54,39 @@ impl Application for Process {
                 })
             }
         }
+    }
+}
+
+/// Serves until it is asked to end.
+async fn serve(
+    config: Config,
+    clock: Clock,
+    rng: Rng,
+    tracer: Tracer,
+    mut signals: EndSignals,
+) -> Result<(), CommandError> {
+    let starting = App::start_traced(config, clock, rng, tracer);
+    let app = tokio::select! {
+        biased;
+        signal = signals.next() => {
+            tracing::info!(signal, "Ended while starting");
+            return Ok(());
+        }
+        started = starting => started.map_err(refused)?,
+    };
+    tracing::info!(
+        grpc = ?app.addresses(),
+        health = app.health_address().unwrap_or("off"),
+        "Serving"
+    );
+    let (stops, told) = mpsc::channel(1);
+    let ended = tokio::select! {
+        ended = app.run_until(told) => ended,
+        never = relay(signals, stops) => match never {},
+    };
+    match ended {
+        Ended::Drained | Ended::Cut => Ok(()),
+        Ended::Failed(failure) => Err(CommandError::Bug(failure.into())),
     }
 }
 

@@ -18,13 +18,14 @@ use crate::domain::SessionName;
 use crate::journal::{FileJournal, Journal};
 use crate::net::{
     Audited, Budgeted, ClientError, InvalidProxy, ProxyConfig, ProxyRoutes, RateGate, Refused,
-    UrlPolicy,
+    Traced, UrlPolicy,
 };
 use crate::runtime::{Clock, Drain, Rng, TaskKind};
 use crate::session::{
     HealthDesk, SessionBoard, SessionConfig, SessionParts, SessionStats, Supervisor,
     SupervisorParts,
 };
+use crate::telemetry::traces::Tracer;
 
 /// What sessions are made with.
 pub(super) struct Parts<'a, H> {
@@ -33,6 +34,7 @@ pub(super) struct Parts<'a, H> {
     pub(super) board: &'a SessionBoard,
     pub(super) clock: &'a Clock,
     pub(super) rng: &'a Rng,
+    pub(super) tracer: Tracer,
 }
 
 /// Why a session cannot be made.
@@ -88,6 +90,7 @@ pub(super) fn start<H: Host>(
         board: parts.board.clone(),
         clock: parts.clock.clone(),
         rng: parts.rng.fork("sessions"),
+        tracer: parts.tracer.clone(),
     })?;
     let stats = supervisor.stats();
     let drain = drain.clone();
@@ -186,7 +189,7 @@ fn session_parts<H: Host>(
     tasks: &mut Tasks,
 ) -> Result<SessionParts<Way<H>>, Problem> {
     let journal = journal_of(session, parts.journals)?;
-    let client = client(session, reach(session)?, parts.host)?;
+    let client = client(session, reach(session)?, parts)?;
     let client = Budgeted::new(client, Arc::clone(&credential.gate));
     let sealer = credential.sealer.clone();
     let health = credential.health.clone();
@@ -223,7 +226,10 @@ pub(super) fn reach(session: &SessionConfig) -> Result<UrlPolicy, Problem> {
 }
 
 /// The way out of a session.
-pub(super) type Way<H> = Budgeted<Audited<<H as Host>::Http>>;
+pub(super) type Way<H> = Budgeted<Observed<H>>;
+
+/// The same before its requests are counted.
+type Observed<H> = Traced<Audited<<H as Host>::Http>>;
 
 /// An endpoint as an entry of allowed domains.
 fn place_of(endpoint: &Url) -> Option<String> {
@@ -238,11 +244,12 @@ fn place_of(endpoint: &Url) -> Option<String> {
 pub(super) fn client<H: Host>(
     session: &SessionConfig,
     policy: UrlPolicy,
-    host: &H,
-) -> Result<Audited<H::Http>, Problem> {
+    parts: &Parts<'_, H>,
+) -> Result<Observed<H>, Problem> {
     let routes = ProxyRoutes::of(session.proxy.as_ref())?;
-    let client = host.client(policy, &session.tls, routes)?;
-    Ok(Audited::new(client, session.name.as_str()))
+    let client = parts.host.client(policy, &session.tls, routes)?;
+    let name = session.name.as_str();
+    Ok(Traced::new(Audited::new(client, name), name, &parts.tracer))
 }
 
 pub(super) fn start_tokens<H: Host>(
@@ -265,7 +272,7 @@ pub(super) fn start_tokens<H: Host>(
         &session.allowed_domains,
         session.allow_plaintext,
     )?;
-    let client = Budgeted::new(client(session, policy, parts.host)?, gate);
+    let client = Budgeted::new(client(session, policy, parts)?, gate);
     let vault = StateVault::new(JournalState(Arc::clone(journal)), sealer);
     let label = format!("tokens of {owner}");
     let rng = parts.rng.fork(&label);

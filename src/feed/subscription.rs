@@ -405,6 +405,7 @@ impl Subscription {
             },
             latest: at.end.latest.max(self.cursor),
             notice,
+            live: matches!(self.state, State::Live),
         })
     }
 }

@@ -13,6 +13,7 @@ mod outbox;
 mod paging;
 mod panic;
 mod response;
+mod sends;
 mod server;
 mod sessions;
 mod status;
@@ -20,6 +21,7 @@ mod subscribe;
 mod subscriptions;
 #[cfg(test)]
 mod tests;
+mod traced;
 mod watch;
 
 pub use self::health::Health;

@@ -1,7 +1,7 @@
 //! [`Server`]: every service of the gRPC listener, on any number of sockets at once.
 //!
-//! Layers, outermost first: panic to INTERNAL → service. Trace context, metrics, caller identity
-//! and admission come to stand outside of that, in this order, when they are built.
+//! Layers, outermost first: trace context and span → panic to INTERNAL → service. Metrics, caller
+//! identity and admission come to stand between these two, in this order, when they are built.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -25,16 +25,18 @@ use super::health::Health;
 use super::listener::{Accepted, Listener};
 use super::messaging::Messaging;
 use super::outbox::{Outbox, Turns};
-use super::panic::{CatchPanic, any_body};
+use super::panic::{CatchPanic, Caught, any_body};
 use super::sessions::Sessions;
 use super::subscribe::EventRoutes;
 use super::subscriptions::Subscriptions;
+use super::traced::{Trace, Traced};
 use crate::feed::Feed;
 use crate::proto::v1::messaging_service_server::MessagingServiceServer;
 use crate::proto::v1::session_service_server::SessionServiceServer;
 use crate::proto::v1::subscription_service_server::SubscriptionServiceServer;
 use crate::runtime::{Clock, Drain, Rng};
 use crate::session::{Guests, SessionBoard};
+use crate::telemetry::traces::Tracer;
 
 /// Heartbeats are messages; pings find peers that are gone. They wait behind buffered data, and a
 /// slow link is not a dead one, hence the long patience.
@@ -95,7 +97,12 @@ pub struct ServerParts {
     pub drain: Drain,
     /// Bounds.
     pub limits: ServerLimits,
+    /// What records calls and deliveries.
+    pub tracer: Tracer,
 }
+
+/// What answers calls.
+type Calls = Traced<Caught<Routes>>;
 
 /// The gRPC edge, ready to serve.
 #[derive(Debug)]
@@ -107,6 +114,7 @@ pub struct Server {
     announce: Drain,
     drain: Drain,
     limits: ServerLimits,
+    tracer: Tracer,
 }
 
 /// Why a server cannot be made.
@@ -137,7 +145,7 @@ impl Server {
             rng: parts.rng,
             drain: parts.drain.clone(),
         };
-        let routes = Routes::new(EventRoutes::new(events))
+        let routes = Routes::new(EventRoutes::new(events, parts.tracer.clone()))
             .add_service(SessionServiceServer::new(sessions).max_decoding_message_size(REQUEST))
             .add_service(MessagingServiceServer::new(messaging).max_decoding_message_size(REQUEST))
             .add_service(
@@ -155,6 +163,7 @@ impl Server {
             announce: parts.announce,
             drain: parts.drain,
             limits: parts.limits,
+            tracer: parts.tracer,
         })
     }
 
@@ -171,15 +180,9 @@ impl Server {
         let closing = CancellationToken::new();
         let mut connections = JoinSet::new();
         let accepting = accept_all(&listeners, self.limits, |accepted, permit| {
-            let routes = self.routes.clone();
+            let calls = Trace(self.tracer.clone()).layer(CatchPanic.layer(self.routes.clone()));
             let limits = self.limits;
-            connections.spawn(connection(
-                accepted,
-                routes,
-                limits,
-                closing.clone(),
-                permit,
-            ));
+            connections.spawn(connection(accepted, calls, limits, closing.clone(), permit));
             while connections.try_join_next().is_some() {}
         });
         tokio::select! {
@@ -271,7 +274,7 @@ async fn accept_all(
 
 async fn connection(
     accepted: Accepted,
-    routes: Routes,
+    calls: Calls,
     limits: ServerLimits,
     closing: CancellationToken,
     permit: OwnedSemaphorePermit,
@@ -284,24 +287,23 @@ async fn connection(
         Accepted::Simulated(_) => Ok(Ok(())),
     };
     match (spoke, accepted) {
-        (Ok(Ok(())), Accepted::Tcp(stream)) => serve_http2(stream, routes, limits, closing).await,
-        (Ok(Ok(())), Accepted::Unix(stream)) => serve_http2(stream, routes, limits, closing).await,
+        (Ok(Ok(())), Accepted::Tcp(stream)) => serve_http2(stream, calls, limits, closing).await,
+        (Ok(Ok(())), Accepted::Unix(stream)) => serve_http2(stream, calls, limits, closing).await,
         #[cfg(any(test, feature = "testing"))]
         (Ok(Ok(())), Accepted::Simulated(stream)) => {
-            serve_http2(stream, routes, limits, closing).await;
+            serve_http2(stream, calls, limits, closing).await;
         }
         (Ok(Err(_)) | Err(_), _) => {}
     }
     drop(permit);
 }
 
-async fn serve_http2<S>(stream: S, routes: Routes, limits: ServerLimits, closing: CancellationToken)
+async fn serve_http2<S>(stream: S, calls: Calls, limits: ServerLimits, closing: CancellationToken)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let service = CatchPanic
-        .layer(routes)
-        .map_request(|request: http::Request<hyper::body::Incoming>| request.map(any_body));
+    let service =
+        calls.map_request(|request: http::Request<hyper::body::Incoming>| request.map(any_body));
     let mut builder = Builder::new(TokioExecutor::new()).http2_only();
     builder
         .http2()

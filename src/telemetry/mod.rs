@@ -1,9 +1,11 @@
-//! Sets up what the process says about itself: log lines for people on a terminal, JSON elsewhere.
+//! Sets up what the process says about itself: log lines for people on a terminal, JSON elsewhere; and
+//! [`traces`].
 //!
 //! Lines leave through [`LineWriter`], a bounded queue with a thread behind it, so that a reader of
 //! the log that stalls costs lines (which are counted) and never stalls the data path.
 
 mod lines;
+pub mod traces;
 
 use std::io::IsTerminal as _;
 

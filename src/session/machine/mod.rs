@@ -9,6 +9,7 @@ mod carrying;
 mod catch_up;
 mod connect;
 mod coverage;
+mod creation;
 mod deaf;
 mod draft;
 mod drain;
@@ -72,8 +73,10 @@ use crate::runtime::{Backoff, Mistake, MonoTime, Rng};
 use crate::session::ordering::{Ordering, Overlap, Position, RecentIds, SharedIds};
 use crate::session::outbound::Defaults;
 use crate::session::{SessionStats, TimingConfig, TransportChoice};
+use crate::telemetry::traces::Tracer;
 use catch_up::CatchUp;
 use coverage::Coverage;
+use creation::Creations;
 use deaf::Deaf;
 use drain::Lingering;
 use endpoints::Endpoints;
@@ -122,6 +125,8 @@ pub struct MachineParts {
     pub recent_ids: SharedIds,
     /// What holds for messages, where the session sends any.
     pub outbound: Option<Defaults>,
+    /// What records the traces of its events.
+    pub tracer: Tracer,
 }
 
 /// One session.
@@ -186,6 +191,7 @@ pub struct Machine {
     position_moved: bool,
     missing_moved: bool,
     facts: Facts,
+    creations: Creations,
     standing: Standing,
 }
 
@@ -228,6 +234,7 @@ impl Machine {
                 at,
             )
         });
+        let creations = Creations::new(parts.tracer, parts.journal.clone(), at);
         let standing = Standing::new(&parts.session, parts.journal, &*parts.connector);
         Self {
             backoff: Backoff::new(timing.backoff.base.0, timing.backoff.cap.0),
@@ -260,6 +267,7 @@ impl Machine {
             timing,
             ordering,
             facts,
+            creations,
             standing,
             state: State::Idle,
             successor: Successor::None,
@@ -288,6 +296,7 @@ impl Machine {
     /// Takes one input.
     pub fn handle(&mut self, at: At, input: Input, out: &mut Actions) {
         self.mind_clock(at);
+        self.creations.turn(at);
         if matches!(self.state, State::Draining { .. } | State::Ended) {
             self.handle_draining(at, input, out);
         } else {

@@ -17,6 +17,7 @@ use crate::domain::SessionName;
 use crate::journal::Journal;
 use crate::net::HttpClient;
 use crate::runtime::{Clock, Drain, Rng};
+use crate::telemetry::traces::Tracer;
 
 /// What one session needs of the world.
 #[derive(Debug)]
@@ -48,6 +49,8 @@ pub struct SupervisorParts<C> {
     pub clock: Clock,
     /// The source of chance.
     pub rng: Rng,
+    /// What records the traces of events.
+    pub tracer: Tracer,
 }
 
 /// Runs sessions.
@@ -82,6 +85,7 @@ impl<C: HttpClient + 'static> Supervisor<C> {
             clock: parts.clock,
             rng: parts.rng,
             recent_ids: Arc::default(),
+            tracer: parts.tracer,
         };
         let sessions = parts.sessions.into_iter().map(|session| {
             let name = session.config.name.to_string();
