@@ -24,7 +24,7 @@ mod websocket;
 #[cfg(test)]
 mod tests;
 
-pub use audit::{AUDIT, Audited, sent};
+pub use audit::{Audited, sent};
 pub use budgeted::{Budgeted, RateGate};
 pub use client::Client;
 pub use config::{RateLimitConfig, TlsConfig};
