@@ -31,7 +31,7 @@
 //!
 //! | layer | modules | what they are |
 //! |---|---|---|
-//! | 0 | [`domain`], [`proto`], [`runtime`], [`telemetry`] | words, the contract, time and chance, log set-up |
+//! | 0 | [`domain`], [`proto`], [`runtime`], [`telemetry`] | words, the contract, time and chance, log and traces |
 //! | 1 | [`journal`], [`net`], [`auth`] | the log, bytes in and out, tokens |
 //! | 2 | [`connectors`] | a platform's dialect: pure functions and data |
 //! | 3 | [`session`], [`feed`], [`sandbox`] | one live upstream, fan-out, simulated platforms |

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::sync::watch;
 
-use super::sessions::{self, Ground, Keeper, Problem, TokensMade, Way};
+use super::sessions::{self, Ground, Keeper, Observed, Problem, TokensMade, Way};
 use super::{Host, Tasks};
 use crate::auth::{AccessToken, Grant, Nobody, TokenProblem, TokenSource, TokenStatus, Tokens};
 use crate::config::{Config, Difference};
 use crate::connectors::GuestSettings;
 use crate::domain::{SessionName, TemplateName};
 use crate::journal::Journal;
-use crate::net::{Audited, Budgeted, RateGate};
+use crate::net::{Budgeted, RateGate};
 use crate::runtime::{Drain, TaskFailure, TaskKind, TaskSet};
 use crate::session::{
     Guests, GuestsParts, GuestsRunner, HealthDesk, Renewal, Renewals, SessionConfig,
@@ -33,7 +33,7 @@ pub struct TemplateError {
 pub(super) struct TemplateMade<H: Host> {
     config: SessionTemplateConfig,
     journal: Arc<dyn Journal>,
-    client: Audited<H::Http>,
+    client: Observed<H>,
     /// `None` where guests need none.
     tokens: Option<TokensMade<H>>,
 }
@@ -72,6 +72,7 @@ pub(super) fn start<H: Host>(
         board: ground.board.clone(),
         clock: ground.clock.clone(),
         rng: ground.rng.fork("guests"),
+        tracer: ground.host.tracer(),
         announce,
     });
     let desk = GuestDesk {

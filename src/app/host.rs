@@ -9,6 +9,7 @@ use crate::grpc::{BindError, Listener, SocketMode};
 use crate::journal::{FileJournal, Options};
 use crate::net::{Client, ClientError, HttpClient, ProxyRoutes, TlsConfig, Trust, UrlPolicy};
 use crate::runtime::offload;
+use crate::telemetry::traces::Tracer;
 
 /// What a sidecar stands on.
 #[async_trait]
@@ -38,12 +39,25 @@ pub trait Host: Send + Sync + fmt::Debug + 'static {
     /// # Errors
     /// [`BindError`].
     async fn listen(&self, address: &str) -> Result<Listener, BindError>;
+
+    /// What records traces; nothing where a host does not say.
+    fn tracer(&self) -> Tracer {
+        Tracer::off()
+    }
 }
 
 /// The machine this runs on.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Machine {
+    tracer: Tracer,
     trust: Trust,
+}
+
+impl Machine {
+    pub(super) fn new(tracer: Tracer) -> Self {
+        let trust = Trust::default();
+        Self { tracer, trust }
+    }
 }
 
 #[async_trait]
@@ -70,5 +84,9 @@ impl Host for Machine {
 
     async fn listen(&self, address: &str) -> Result<Listener, BindError> {
         Listener::bind(address, SocketMode::default()).await
+    }
+
+    fn tracer(&self) -> Tracer {
+        self.tracer.clone()
     }
 }

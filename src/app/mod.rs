@@ -28,6 +28,7 @@ use crate::runtime::{
 };
 use crate::session::{SessionBoard, StatsSnapshot};
 use crate::telemetry::metrics::Source;
+use crate::telemetry::traces::Tracer;
 
 pub use self::ending::{Ended, Stop};
 pub use self::guests::TemplateError;
@@ -129,7 +130,20 @@ impl App {
     /// # Errors
     /// [`StartError`].
     pub async fn start(config: Config, clock: Clock, rng: Rng) -> Result<Self, StartError> {
-        Self::start_on(Arc::new(Machine::default()), config, clock, rng).await
+        Self::start_traced(config, clock, rng, Tracer::off()).await
+    }
+
+    /// The same with traces.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start_traced(
+        config: Config,
+        clock: Clock,
+        rng: Rng,
+        tracer: Tracer,
+    ) -> Result<Self, StartError> {
+        Self::start_on(Arc::new(Machine::new(tracer)), config, clock, rng).await
     }
 
     /// The same on another host than this machine.
@@ -199,6 +213,7 @@ impl App {
         let (admin, admin_addresses) = console::open(&*host, &config, &shown).await?;
 
         let (ingest, ingest_drain) = drain();
+        let tracer = host.tracer();
         let ground = Ground {
             host,
             journals: journals.clone(),
@@ -226,6 +241,7 @@ impl App {
             announce: announced,
             drain: readers_drain,
             limits: grpc::ServerLimits::default(),
+            tracer,
         })?;
         let life = Life::begins(&clock);
         let figures: Arc<dyn Source> = Arc::new(Figures {

@@ -12,6 +12,7 @@ use crate::config::{Config, Sources};
 use crate::journal::{OpenError, offline};
 use crate::runtime::{Clock, EndSignals, Hangups, Rng, offload, raise_open_files};
 use crate::telemetry::metrics::Export;
+use crate::telemetry::traces::Tracer;
 
 /// The one application of this binary.
 #[derive(Debug)]
@@ -21,7 +22,7 @@ pub struct Process;
 impl Application for Process {
     async fn run(&self, config: Config, sources: Sources) -> Result<(), CommandError> {
         provide_for(&config);
-        let mut signals = EndSignals::listen().map_err(|error| CommandError::Bug(error.into()))?;
+        let signals = EndSignals::listen().map_err(|error| CommandError::Bug(error.into()))?;
         let hangups = Hangups::listen().map_err(|error| CommandError::Bug(error.into()))?;
         let rng = Rng::from_entropy();
         tracing::info!(
@@ -29,34 +30,13 @@ impl Application for Process {
             seed = rng.seed(),
             "Starting"
         );
-        let starting = App::start(config, Clock::system(), rng);
-        let mut app = tokio::select! {
-            biased;
-            signal = signals.next() => {
-                tracing::info!(signal, "Ended while starting");
-                return Ok(());
-            }
-            started = starting => started.map_err(refused)?,
-        };
-        app.follow(sources, hangups);
-        tracing::info!(
-            grpc = ?app.addresses(),
-            health = app.health_address().unwrap_or("off"),
-            admin = ?app.admin_addresses(),
-            "Serving"
-        );
-        let export = Export::from_environment(app.figures(), Clock::system());
-        let (stops, told) = mpsc::channel(1);
-        let ended = tokio::select! {
-            ended = app.run_until(told) => ended,
-            never = relay(signals, stops) => match never {},
-        };
+        let clock = Clock::system();
+        let (tracer, flush) = Tracer::from_environment(&clock, &rng);
+        let world = World { clock, rng, tracer };
+        let ended = serve(config, sources, world, signals, hangups).await;
         // It waits, though not long: not on a thread that others need.
-        let _ended_anyway = offload(move || drop(export)).await.is_ok();
-        match ended {
-            Ended::Drained | Ended::Cut => Ok(()),
-            Ended::Failed(failure) => Err(CommandError::Bug(failure.into())),
-        }
+        let _ended_anyway = offload(move || drop(flush)).await.is_ok();
+        ended
     }
 
     fn journal(&self, action: JournalAction, dir: &Path) -> Result<JournalReport, CommandError> {
@@ -77,6 +57,51 @@ impl Application for Process {
                 })
             }
         }
+    }
+}
+
+/// What a sidecar is started with besides its configuration.
+struct World {
+    clock: Clock,
+    rng: Rng,
+    tracer: Tracer,
+}
+
+/// Serves until it is asked to end.
+async fn serve(
+    config: Config,
+    sources: Sources,
+    World { clock, rng, tracer }: World,
+    mut signals: EndSignals,
+    hangups: Hangups,
+) -> Result<(), CommandError> {
+    let starting = App::start_traced(config, clock.clone(), rng, tracer);
+    let mut app = tokio::select! {
+        biased;
+        signal = signals.next() => {
+            tracing::info!(signal, "Ended while starting");
+            return Ok(());
+        }
+        started = starting => started.map_err(refused)?,
+    };
+    app.follow(sources, hangups);
+    tracing::info!(
+        grpc = ?app.addresses(),
+        health = app.health_address().unwrap_or("off"),
+        admin = ?app.admin_addresses(),
+        "Serving"
+    );
+    let export = Export::from_environment(app.figures(), clock);
+    let (stops, told) = mpsc::channel(1);
+    let ended = tokio::select! {
+        ended = app.run_until(told) => ended,
+        never = relay(signals, stops) => match never {},
+    };
+    // It waits, though not long: not on a thread that others need.
+    let _ended_anyway = offload(move || drop(export)).await.is_ok();
+    match ended {
+        Ended::Drained | Ended::Cut => Ok(()),
+        Ended::Failed(failure) => Err(CommandError::Bug(failure.into())),
     }
 }
 

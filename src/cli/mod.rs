@@ -25,7 +25,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::telemetry::{self, LogFormat, LogOptions};
+use crate::telemetry::{self, AuditLog, LogFormat, LogOptions};
 
 pub use application::{Application, JournalAction, JournalReport};
 pub use error::CommandError;
@@ -70,6 +70,16 @@ struct LogArgs {
         help_heading = "Log"
     )]
     log_format: LogFormatArg,
+    /// Where the audit log of what is sent goes, as JSON: FILE, stderr or none; with the rest where it
+    /// is not given, as far as --log lets it.
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "TIELINE_AUDIT_LOG",
+        help_heading = "Log"
+    )]
+    audit_log: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -166,7 +176,7 @@ fn run(cli: Cli, application: &dyn Application) -> Result<ExitCode, CommandError
     outcome
 }
 
-fn start_log(cli: &Cli) -> Result<telemetry::Flush, CommandError> {
+fn start_log(cli: &Cli) -> Result<telemetry::LogFlush, CommandError> {
     let filter = cli.log.log.clone().filter(|filter| !filter.is_empty());
     let options = LogOptions {
         filter: filter.unwrap_or_else(|| cli.command.default_filter().to_owned()),
@@ -174,6 +184,12 @@ fn start_log(cli: &Cli) -> Result<telemetry::Flush, CommandError> {
             LogFormatArg::Auto => LogFormat::Auto,
             LogFormatArg::Human => LogFormat::Human,
             LogFormatArg::Json => LogFormat::Json,
+        },
+        audit: match cli.log.audit_log.as_deref() {
+            None | Some("") => AuditLog::WithTheRest,
+            Some("none") => AuditLog::Nowhere,
+            Some("stderr") => AuditLog::Stderr,
+            Some(path) => AuditLog::File(path.into()),
         },
     };
     telemetry::init(&options).map_err(|error| CommandError::Setting(error.into()))

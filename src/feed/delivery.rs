@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::elements::Elements;
+use super::elements::{Elements, Part};
+use super::fields::Fields;
 use crate::domain::{Epoch, JournalName, Sequence, WallTime};
 
 /// One response.
@@ -20,6 +21,8 @@ pub struct Delivery {
     pub latest: Sequence,
     /// News about the delivery itself.
     pub notice: Option<Notice>,
+    /// Whether its events have just become durable, rather than being read again.
+    pub live: bool,
 }
 
 impl Delivery {
@@ -30,6 +33,38 @@ impl Delivery {
         let place = (view, self.through, self.latest);
         let is_plain = self.notice.is_none();
         is_plain.then(|| run.encoded_once(place, || encode(self)))
+    }
+
+    /// Names the trace contexts of its events, as they stand in them.
+    pub fn trace_parents(&self, mut name: impl FnMut(&str)) {
+        let mut viewed = Vec::new();
+        for part in self.elements.parts() {
+            match part {
+                Part::Stored(elements) => trace_parents(elements, &mut name),
+                Part::Viewed(element) => {
+                    viewed.clear();
+                    element.write(&mut viewed);
+                    trace_parents(&viewed, &mut name);
+                }
+                Part::Batch(run, _) => {
+                    let entries = run.entries().iter();
+                    entries.for_each(|entry| trace_parents(&entry.element, &mut name));
+                }
+            }
+        }
+    }
+}
+
+/// Those of some elements.
+fn trace_parents(elements: &[u8], name: &mut impl FnMut(&str)) {
+    const EVENT: u64 = 1;
+    const TRACE_PARENT: u64 = 12;
+    let events = Fields::new(elements).filter(|field| field.number == EVENT);
+    for event in events {
+        let found = Fields::new(event.content).find(|field| field.number == TRACE_PARENT);
+        if let Some(text) = found.and_then(|field| std::str::from_utf8(field.content).ok()) {
+            name(text);
+        }
     }
 }
 

@@ -419,6 +419,7 @@ impl Subscription {
             through_time: self.cursor_time,
             latest: at.end.latest.max(self.cursor),
             notice,
+            live: matches!(self.state, State::Live),
         })
     }
 }

@@ -16,6 +16,7 @@ mod paging;
 mod panic;
 mod peer;
 mod response;
+mod sends;
 mod server;
 mod sessions;
 mod status;
@@ -23,6 +24,7 @@ mod subscribe;
 mod subscriptions;
 #[cfg(test)]
 mod tests;
+mod traced;
 mod watch;
 
 pub use self::admin::{Access, AdminParts, admin_routes};

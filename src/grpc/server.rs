@@ -1,7 +1,7 @@
 //! [`Server`]: every service of the gRPC listener, on any number of sockets at once.
 //!
-//! Layers, outermost first: metrics → panic to INTERNAL → service. Trace context comes to stand outside
-//! of that, and caller identity and admission between the first two, when they are built.
+//! Layers, outermost first: trace context and span → metrics → panic to INTERNAL → service. Caller
+//! identity and admission come to stand before the last two when they are built.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -20,23 +20,25 @@ use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tower::{Layer, ServiceExt};
 
-use super::calls::{CallStats, CountCalls};
+use super::calls::{CallStats, CountCalls, Counted};
 use super::events::{Events, Journals};
 use super::health::Health;
 use super::listener::{Accepted, Listener};
 use super::messaging::Messaging;
 use super::outbox::{Outbox, Turns};
-use super::panic::{CatchPanic, any_body};
+use super::panic::{CatchPanic, Caught, any_body};
 use super::peer::Peer;
 use super::sessions::Sessions;
 use super::subscribe::EventRoutes;
 use super::subscriptions::Subscriptions;
+use super::traced::{Trace, Traced};
 use crate::feed::Feed;
 use crate::proto::v1::messaging_service_server::MessagingServiceServer;
 use crate::proto::v1::session_service_server::SessionServiceServer;
 use crate::proto::v1::subscription_service_server::SubscriptionServiceServer;
 use crate::runtime::{Clock, Drain, Rng};
 use crate::session::{Guests, SessionBoard};
+use crate::telemetry::traces::Tracer;
 
 /// Heartbeats are messages; pings find peers that are gone. They wait behind buffered data, and a
 /// slow link is not a dead one, hence the long patience.
@@ -97,7 +99,12 @@ pub struct ServerParts {
     pub drain: Drain,
     /// Bounds.
     pub limits: ServerLimits,
+    /// What records calls and deliveries.
+    pub tracer: Tracer,
 }
+
+/// What answers calls.
+type Calls = Traced<Counted<Caught<Routes>>>;
 
 /// The gRPC edge, ready to serve.
 #[derive(Debug)]
@@ -110,6 +117,7 @@ pub struct Server {
     announce: Drain,
     drain: Drain,
     limits: ServerLimits,
+    tracer: Tracer,
 }
 
 /// Why a server cannot be made.
@@ -140,7 +148,7 @@ impl Server {
             rng: parts.rng,
             drain: parts.drain.clone(),
         };
-        let routes = Routes::new(EventRoutes::new(events))
+        let routes = Routes::new(EventRoutes::new(events, parts.tracer.clone()))
             .add_service(SessionServiceServer::new(sessions).max_decoding_message_size(REQUEST))
             .add_service(MessagingServiceServer::new(messaging).max_decoding_message_size(REQUEST))
             .add_service(
@@ -159,6 +167,7 @@ impl Server {
             announce: parts.announce,
             drain: parts.drain,
             limits: parts.limits,
+            tracer: parts.tracer,
         })
     }
 
@@ -181,16 +190,11 @@ impl Server {
         let closing = CancellationToken::new();
         let mut connections = JoinSet::new();
         let accepting = accept_all(&listeners, self.limits, |accepted, permit| {
-            let routes = self.routes.clone();
-            let calls = CountCalls(self.calls());
+            let calls = CatchPanic.layer(self.routes.clone());
+            let calls = CountCalls(self.calls()).layer(calls);
+            let calls = Trace(self.tracer.clone()).layer(calls);
             let limits = self.limits;
-            connections.spawn(connection(
-                accepted,
-                (routes, calls),
-                limits,
-                closing.clone(),
-                permit,
-            ));
+            connections.spawn(connection(accepted, calls, limits, closing.clone(), permit));
             while connections.try_join_next().is_some() {}
         });
         tokio::select! {
@@ -282,7 +286,7 @@ async fn accept_all(
 
 async fn connection(
     accepted: Accepted,
-    routes: (Routes, CountCalls),
+    calls: Calls,
     limits: ServerLimits,
     closing: CancellationToken,
     permit: OwnedSemaphorePermit,
@@ -297,14 +301,14 @@ async fn connection(
     };
     match (spoke, accepted) {
         (Ok(Ok(())), Accepted::Tcp(stream)) => {
-            serve_http2(stream, peer, routes, limits, closing).await;
+            serve_http2(stream, peer, calls, limits, closing).await;
         }
         (Ok(Ok(())), Accepted::Unix(stream)) => {
-            serve_http2(stream, peer, routes, limits, closing).await;
+            serve_http2(stream, peer, calls, limits, closing).await;
         }
         #[cfg(any(test, feature = "testing"))]
         (Ok(Ok(())), Accepted::Simulated(stream)) => {
-            serve_http2(stream, peer, routes, limits, closing).await;
+            serve_http2(stream, peer, calls, limits, closing).await;
         }
         (Ok(Err(_)) | Err(_), _) => {}
     }
@@ -314,19 +318,17 @@ async fn connection(
 async fn serve_http2<S>(
     stream: S,
     peer: Peer,
-    (routes, calls): (Routes, CountCalls),
+    calls: Calls,
     limits: ServerLimits,
     closing: CancellationToken,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let cut = peer.connection.clone();
-    let service = calls.layer(CatchPanic.layer(routes)).map_request(
-        move |mut request: http::Request<hyper::body::Incoming>| {
-            request.extensions_mut().insert(peer.clone());
-            request.map(any_body)
-        },
-    );
+    let service = calls.map_request(move |mut request: http::Request<hyper::body::Incoming>| {
+        request.extensions_mut().insert(peer.clone());
+        request.map(any_body)
+    });
     let mut builder = Builder::new(TokioExecutor::new()).http2_only();
     builder
         .http2()

@@ -20,9 +20,11 @@ use super::codec::{Frames, RequestDecoder, frames};
 use super::event_service::event_service_server::EventServiceServer;
 use super::events::Events;
 use super::peer::Peer;
+use super::sends::Sends;
 use super::server::REQUEST;
 use super::status::{CallError, RequestError};
 use crate::feed::Subscriber;
+use crate::telemetry::traces::Tracer;
 
 const PATH: &str = "/tieline.v1.EventService/Subscribe";
 const ENCODING: &str = "grpc-encoding";
@@ -31,13 +33,18 @@ const ENCODING: &str = "grpc-encoding";
 #[derive(Debug, Clone)]
 pub(super) struct EventRoutes {
     events: Events,
+    tracer: Tracer,
     others: EventServiceServer<Events>,
 }
 
 impl EventRoutes {
-    pub(super) fn new(events: Events) -> Self {
+    pub(super) fn new(events: Events, tracer: Tracer) -> Self {
         let others = EventServiceServer::new(events.clone()).max_decoding_message_size(REQUEST);
-        Self { events, others }
+        Self {
+            events,
+            tracer,
+            others,
+        }
     }
 }
 
@@ -59,9 +66,10 @@ impl Service<http::Request<Body>> for EventRoutes {
             return self.others.call(request);
         }
         let events = self.events.clone();
+        let sends = Sends::new(&self.tracer);
         Box::pin(async move {
             let opened = open(&events, request).await;
-            Ok(opened.map_or_else(Status::into_http, response))
+            Ok(opened.map_or_else(Status::into_http, |subscriber| response(subscriber, sends)))
         })
     }
 }
@@ -85,9 +93,10 @@ async fn open(events: &Events, request: http::Request<Body>) -> Result<Subscribe
     Ok(events.open(request, peer).await?)
 }
 
-fn response(subscriber: Subscriber) -> http::Response<Body> {
+fn response(subscriber: Subscriber, sends: Sends) -> http::Response<Body> {
     let mut response = http::Response::new(Body::new(Responses {
         subscriber,
+        sends,
         frames: Frames::new().into_iter(),
         is_over: false,
     }));
@@ -99,6 +108,7 @@ fn response(subscriber: Subscriber) -> http::Response<Body> {
 /// The responses of one call, and then its status.
 struct Responses {
     subscriber: Subscriber,
+    sends: Sends,
     /// The rest of a response.
     frames: smallvec::IntoIter<[Bytes; 3]>,
     is_over: bool,
@@ -117,11 +127,13 @@ impl HttpBody for Responses {
             if let Some(bytes) = this.frames.next() {
                 return Poll::Ready(Some(Ok(Frame::data(bytes))));
             }
+            this.sends.end();
             if this.is_over {
                 return Poll::Ready(None);
             }
             let status = match ready!(Pin::new(&mut this.subscriber).poll_next(cx)) {
                 Some(Ok(delivery)) => {
+                    this.sends.begin(&delivery);
                     this.frames = frames(delivery).into_iter();
                     continue;
                 }

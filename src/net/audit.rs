@@ -11,9 +11,7 @@ use super::contract::{
 };
 use super::metrics::{NetStats, Outcome, Sent};
 use crate::runtime::MonoTime;
-
-/// The target of the audit log's lines, to turn it on and to send it elsewhere.
-pub const AUDIT: &str = "tieline::audit";
+use crate::telemetry::AUDIT;
 
 /// Writes the line of something that was sent: no address, no header, nothing of its content.
 pub fn sent(session: &str, note: &Note, size: usize, outcome: &str, took: Duration) {

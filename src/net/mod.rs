@@ -17,6 +17,7 @@ mod retry_after;
 mod simulated;
 mod stack;
 mod tls;
+mod traced;
 mod trust;
 mod url_policy;
 mod websocket;
@@ -24,7 +25,7 @@ mod websocket;
 #[cfg(test)]
 mod tests;
 
-pub use audit::{AUDIT, Audited, sent};
+pub use audit::{Audited, sent};
 pub use budgeted::{Budgeted, RateGate};
 pub use client::Client;
 pub use config::{RateLimitConfig, TlsConfig};
@@ -39,6 +40,7 @@ pub use retry_after::retry_after;
 pub use simulated::SimulatedClient;
 pub use stack::ClientError;
 pub use tls::TlsConfigError;
+pub use traced::Traced;
 pub use trust::Trust;
 pub use url_policy::{Refused, UrlPolicy};
 pub use websocket::Socket;

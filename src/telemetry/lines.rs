@@ -23,6 +23,8 @@ pub struct LineWriter {
 struct Counts {
     /// Lines that found the queue full since this was last reported.
     dropped: AtomicU64,
+    /// Repeated lines held back since this was last reported.
+    held_back: Arc<AtomicU64>,
     /// Lines taken into the queue.
     taken: AtomicU64,
     /// Lines that left it.
@@ -55,6 +57,12 @@ impl LineWriter {
         Ok((Self { lines, counts }, flush))
     }
 
+    /// Where lines are counted that were not written because they repeat others; how many there were
+    /// is said behind the next line.
+    pub(super) fn held_back(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.counts.held_back)
+    }
+
     /// Takes one line, or drops and counts it.
     fn take(&self, line: &[u8]) {
         // Counted before it is sent, so that a flush never misses a line that is on its way.
@@ -74,22 +82,30 @@ fn write_lines(mut out: impl Write, waiting: &Receiver<Vec<u8>>, counts: &Counts
     while let Ok(line) = waiting.recv() {
         // Nobody is left to tell when standard error is closed; the queue must still drain.
         let _nobody_to_tell = out.write_all(&line).is_ok();
-        let dropped = counts.dropped.swap(0, Ordering::SeqCst);
-        if dropped > 0 {
-            let _nobody_to_tell = out
-                .write_all(dropped_line(dropped, json).as_bytes())
-                .is_ok();
+        for (count, what, key) in [
+            (&counts.dropped, "Log lines dropped", "dropped"),
+            (
+                &*counts.held_back,
+                "Repeated log lines held back",
+                "held_back",
+            ),
+        ] {
+            let count = count.swap(0, Ordering::SeqCst);
+            if count > 0 {
+                let line = counted_line(count, what, key, json);
+                let _nobody_to_tell = out.write_all(line.as_bytes()).is_ok();
+            }
         }
         *counts.written.lock() += 1;
         counts.progress.notify_all();
     }
 }
 
-fn dropped_line(count: u64, json: bool) -> String {
+fn counted_line(count: u64, what: &str, key: &str, json: bool) -> String {
     if json {
-        format!("{{\"level\":\"WARN\",\"message\":\"Log lines dropped\",\"dropped\":{count}}}\n")
+        format!("{{\"level\":\"WARN\",\"message\":\"{what}\",\"{key}\":{count}}}\n")
     } else {
-        format!(" WARN Log lines dropped dropped={count}\n")
+        format!(" WARN {what} {key}={count}\n")
     }
 }
 

@@ -6,14 +6,16 @@ use tokio::sync::oneshot;
 use url::Url;
 
 use super::clients::Shared;
-use super::{Ground, Problem, Way};
+use super::{Ground, Observed, Problem, Way};
 use crate::app::Host;
 use crate::app::state_store::JournalState;
 use crate::auth::{CredentialSettings, Refresher, StateVault, TokenSource, Tokens};
 use crate::connectors::{self, Settings};
 use crate::domain::SessionName;
 use crate::journal::{FileJournal, Journal};
-use crate::net::{Audited, Budgeted, ProxyConfig, ProxyRoutes, RateGate, UrlPolicy};
+use crate::net::{
+    Audited, Budgeted, ProxyConfig, ProxyRoutes, RateGate, Traced, UrlPolicy,
+};
 use crate::runtime::{DrainTrigger, TaskKind, TaskSet};
 use crate::session::{SessionConfig, SessionParts};
 
@@ -22,7 +24,7 @@ use crate::session::{SessionConfig, SessionParts};
 pub(super) struct Made<H: Host> {
     config: SessionConfig,
     journal: Arc<dyn Journal>,
-    client: Audited<H::Http>,
+    client: Observed<H>,
     tokens: TokensMade<H>,
 }
 
@@ -30,7 +32,7 @@ pub(super) struct Made<H: Host> {
 #[derive(Debug)]
 pub(in crate::app) struct TokensMade<H: Host> {
     settings: CredentialSettings,
-    client: Audited<H::Http>,
+    client: Observed<H>,
 }
 
 /// What keeps a session's tokens, as long as nobody ends it.
@@ -173,10 +175,15 @@ pub(in crate::app) fn client<H: Host>(
     session: &SessionConfig,
     policy: UrlPolicy,
     host: &H,
-) -> Result<Audited<H::Http>, Problem> {
+) -> Result<Observed<H>, Problem> {
     let routes = ProxyRoutes::of(session.proxy.as_ref())?;
     let client = host.client(policy, &session.tls, routes)?;
-    Ok(Audited::new(client, session.name.as_str()))
+    let name = session.name.as_str();
+    Ok(Traced::new(
+        Audited::new(client, name),
+        name,
+        &host.tracer(),
+    ))
 }
 
 /// Starts to obtain tokens, until everything ends or their keeper does.

@@ -22,7 +22,7 @@ use crate::config::Config;
 use crate::connectors::SettingsError;
 use crate::domain::SessionName;
 use crate::journal::FileJournal;
-use crate::net::{Audited, Budgeted, ClientError, InvalidProxy, Refused};
+use crate::net::{Audited, Budgeted, ClientError, InvalidProxy, Refused, Traced};
 use crate::runtime::{Clock, Drain, Rng, TaskKind};
 use crate::session::{SessionBoard, SessionStats, StatsSnapshot, Supervisor, SupervisorParts};
 
@@ -54,7 +54,10 @@ impl<H> Clone for Ground<H> {
 }
 
 /// The way out of a session.
-pub(super) type Way<H> = Budgeted<Audited<<H as Host>::Http>>;
+pub(super) type Way<H> = Budgeted<Observed<H>>;
+
+/// The same before its requests are counted.
+pub(super) type Observed<H> = Traced<Audited<<H as Host>::Http>>;
 
 /// Why a session cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -155,6 +158,7 @@ pub(super) fn start<H: Host>(
         board: ground.board.clone(),
         clock: ground.clock.clone(),
         rng: ground.rng.fork("sessions"),
+        tracer: ground.host.tracer(),
     })?;
     let desk = Desk::new(ground.clone(), clients, keepers, supervisor.handle());
     for (name, stats) in supervisor.stats() {

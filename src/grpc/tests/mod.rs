@@ -11,6 +11,7 @@ mod panics;
 mod serving;
 mod sessions;
 mod subscriptions;
+mod traces;
 
 use std::future::Future;
 use std::time::Duration;
@@ -28,6 +29,7 @@ use crate::feed::{Cause, Feed, FeedConfig};
 use crate::proto::v1;
 use crate::runtime::{Clock, Rng, drain};
 use crate::session::{Guests, SessionBoard};
+use crate::telemetry::traces::Tracer;
 use v1::event_service_client::EventServiceClient;
 use v1::session_service_client::SessionServiceClient;
 use v1::subscribe_request::{End, Start};
@@ -58,6 +60,10 @@ async fn edge_with(config: FeedConfig, limit: u32) -> Edge {
 }
 
 fn serve(bench: Bench, feeds: Vec<Feed>, listeners: Vec<Listener>) -> Edge {
+    serve_traced(bench, feeds, listeners, Tracer::off())
+}
+
+fn serve_traced(bench: Bench, feeds: Vec<Feed>, listeners: Vec<Listener>, tracer: Tracer) -> Edge {
     let board = SessionBoard::new();
     let address = listeners[0].address();
     let mut tasks = JoinSet::new();
@@ -74,6 +80,7 @@ fn serve(bench: Bench, feeds: Vec<Feed>, listeners: Vec<Listener>) -> Edge {
         announce: bench.drain.clone(),
         drain: bench.drain.clone(),
         limits: ServerLimits::default(),
+        tracer,
     })
     .unwrap();
     tasks.spawn(server.serve(listeners));

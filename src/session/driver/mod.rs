@@ -149,6 +149,7 @@ impl<C: HttpClient + 'static> Driver<C> {
             stats: parts.stats,
             recent_ids: parts.recent_ids,
             outbound: parts.outbound.as_ref().map(OutboundSettings::defaults),
+            tracer: parts.tracer,
         };
         let (inbox, frames) = Inbox::new();
         let mut token_status = parts.tokens.status();

@@ -16,6 +16,7 @@ use crate::session::ordering::SharedIds;
 use crate::session::outbound::OutboundSettings;
 use crate::session::vitals::Vitals;
 use crate::session::{SessionConfig, SessionStats};
+use crate::telemetry::traces::Tracer;
 
 /// What a driver needs of the world.
 pub(in crate::session) struct DriverParts<C: HttpClient> {
@@ -42,6 +43,8 @@ pub(in crate::session) struct DriverParts<C: HttpClient> {
     pub(in crate::session) outbound: Option<OutboundSettings>,
     /// The journal's recent ids, for platforms that name their events.
     pub(in crate::session) recent_ids: SharedIds,
+    /// What records the traces of its events.
+    pub(in crate::session) tracer: Tracer,
 }
 
 /// Where a driver posts its state.

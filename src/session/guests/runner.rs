@@ -22,6 +22,7 @@ use crate::proto::v1;
 use crate::runtime::{Clock, Drain, Rng};
 use crate::session::supervisor::Surroundings;
 use crate::session::{BoardSlot, HealthDesk, SessionBoard, SessionTemplateConfig};
+use crate::telemetry::traces::Tracer;
 
 /// How often those that are over are looked through.
 const LOOKED_THROUGH: Duration = Duration::from_secs(600);
@@ -60,6 +61,8 @@ pub struct GuestsParts<C> {
     pub rng: Rng,
     /// Nothing new is taken once this has begun.
     pub announce: Drain,
+    /// What records the traces of events.
+    pub tracer: Tracer,
 }
 
 pub(super) type Answer<T> = oneshot::Sender<T>;
@@ -133,6 +136,7 @@ impl<C: HttpClient + 'static> GuestsRunner<C> {
                 clock: parts.clock,
                 rng: parts.rng,
                 recent_ids: Arc::default(),
+                tracer: parts.tracer,
             },
             shared: Arc::clone(&shared),
             asks: asked,

@@ -122,8 +122,12 @@ impl Machine {
     }
 
     /// Hands an event to the journal, with what it leaves standing.
-    pub(super) fn journal(&mut self, draft: v1::Event, tracked: Option<(&Tracked, u64)>) {
+    pub(super) fn journal(&mut self, mut draft: v1::Event, tracked: Option<(&Tracked, u64)>) {
+        let creation = self.creations.begin(&mut draft);
         let index = self.outbox.push(draft);
+        if let Some(span) = creation {
+            self.outbox.trace(span, index);
+        }
         if let Some((tracked, hash)) = tracked {
             self.track(tracked, hash, index);
         }

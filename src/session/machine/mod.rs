@@ -9,6 +9,7 @@ mod carrying;
 mod catch_up;
 mod connect;
 mod coverage;
+mod creation;
 mod deaf;
 mod draft;
 mod drain;
@@ -74,8 +75,10 @@ use crate::session::metrics::Share;
 use crate::session::ordering::{Ordering, Overlap, Position, RecentIds, SharedIds};
 use crate::session::outbound::Defaults;
 use crate::session::{SessionStats, TimingConfig, TransportChoice};
+use crate::telemetry::traces::Tracer;
 use catch_up::CatchUp;
 use coverage::Coverage;
+use creation::Creations;
 use deaf::Deaf;
 use drain::Lingering;
 use endpoints::Endpoints;
@@ -125,6 +128,8 @@ pub struct MachineParts {
     pub recent_ids: SharedIds,
     /// What holds for messages, where the session sends any.
     pub outbound: Option<Defaults>,
+    /// What records the traces of its events.
+    pub tracer: Tracer,
 }
 
 /// One session.
@@ -191,6 +196,7 @@ pub struct Machine {
     position_moved: bool,
     missing_moved: bool,
     facts: Facts,
+    creations: Creations,
     standing: Standing,
 }
 
@@ -233,6 +239,7 @@ impl Machine {
                 at,
             )
         });
+        let creations = Creations::new(parts.tracer, parts.journal.clone(), at);
         let standing = Standing::new(&parts.session, parts.journal, &*parts.connector);
         Self {
             backoff: Backoff::new(timing.backoff.base.0, timing.backoff.cap.0),
@@ -267,6 +274,7 @@ impl Machine {
             timing,
             ordering,
             facts,
+            creations,
             standing,
             state: State::Idle,
             successor: Successor::None,
@@ -295,6 +303,7 @@ impl Machine {
     /// Takes one input.
     pub fn handle(&mut self, at: At, input: Input, out: &mut Actions) {
         self.mind_clock(at);
+        self.creations.turn(at);
         if matches!(self.state, State::Draining { .. } | State::Ended) {
             self.handle_draining(at, input, out);
         } else {

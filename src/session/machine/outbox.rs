@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::creation;
 use super::io::{Action, Actions, At};
 use crate::domain::{Sequence, WallTime};
 use crate::journal::{AppendError, Commit, Committed, StateDelta};
@@ -13,6 +14,7 @@ use crate::proto::v1;
 use crate::proto::v1::event::Origin;
 use crate::runtime::{Mistake, MonoTime};
 use crate::session::SessionStats;
+use crate::telemetry::traces::Span;
 
 /// More than this is not read ahead of the journal (U41).
 const MOST_EVENTS: usize = 10_000;
@@ -36,6 +38,7 @@ pub(super) struct Outbox {
     state: BTreeMap<String, (Option<Bytes>, Option<usize>)>,
     gaps: Vec<(String, usize)>,
     messages: Vec<(u64, Option<usize>)>,
+    creations: Vec<(Span, usize)>,
     in_flight: Option<InFlight>,
     given_up: bool,
 }
@@ -45,6 +48,7 @@ struct InFlight {
     commit: Arc<Commit>,
     gaps: Vec<(String, usize)>,
     messages: Vec<(u64, Option<usize>)>,
+    creations: Vec<(Span, usize)>,
     retry_at: Option<MonoTime>,
 }
 
@@ -96,6 +100,11 @@ impl Outbox {
     /// event at `index`.
     pub(super) fn await_message(&mut self, order: u64, index: Option<usize>) {
         self.messages.push((order, index));
+    }
+
+    /// Ends the trace of the event at `index` once that is durable.
+    pub(super) fn trace(&mut self, span: Span, index: usize) {
+        self.creations.push((span, index));
     }
 
     /// The journal takes nothing any more.
@@ -168,6 +177,7 @@ impl Outbox {
             commit,
             gaps: std::mem::take(&mut self.gaps),
             messages: std::mem::take(&mut self.messages),
+            creations: std::mem::take(&mut self.creations),
             retry_at: None,
         });
     }
@@ -187,6 +197,9 @@ impl Outbox {
                 count_delays(&in_flight.commit, at, stats);
                 self.keep_room(in_flight.commit);
                 let sequence = |index: usize| committed.first.plus(index as u64);
+                for (span, index) in in_flight.creations.drain(..) {
+                    creation::durable(at, span, sequence(index));
+                }
                 let gaps = in_flight.gaps.drain(..);
                 let messages = in_flight.messages.drain(..);
                 return Written::Durable(Durable {

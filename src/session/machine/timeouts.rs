@@ -53,6 +53,7 @@ impl Machine {
     /// Does what is due.
     pub fn handle_timeout(&mut self, at: At, out: &mut Actions) {
         self.mind_clock(at);
+        self.creations.turn(at);
         if self.outbox.retry_at().is_some_and(|due| due <= at.now) {
             self.outbox.resend(out);
         }

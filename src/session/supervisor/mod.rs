@@ -25,6 +25,7 @@ use crate::domain::SessionName;
 use crate::journal::Journal;
 use crate::net::HttpClient;
 use crate::runtime::{Clock, Drain, DrainTrigger, Rng};
+use crate::telemetry::traces::Tracer;
 
 /// What one session needs of the world.
 #[derive(Debug)]
@@ -56,6 +57,8 @@ pub struct SupervisorParts<C> {
     pub clock: Clock,
     /// The source of chance.
     pub rng: Rng,
+    /// What records the traces of events.
+    pub tracer: Tracer,
 }
 
 /// Runs sessions.
@@ -86,6 +89,7 @@ impl<C: HttpClient + 'static> Supervisor<C> {
             clock: parts.clock,
             rng: parts.rng,
             recent_ids: Arc::default(),
+            tracer: parts.tracer,
         };
         let sessions = parts.sessions.into_iter().map(|session| {
             let build = build(&session.config);

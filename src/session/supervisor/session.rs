@@ -29,6 +29,7 @@ use crate::session::machine::Endpoint;
 use crate::session::ordering::SharedIds;
 use crate::session::planner::{Change, Planner, Standing, changes, replan_after};
 use crate::session::{BoardSlot, DriverError, Owner, SessionBoard, SessionStats, Sources};
+use crate::telemetry::traces::Tracer;
 
 /// What every session shares.
 #[derive(Debug)]
@@ -37,6 +38,7 @@ pub(in crate::session) struct Surroundings {
     pub(in crate::session) clock: Clock,
     pub(in crate::session) rng: Rng,
     pub(in crate::session) recent_ids: Arc<JournalIds>,
+    pub(in crate::session) tracer: Tracer,
 }
 
 /// What each journal remembered when the first of its sessions asked.
@@ -69,6 +71,7 @@ pub(in crate::session) struct Session<C> {
     recent_ids: Arc<JournalIds>,
     clock: Clock,
     rng: Rng,
+    tracer: Tracer,
     /// What it was found to consist of, by the index of its channels.
     settled: Vec<Arc<dyn Connector>>,
     /// The same elsewhere: of each alternative endpoint its host, and the connectors there.
@@ -146,6 +149,7 @@ impl<C: HttpClient + 'static> Session<C> {
             stats: owner.stats,
             clock: surroundings.clock.clone(),
             rng: surroundings.rng.clone(),
+            tracer: surroundings.tracer.clone(),
             settled: Vec::new(),
             elsewhere,
             lanes: BTreeMap::new(),
@@ -267,6 +271,7 @@ impl<C: HttpClient + 'static> Session<C> {
             // One channel sends: a session that has several takes no messages.
             outbound: self.parts.outbound.clone().filter(|_| index == 0),
             recent_ids,
+            tracer: self.tracer.clone(),
         });
         let span = tracing::info_span!("session", name = %lane.label);
         let driver = async { Ended::Lane(driver::run(parts, own_drain).await) };

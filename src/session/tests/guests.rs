@@ -14,6 +14,7 @@ use crate::proto::v1::OutboundMessageState as Shown;
 use crate::runtime::{Clock, Rng, drain};
 use crate::session::outbound::{NewMessage, Stage};
 use crate::session::{Guests, GuestsParts, GuestsRunner, HealthDesk, SessionBoard, TemplateParts};
+use crate::telemetry::traces::Tracer;
 use crate::testing::MemoryJournal;
 
 fn template() -> TemplateName {
@@ -49,6 +50,7 @@ fn runner(journal: &MemoryJournal) -> (Guests, GuestsRunner<Platform>) {
         limit: 10,
         board: SessionBoard::new(),
         clock: Clock::system(),
+        tracer: Tracer::off(),
         rng: Rng::from_seed(3),
         announce,
     })

@@ -24,6 +24,7 @@ use crate::proto::v1::event::{Data, Origin};
 use crate::proto::v1::session::State;
 use crate::proto::v1::session_event::Kind;
 use crate::runtime::{Clock, DrainTrigger, MonoTime, Rng, Secret, drain};
+use crate::telemetry::traces::Tracer;
 use crate::testing::{Log, MemoryJournal};
 use platform::Platform;
 
@@ -189,6 +190,7 @@ fn start_as(
         board: board.clone(),
         clock: Clock::anchored(wall),
         rng: Rng::from_seed(7),
+        tracer: Tracer::off(),
     };
     let supervisor = Supervisor::new(parts).unwrap();
     let stats = Arc::clone(&supervisor.stats()[0].1);

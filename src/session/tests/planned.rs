@@ -21,6 +21,7 @@ use crate::proto::v1::session::State;
 use crate::runtime::{Clock, MonoTime, Rng, drain};
 use crate::session::planner::tests::Listing;
 use crate::session::{HealthDesk, SessionBoard, SessionParts, Supervisor, SupervisorParts};
+use crate::telemetry::traces::Tracer;
 
 /// A platform that also lists what there is.
 #[derive(Debug)]
@@ -98,6 +99,7 @@ fn start(listed: &Arc<Listed>) -> Running {
         board: board.clone(),
         clock: Clock::anchored(wall),
         rng: Rng::from_seed(7),
+        tracer: Tracer::off(),
     };
     let plan = |_: &_| -> crate::session::supervisor::Build {
         Box::new(|_| Ok(Some(Built::Planned(Box::new(Listing::of_pages(1))))))

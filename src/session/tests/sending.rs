@@ -28,6 +28,7 @@ use crate::session::outbound::{
     SendLetter, SendProblem, Stage, UnknownOutcome,
 };
 use crate::session::{HealthDesk, SessionBoard, SessionParts, Supervisor, SupervisorParts};
+use crate::telemetry::traces::Tracer;
 
 /// The platform: confirms, acknowledges, remembers.
 #[derive(Debug)]
@@ -184,6 +185,7 @@ fn start() -> Guest {
         board: board.clone(),
         clock: Clock::anchored(wall),
         rng: Rng::from_seed(7),
+        tracer: Tracer::off(),
     };
     let guest = Fake::new(Identity::Ids)
         .knowing(Rest::History { calls: 1 })

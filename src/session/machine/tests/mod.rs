@@ -17,6 +17,7 @@ mod rig;
 mod sending;
 mod snapshots;
 mod tokens;
+mod traces;
 mod unnumbered;
 mod windows;
 mod writing;

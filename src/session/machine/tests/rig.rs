@@ -21,6 +21,7 @@ use crate::session::machine::{
 use crate::session::ordering::SharedIds;
 use crate::session::outbound::{Answer, Defaults, Handover, Ticket, UnknownOutcome};
 use crate::session::{Checked, HealthReport, SessionStats, TimingConfig, TransportChoice};
+use crate::telemetry::traces::Tracer;
 
 pub(super) const PREFIX: &str = "sessions/cc/";
 
@@ -176,6 +177,7 @@ fn machine(rig: &Rig) -> Machine {
                 .collect(),
         ),
         outbound: rig.outbound,
+        tracer: Tracer::off(),
     };
     Machine::new(parts, rig.at())
 }
@@ -213,6 +215,7 @@ impl Rig {
             sealer: None,
             recent_ids: SharedIds::default(),
             outbound,
+            tracer: Tracer::off(),
         };
         let machine = Machine::new(parts, At { now, wall });
         Self {
