@@ -1,5 +1,5 @@
-//! Two doors for operators. The health listener: `/livez`, `/readyz`, `/startupz`, and gRPC health on
-//! the same port; no data. The admin listener: the console, the status, the live tail and
+//! Two doors for operators. The health listener: `/livez`, `/readyz`, `/startupz`, `/metrics`, and gRPC
+//! health on the same port; no data. The admin listener: the console, the status, the live tail and
 //! `AdminService`; over TCP nothing can be changed.
 //!
 //! Neither startup nor readiness looks at a platform: an outage there must not take the pod down.
@@ -18,7 +18,7 @@ mod tail;
 #[cfg(test)]
 mod tests;
 
-pub use health::router;
+pub use health::{metrics, router};
 pub use listener::AdminServer;
 pub use routes::{Console, ConsoleParts, LogControl};
 pub use server::{HealthServer, ServeError};

@@ -50,6 +50,15 @@ impl HealthServer {
         Ok(Self { listener, routes })
     }
 
+    /// The same server with more to serve.
+    #[must_use]
+    pub fn with(self, routes: Router) -> Self {
+        Self {
+            routes: self.routes.merge(routes),
+            ..self
+        }
+    }
+
     /// The address that was bound, with its port.
     ///
     /// # Errors

@@ -72,6 +72,7 @@ impl App {
     async fn end_in_order(&mut self, deadline: MonoTime) -> bool {
         let began = MonoTime::now();
         self.readiness.close("draining");
+        self.life.drains();
         self.drains.announce.drain();
         self.drains.ingest.drain();
         let ingest = finish(&mut self.tasks.ingest, deadline).await;

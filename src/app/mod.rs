@@ -8,6 +8,7 @@ mod console;
 mod ending;
 mod guests;
 mod host;
+mod metrics;
 mod process;
 mod reload;
 mod sessions;
@@ -26,11 +27,14 @@ use crate::runtime::{
     Clock, Drain, DrainTrigger, Hangups, Latch, Readiness, Rng, TaskKind, TaskSet, drain,
 };
 use crate::session::{SessionBoard, StatsSnapshot};
+use crate::telemetry::metrics::Source;
 
 pub use self::ending::{Ended, Stop};
 pub use self::guests::TemplateError;
 pub use self::host::Host;
 use self::host::Machine;
+use self::metrics::Figures;
+pub use self::metrics::{Life, families};
 pub use self::process::Process;
 pub use self::reload::{ReloadError, Reloads};
 use self::reload::{Reloader, Watch};
@@ -52,6 +56,8 @@ pub struct App {
     reload_status: ReloadStatus,
     clock: Clock,
     ingest_drain: Drain,
+    figures: Arc<dyn Source>,
+    life: Arc<Life>,
     drains: Drains,
     tasks: Tasks,
     drain_timeout: std::time::Duration,
@@ -210,6 +216,7 @@ impl App {
         let (reloads, reloader) = Reloader::new(config.clone(), desk, guest_desk, registry);
         let reloading = reloader.run(ingest_drain.clone());
         tasks.ingest.spawn(TaskKind::Critical, "reload", reloading);
+        let telling = guests.clone();
         let server = Server::new(ServerParts {
             feeds: feeds.clone(),
             sessions: board.clone(),
@@ -221,6 +228,16 @@ impl App {
             drain: readers_drain,
             limits: grpc::ServerLimits::default(),
         })?;
+        let life = Life::begins(&clock);
+        let figures: Arc<dyn Source> = Arc::new(Figures {
+            board: board.clone(),
+            guests: telling,
+            journals: journals.clone(),
+            feeds: feeds.clone(),
+            calls: server.calls(),
+            readiness: readiness.clone(),
+            life: Arc::clone(&life),
+        });
         for journal in &journals {
             let maintenance = journal.clone().maintain(rest_drain.clone());
             let name = format!("maintain {}", journal.info().name.resource());
@@ -247,6 +264,7 @@ impl App {
                 .local_addr()
                 .map_or(address, |bound| bound.to_string());
             let drain = rest_drain.clone();
+            let server = server.with(admin::metrics(Arc::clone(&figures)));
             tasks.rest.spawn(TaskKind::Critical, "health", async {
                 server.serve(drain).await;
                 Ok(())
@@ -278,6 +296,8 @@ impl App {
             reload_status,
             clock,
             ingest_drain,
+            figures,
+            life,
             drains,
             tasks,
             drain_timeout,
@@ -306,6 +326,18 @@ impl App {
     #[must_use]
     pub fn notices(&self) -> &admin::Notices {
         &self.notices
+    }
+
+    /// Every figure there is.
+    #[must_use]
+    pub fn figures(&self) -> Arc<dyn Source> {
+        Arc::clone(&self.figures)
+    }
+
+    /// What happens to it as a whole, to be told and counted.
+    #[must_use]
+    pub fn life(&self) -> Arc<Life> {
+        Arc::clone(&self.life)
     }
 
     /// The sessions' present state.

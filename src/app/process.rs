@@ -10,7 +10,8 @@ use super::{App, Ended, StartError, Stop};
 use crate::cli::{Application, CommandError, JournalAction, JournalReport};
 use crate::config::{Config, Sources};
 use crate::journal::{OpenError, offline};
-use crate::runtime::{Clock, EndSignals, Hangups, Rng, raise_open_files};
+use crate::runtime::{Clock, EndSignals, Hangups, Rng, offload, raise_open_files};
+use crate::telemetry::metrics::Export;
 
 /// The one application of this binary.
 #[derive(Debug)]
@@ -44,11 +45,14 @@ impl Application for Process {
             admin = ?app.admin_addresses(),
             "Serving"
         );
+        let export = Export::from_environment(app.figures(), Clock::system());
         let (stops, told) = mpsc::channel(1);
         let ended = tokio::select! {
             ended = app.run_until(told) => ended,
             never = relay(signals, stops) => match never {},
         };
+        // It waits, though not long: not on a thread that others need.
+        let _ended_anyway = offload(move || drop(export)).await.is_ok();
         match ended {
             Ended::Drained | Ended::Cut => Ok(()),
             Ended::Failed(failure) => Err(CommandError::Bug(failure.into())),

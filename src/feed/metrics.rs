@@ -9,9 +9,9 @@ use super::steps::StateName;
 use crate::domain::{JournalName, Sequence, SubscriptionName, WallTime};
 use crate::runtime::{Counter, Counters, Histogram, Label, MonoTime, Scale};
 
-crate::label!(
+crate::runtime::label!(
     /// Why no stream was opened.
-    Refused {
+    pub(super) Refused {
         /// Its position was deleted by retention.
         Trimmed = "position_trimmed",
         /// Its position lies past the end: the wrong journal, or a lost tail.
@@ -111,9 +111,9 @@ impl Label for Cause {
     }
 }
 
-crate::label!(
+crate::runtime::label!(
     /// Why a stream ended; each has exactly one.
-    EndReason {
+    pub EndReason {
         /// The caller went away.
         ClientCancelled = "client_cancelled",
         /// A requested end was reached.

@@ -4,6 +4,7 @@
 //! back into messages and statuses. It decides nothing about delivery.
 
 mod admin;
+mod calls;
 mod codec;
 mod convert;
 mod events;
@@ -25,6 +26,7 @@ mod tests;
 mod watch;
 
 pub use self::admin::{Access, AdminParts, admin_routes};
+pub use self::calls::{CallStats, MethodSnapshot};
 pub use self::health::Health;
 pub use self::listener::{Accepted, BindError, Listener, SocketMode};
 pub use self::server::{Server, ServerError, ServerLimits, ServerParts};

@@ -1,7 +1,7 @@
 //! [`Server`]: every service of the gRPC listener, on any number of sockets at once.
 //!
-//! Layers, outermost first: panic to INTERNAL → service. Trace context, metrics, caller identity
-//! and admission come to stand outside of that, in this order, when they are built.
+//! Layers, outermost first: metrics → panic to INTERNAL → service. Trace context comes to stand outside
+//! of that, and caller identity and admission between the first two, when they are built.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tower::{Layer, ServiceExt};
 
+use super::calls::{CallStats, CountCalls};
 use super::events::{Events, Journals};
 use super::health::Health;
 use super::listener::{Accepted, Listener};
@@ -102,6 +103,7 @@ pub struct ServerParts {
 #[derive(Debug)]
 pub struct Server {
     routes: Routes,
+    calls: Arc<CallStats>,
     feeds: Vec<Feed>,
     sessions: SessionBoard,
     health: Health,
@@ -150,6 +152,7 @@ impl Server {
             .prepare();
         Ok(Self {
             routes,
+            calls: Arc::new(CallStats::of(crate::proto::DESCRIPTOR_SET)),
             feeds: parts.feeds,
             sessions: parts.sessions,
             health: parts.health,
@@ -157,6 +160,12 @@ impl Server {
             drain: parts.drain,
             limits: parts.limits,
         })
+    }
+
+    /// What becomes of its calls.
+    #[must_use]
+    pub fn calls(&self) -> Arc<CallStats> {
+        Arc::clone(&self.calls)
     }
 
     /// Serves on all listeners until the drain is over: streams are ended by the feeds, and calls
@@ -173,10 +182,11 @@ impl Server {
         let mut connections = JoinSet::new();
         let accepting = accept_all(&listeners, self.limits, |accepted, permit| {
             let routes = self.routes.clone();
+            let calls = CountCalls(self.calls());
             let limits = self.limits;
             connections.spawn(connection(
                 accepted,
-                routes,
+                (routes, calls),
                 limits,
                 closing.clone(),
                 permit,
@@ -272,7 +282,7 @@ async fn accept_all(
 
 async fn connection(
     accepted: Accepted,
-    routes: Routes,
+    routes: (Routes, CountCalls),
     limits: ServerLimits,
     closing: CancellationToken,
     permit: OwnedSemaphorePermit,
@@ -304,14 +314,14 @@ async fn connection(
 async fn serve_http2<S>(
     stream: S,
     peer: Peer,
-    routes: Routes,
+    (routes, calls): (Routes, CountCalls),
     limits: ServerLimits,
     closing: CancellationToken,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let cut = peer.connection.clone();
-    let service = CatchPanic.layer(routes).map_request(
+    let service = calls.layer(CatchPanic.layer(routes)).map_request(
         move |mut request: http::Request<hyper::body::Incoming>| {
             request.extensions_mut().insert(peer.clone());
             request.map(any_body)

@@ -10,9 +10,9 @@ use super::shared::Shared;
 use super::{AppendError, Health};
 use crate::runtime::{Counter, Counters, Counts, Histogram, Scale, Tally};
 
-crate::label!(
+crate::runtime::label!(
     /// Why an append was refused.
-    Refusal {
+    pub Refusal {
         /// The volume is full.
         NoSpace = "no_space",
         /// It takes none until a restart.

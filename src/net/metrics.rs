@@ -7,9 +7,9 @@ use http::StatusCode;
 use super::contract::{HandshakeFailure, HttpFailure};
 use crate::runtime::{Counters, Counts, Histogram, Scale, Tally};
 
-crate::label!(
+crate::runtime::label!(
     /// What became of a request or a handshake.
-    Outcome {
+    pub Outcome {
         /// A WebSocket stands, or an answer below 400.
         Ok = "ok",
         /// An answer of 401 or 403.

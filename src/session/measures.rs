@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use crate::runtime::{Counters, Counts, Gauge, Histogram, Label as _, Scale, Tally};
 
-crate::label!(
+crate::runtime::label!(
     /// Why events may be missing.
-    GapCause {
+    pub GapCause {
         /// Numbers between others did not come.
         Hole = "sequence_hole",
         /// The connection was lost on a platform that sends nothing again.
@@ -33,9 +33,9 @@ impl GapCause {
     }
 }
 
-crate::label!(
+crate::runtime::label!(
     /// What the platform's history had to say of a loss window.
-    HistoryOutcome {
+    pub HistoryOutcome {
         /// It told everything that was missed.
         Everything = "everything",
         /// It told what is so now, and not what happened.
@@ -45,9 +45,9 @@ crate::label!(
     }
 );
 
-crate::label!(
+crate::runtime::label!(
     /// How a WebSocket ended, by its close code.
-    CloseClass {
+    pub CloseClass {
         /// 1000, or an orderly end without a code.
         Normal = "normal",
         /// 1001.

@@ -63,6 +63,7 @@ impl LineWriter {
             Ok(()) => {}
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
                 self.counts.dropped.fetch_add(1, Ordering::SeqCst);
+                super::stats().lines_dropped.one();
                 *self.counts.written.lock() += 1;
             }
         }

@@ -4,6 +4,8 @@
 //! the log that stalls costs lines (which are counted) and never stalls the data path.
 
 mod lines;
+pub mod metrics;
+mod stats;
 
 use std::io::IsTerminal as _;
 
@@ -11,6 +13,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 pub use lines::{Flush, LineWriter};
+pub use stats::{Signal, TelemetryStats, stats};
 
 /// Lines that may wait for the terminal or the pipe; at some 300 B each this is about 1 MiB.
 const LINES_WAITING: usize = 4096;

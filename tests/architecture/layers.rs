@@ -21,7 +21,7 @@ pub(crate) const MODULES: [Module; 20] = [
     module("domain", 0, Only(&[])),
     module("runtime", 0, Only(&["domain"])),
     module("proto", 0, Only(&[])),
-    module("telemetry", 0, Only(&[])),
+    module("telemetry", 0, Only(&["runtime"])),
     module("journal", 1, Only(&["domain", "runtime", "proto"])),
     module("net", 1, Only(&["runtime"])),
     module("auth", 1, Only(&["domain", "runtime", "net"])),

@@ -49,6 +49,7 @@ fn the_source_keeps_the_rules_of_the_house() {
         .flat_map(|rule| sources.iter().flat_map(rule))
         .chain(rules::connectors_are_alike(&paths))
         .chain(rules::behaviours_are_tested(&sources))
+        .chain(rules::figures_are_described(&sources))
         .map(|violation| violation.0)
         .collect();
     assert!(violations.is_empty(), "\n{}\n", violations.join("\n"));

@@ -247,3 +247,20 @@ fn a_behaviour_without_a_test_is_found() {
     let missing = |number: u8| Violation(format!("U{number} is named by no test"));
     assert_eq!(found, [missing(16), missing(41)]);
 }
+
+#[test]
+fn a_figure_that_the_readme_does_not_have_is_found() {
+    let readme = Source::new(
+        "README.md",
+        "| `tieline_a_total` | counter | | A |\n`tieline_b`",
+    );
+    let code =
+        "X: Gauge \"tieline_b\" [] \"B\";\nY: Counter \"tieline_a_total\" [\"session\"] \"A\";";
+    let code = Source::new("src/app/metrics/feeds.rs", code);
+    let found = rules::figures_are_described(&[readme, code]);
+    let found: Vec<String> = found.into_iter().map(|violation| violation.0).collect();
+    assert_eq!(
+        found,
+        ["src/app/metrics/feeds.rs:1: `tieline_b` has no row in the README's table of metrics"]
+    );
+}

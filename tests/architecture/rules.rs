@@ -300,6 +300,37 @@ pub(crate) fn behaviours_are_tested(sources: &[Source]) -> Vec<Violation> {
         .collect()
 }
 
+/// What the process counts is in the README: a name that is written where figures are declared, and
+/// not there, is one that nobody can look up.
+pub(crate) fn figures_are_described(sources: &[Source]) -> Vec<Violation> {
+    const FIGURES: &str = "src/app/metrics/";
+    let readme = sources.iter().find(|source| source.path == "README.md");
+    let described = |name: &str| {
+        let cell = format!("| `{name}` |");
+        readme.is_some_and(|readme| readme.raw.iter().any(|line| line.starts_with(&cell)))
+    };
+    let mut found = Vec::new();
+    for source in sources.iter().filter(|s| s.path.starts_with(FIGURES)) {
+        for (line, text) in (1..).zip(&source.raw) {
+            let literals = text.split('"').skip(1).step_by(2);
+            for name in literals.filter(|literal| is_figure(literal)) {
+                if !source.is_test(line) && !described(name) {
+                    let rule = format!("`{name}` has no row in the README's table of metrics");
+                    found.push(at(source, line, &rule));
+                }
+            }
+        }
+    }
+    found
+}
+
+fn is_figure(literal: &str) -> bool {
+    ["tieline_", "process_"].iter().any(|start| {
+        let rest = literal.strip_prefix(start).unwrap_or_default();
+        !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
+    })
+}
+
 /// Every platform's folder is laid out like the others, so that the way around one is the way
 /// around all.
 pub(crate) fn connectors_are_alike(paths: &[&str]) -> Vec<Violation> {

@@ -21,6 +21,8 @@ mod kit;
 #[cfg(test)]
 mod lazy;
 #[cfg(test)]
+mod metrics;
+#[cfg(test)]
 mod mix;
 #[cfg(test)]
 mod order;

@@ -1,0 +1,148 @@
+"""What tests/metrics/run does in Python: writes configurations, reads scrapes, and asks Prometheus."""
+
+import argparse
+import json
+import pathlib
+import re
+import socket
+import time
+import urllib.parse
+import urllib.request
+
+OPEN_METRICS = "application/openmetrics-text; version=1.0.0, text/plain;q=0.5"
+PATIENCE = 60.0
+
+
+def free_address():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{probe.getsockname()[1]}"
+
+
+def configure(args):
+    sandbox = json.loads(args.sandbox)
+    folder = pathlib.Path(args.folder)
+    (folder / "id").write_text(sandbox["client_id"])
+    (folder / "secret").write_text(sandbox["client_secret"])
+    names = ("grpc", "health", "prometheus_address")
+    addresses = {name: free_address() for name in names}
+    (folder / "tieline.yaml").write_text(
+        json.dumps(
+            {
+                "listen": {"grpc": [addresses["grpc"]], "health": addresses["health"]},
+                "journals": [{"name": "default", "path": str(folder / "journal")}],
+                "sessions": [
+                    {
+                        "name": "cc",
+                        "platform": "genesys-events",
+                        "endpoint": sandbox["endpoint"],
+                        "channels": ["routing.queueStats", "routing.agentEvent"],
+                        "auth": {
+                            "grant": "client_credentials",
+                            "client_id_file": str(folder / "id"),
+                            "client_secret_file": str(folder / "secret"),
+                        },
+                    }
+                ],
+            }
+        )
+    )
+    addresses["control"] = sandbox["control"]
+    lines = [f"{name}={value}" for name, value in addresses.items()]
+    (folder / "addresses").write_text("\n".join(lines) + "\n")
+
+
+def fetch(url, accept=None, data=None, method=None):
+    headers = {"Accept": accept} if accept else {}
+    if data is not None:
+        data, headers["Content-Type"] = json.dumps(data).encode(), "application/json"
+    request = urllib.request.Request(url, data=data, headers=headers, method=method)
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return answer.headers.get("Content-Type", ""), answer.read().decode()
+
+
+def until(what, ask):
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        found = ask()
+        if found:
+            print(f"  ok    {what}: {found}")
+            return found
+        if time.monotonic() > deadline:
+            raise SystemExit(f"  FAIL  waited in vain for: {what}")
+        time.sleep(0.25)
+
+
+def series(text):
+    return [line.split(" ")[0] for line in text.splitlines() if not line.startswith("#")]
+
+
+def scrape(args):
+    url = f"http://{args.health}/metrics"
+
+    def events():
+        _, text = fetch(url)
+        value = re.search(r'^tieline_session_events_total\{session="cc"\} (\d+)$', text, re.M)
+        return int(value[1]) if value and int(value[1]) > 100 else None
+
+    until("events are counted", events)
+    kind, text = fetch(url)
+    assert kind.startswith("text/plain; version=0.0.4"), kind
+    open_kind, open_text = fetch(url, OPEN_METRICS)
+    assert open_kind.startswith("application/openmetrics-text; version=1.0.0"), open_kind
+    assert open_text.endswith("# EOF\n")
+    assert series(text) == series(open_text), "the formats name different series"
+    (pathlib.Path(args.folder) / "prometheus.txt").write_text(text)
+    own = [name for name in series(text) if 'session="cc"' in name]
+    print(f"  ok    {len(series(text))} series, {len(own)} of the session, {len(text)} bytes")
+    assert len(own) < 300, own
+
+
+def prometheus(args):
+    base = f"http://{args.address}/api/v1"
+
+    def ask(query):
+        try:
+            _, text = fetch(f"{base}/query?{urllib.parse.urlencode({'query': query})}")
+        except OSError:
+            return None
+        found = json.loads(text)["data"]["result"]
+        return found[0]["value"][1] if found else None
+
+    until("it scrapes", lambda: ask('up{job="tieline"} == 1'))
+    until("the session is active", lambda: ask('tieline_session_state{state="active"} == 1'))
+    until("events flow", lambda: ask("rate(tieline_session_events_total[10s]) > 10"))
+    quantile = "histogram_quantile(0.99, rate(tieline_feed_delivery_delay_seconds_bucket[10s]))"
+    until("deliveries have a 99th percentile", lambda: ask(f"{quantile} > 0"))
+    _, text = fetch(f"{base}/rules")
+    rules = [rule for group in json.loads(text)["data"]["groups"] for rule in group["rules"]]
+    assert len(rules) >= 10, rules
+    until(
+        "every rule was evaluated without an error",
+        lambda: all_well(base),
+    )
+    # An event that is skipped and of which no history tells is lost, and somebody is told.
+    fault = {"history": False, "count": 1}
+    fetch(f"{args.control}/faults/skip", data=fault, method="PUT")
+    lost = 'ALERTS{alertname="TielineEventsLost", alertstate="firing"}'
+    until("a loss fires its alert", lambda: ask(lost))
+
+
+def all_well(base):
+    _, text = fetch(f"{base}/rules")
+    rules = [rule for group in json.loads(text)["data"]["groups"] for rule in group["rules"]]
+    bad = [rule for rule in rules if rule["health"] == "err"]
+    assert not bad, bad
+    return len(rules) if all(rule["health"] == "ok" for rule in rules) else None
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("what", choices=["configure", "scrape", "prometheus"])
+    for name in ("sandbox", "folder", "health", "address", "control"):
+        parser.add_argument(f"--{name}")
+    args = parser.parse_args()
+    {"configure": configure, "scrape": scrape, "prometheus": prometheus}[args.what](args)
+
+
+main()
