@@ -199,7 +199,8 @@ impl App {
         let health = grpc::Health::new();
         let listeners = bind(&*host, &config.listen.grpc).await?;
         let addresses = listeners.iter().map(Listener::address).collect();
-        let notices = admin::Notices::new(console::hash(&config));
+        let reload_status = ReloadStatus::default();
+        let notices = admin::Notices::new(console::hash(&config), reload_status.clone());
         let shown = console::Parts {
             journals: &journals,
             feeds: &feeds,
@@ -308,7 +309,7 @@ impl App {
             journals,
             readiness,
             reloads,
-            reload_status: ReloadStatus::default(),
+            reload_status,
             clock,
             ingest_drain,
             figures,

@@ -32,7 +32,8 @@ pub struct ProcessStatus {
     pub start_time: String,
     /// How long ago that was.
     pub uptime_seconds: u64,
-    /// SHA-256 of the configuration in force, its first 16 digits.
+    /// Tells the configuration in force from others: of its keys as the process began, of the text of
+    /// its file once that was read again.
     pub config_hash: String,
     /// How the last reload ended; none where there was none.
     pub reload: Option<LastReload>,

@@ -5,11 +5,18 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
-/// What the header of the console shows of others. Clones share it.
-#[derive(Debug, Clone, Default)]
-pub struct Notices(Arc<Mutex<Told>>);
+use crate::runtime::{ReloadOutcome, ReloadReport, ReloadStatus};
 
-#[derive(Debug, Clone, Default)]
+/// What the header of the console shows of others. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Notices {
+    /// Of the configuration that the process began with.
+    config_hash: String,
+    reload: ReloadStatus,
+    telemetry: Arc<Mutex<Option<String>>>,
+}
+
+/// The same, as of one moment.
 pub(super) struct Told {
     pub(super) config_hash: String,
     pub(super) reload: Option<LastReload>,
@@ -28,30 +35,52 @@ pub struct LastReload {
 }
 
 impl Notices {
-    /// Nothing was told yet; the configuration in force has this hash.
+    /// The process began with the configuration of this hash; `reload` tells what was read since.
     #[must_use]
-    pub fn new(config_hash: String) -> Self {
-        Self(Arc::new(Mutex::new(Told {
+    pub fn new(config_hash: String, reload: ReloadStatus) -> Self {
+        Self {
             config_hash,
-            ..Told::default()
-        })))
-    }
-
-    /// The configuration was read again. `hash` is that of what is in force now, where it changed.
-    pub fn reloaded(&self, reload: LastReload, hash: Option<String>) {
-        let mut told = self.0.lock();
-        told.reload = Some(reload);
-        if let Some(hash) = hash {
-            told.config_hash = hash;
+            reload,
+            telemetry: Arc::default(),
         }
     }
 
     /// Where traces and metrics go, and whether they arrive.
     pub fn telemetry(&self, state: String) {
-        self.0.lock().telemetry = Some(state);
+        *self.telemetry.lock() = Some(state);
     }
 
     pub(super) fn told(&self) -> Told {
-        self.0.lock().clone()
+        let state = self.reload.state();
+        Told {
+            config_hash: match state.config_hash.as_str() {
+                "" => self.config_hash.clone(),
+                read_again => read_again.to_owned(),
+            },
+            reload: state.last.as_ref().map(LastReload::of),
+            telemetry: self.telemetry.lock().clone(),
+        }
+    }
+}
+
+impl LastReload {
+    fn of(report: &ReloadReport) -> Self {
+        let applied = report.outcome != ReloadOutcome::Refused;
+        let mut message = match applied {
+            false => report.problem.clone(),
+            true => format!(
+                "sessions: {} added, {} removed, {} changed, {} unchanged",
+                report.added, report.removed, report.changed, report.unchanged
+            ),
+        };
+        if !report.restart.is_empty() {
+            message.push_str("; counts after a restart: ");
+            message.push_str(&report.restart.join(", "));
+        }
+        Self {
+            time: report.time.to_string(),
+            applied,
+            message,
+        }
     }
 }

@@ -16,9 +16,7 @@ use self::handle::Order;
 pub use self::handle::SupervisorHandle;
 pub(super) use self::session::{Build, Session, Surroundings};
 use super::outbound::OutboundSettings;
-use super::{
-    BoardSlot, HealthDesk, Owner, SessionBoard, SessionConfig, SessionStats, StartError,
-};
+use super::{BoardSlot, HealthDesk, Owner, SessionBoard, SessionConfig, SessionStats, StartError};
 use crate::auth::{Sealer, TokenSource};
 use crate::connectors;
 use crate::domain::SessionName;
@@ -211,9 +209,11 @@ fn open<C: HttpClient + 'static>(
     surroundings: &Surroundings,
 ) -> Result<Session<C>, StartError> {
     let name = session.config.name.to_string();
-    Session::new(session, build, Owner::default(), surroundings).map_err(|source| StartError::Settings {
-        session: name,
-        source,
+    Session::new(session, build, Owner::default(), surroundings).map_err(|source| {
+        StartError::Settings {
+            session: name,
+            source,
+        }
     })
 }
 
