@@ -48,8 +48,8 @@ def configure(args):
         )
     )
     addresses["control"] = sandbox["control"]
-    lines = [f"{name}={value}" for name, value in addresses.items()]
-    (folder / "addresses").write_text("\n".join(lines) + "\n")
+    lines = [f"{value}\n" for value in addresses.values()]
+    (folder / "addresses").write_text("".join(lines))
 
 
 def fetch(url, accept=None, data=None, method=None):

@@ -26,8 +26,8 @@ async fn admin(edge: &mut Edge, access: Access) -> AdminServiceClient<Channel> {
             drop(server.serve_connection(io, service).await);
         }
     });
-    let channel = Endpoint::from_shared(address).unwrap().connect();
-    AdminServiceClient::new(channel.await.unwrap())
+    let endpoint = Endpoint::from_shared(address).unwrap();
+    AdminServiceClient::new(endpoint.connect().await.unwrap())
 }
 
 fn all() -> v1::ListSubscribersRequest {

@@ -23,6 +23,8 @@ use crate::telemetry::{Signal, stats};
 
 /// How long the end of the process waits for the last figures.
 const LAST_WORDS: Duration = Duration::from_secs(3);
+/// How long that request may take: its failure is still counted and said.
+const LAST_REQUEST: Duration = Duration::from_millis(2_500);
 
 /// Sends figures until it is dropped, which waits for the last ones, for three seconds at most: not on
 /// a thread that others need.
@@ -119,7 +121,7 @@ async fn run(
             _ = &mut stopped => break,
         }
     }
-    let most = settings.timeout.min(LAST_WORDS);
+    let most = settings.timeout.min(LAST_REQUEST);
     exports.export(source.as_ref(), span(&clock), most).await;
 }
 
