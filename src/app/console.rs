@@ -1,10 +1,12 @@
 //! Puts the admin listener together: what it shows, what it serves over gRPC, where.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use super::{Host, StartError, bind};
 use crate::admin::{
-    AdminServer, Console, ConsoleParts, Distribution, Latencies, Notices, Overview, OverviewParts,
+    AdminServer, Console, ConsoleParts, Distribution, Latencies, LogControl, Notices, Overview,
+    OverviewParts,
 };
 use crate::config::Config;
 use crate::domain::JournalName;
@@ -13,6 +15,7 @@ use crate::grpc::{self, Access, AdminParts, Listener};
 use crate::journal::{FileJournal, Journal as _};
 use crate::runtime::{Clock, Drain, Readiness, Tally};
 use crate::session::SessionBoard;
+use crate::telemetry::LogLevel;
 
 /// Digits of a hash that are shown.
 const SHOWN: usize = 16;
@@ -55,7 +58,7 @@ pub(super) async fn open<H: Host>(
         overview,
         hosts: listen.admin_hosts.clone(),
         tail_payloads: listen.admin_payloads,
-        log: None,
+        log: LogLevel::of_process().map(|level| Arc::new(level) as Arc<dyn LogControl>),
     });
     let services = AdminParts {
         feeds: parts.feeds.to_vec(),
@@ -124,4 +127,16 @@ pub(super) fn hash(config: &Config) -> String {
         let _always = write!(shown, "{byte:02x}").is_ok();
     }
     shown
+}
+
+impl LogControl for LogLevel {
+    fn set(&self, filter: &str) -> Result<(), String> {
+        let before = Self::set(self, filter).map_err(|error| error.to_string())?;
+        tracing::info!(before, after = filter, "Log filter changed");
+        Ok(())
+    }
+
+    fn get(&self) -> String {
+        self.directives()
+    }
 }

@@ -386,6 +386,7 @@ impl App {
             sources,
             reloads: self.reloads.clone(),
             status: self.reload_status.clone(),
+            life: Arc::clone(&self.life),
             clock: self.clock.clone(),
         };
         let drain = self.ingest_drain.clone();

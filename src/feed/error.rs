@@ -68,6 +68,14 @@ pub enum FeedError {
         /// When to try again.
         retry_delay: Duration,
     },
+    /// The journal takes no appends, so nothing can be erased.
+    #[error("erase: {reason}")]
+    ReadOnly {
+        /// Why.
+        reason: String,
+        /// When to try again.
+        retry_delay: Duration,
+    },
     /// As many streams are open as are allowed.
     #[error("subscribe: {limit} streams are open, which is the limit")]
     SubscriberQuota {

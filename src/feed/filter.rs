@@ -112,6 +112,17 @@ impl Filter {
             && self.expression.is_none()
     }
 
+    /// Whether it matches whatever there is, to a caller.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.is_everything()
+    }
+
+    /// Whether facts about sessions are filtered like any event.
+    pub(super) fn names_facts(&self) -> bool {
+        self.filter_sidecar_events
+    }
+
     /// Whether an event matches.
     pub(super) fn matches(&self, keys: &Keys, entry: &Entry) -> bool {
         if !self.sessions.is_empty() && !self.sessions.hold(keys.get(Key::Session, entry)) {

@@ -41,6 +41,7 @@ impl Refused {
             FeedError::Corrupted { .. }
             | FeedError::EventNotFound { .. }
             | FeedError::Unreadable { .. }
+            | FeedError::ReadOnly { .. }
             | FeedError::Disconnected { .. }
             | FeedError::MaxAge { .. } => Self::Other,
         }
@@ -159,6 +160,7 @@ impl EndReason {
             Err(
                 FeedError::EpochChanged { .. }
                 | FeedError::EventNotFound { .. }
+                | FeedError::ReadOnly { .. }
                 | FeedError::SubscriberQuota { .. }
                 | FeedError::Cursor(_),
             ) => Self::Refused,

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use futures_util::future::{FutureExt, Shared, WeakShared};
@@ -29,6 +30,8 @@ pub(super) struct Pages {
     /// By the place after which they begin. No more than there are readers, but for those that
     /// nobody holds any more, which go when the next one comes.
     known: Mutex<BTreeMap<Sequence, Known>>,
+    /// Of which erasures they are.
+    erasures: AtomicU64,
 }
 
 enum Known {
@@ -50,6 +53,7 @@ impl Pages {
         Arc::new(Self {
             journal,
             known: Mutex::default(),
+            erasures: AtomicU64::new(0),
         })
     }
 
@@ -57,8 +61,12 @@ impl Pages {
     /// holds up to `after` is to be passed over.
     pub(super) fn read(self: &Arc<Self>, after: Sequence) -> Read {
         // What is not retained any more is not handed on, whoever may still hold it.
-        let earliest = self.journal.durable_end().borrow().earliest;
+        let end = *self.journal.durable_end().borrow();
+        let earliest = end.earliest;
         let mut known = self.known.lock();
+        if self.erasures.swap(end.erasures, Ordering::Relaxed) != end.erasures {
+            known.clear();
+        }
         if after.next() >= earliest
             && let Some(read) = shared(&known, after)
         {
@@ -69,7 +77,9 @@ impl Pages {
         let pages = Arc::clone(self);
         let read: Boxed = Box::pin(async move {
             let page = Arc::new(pages.journal.read(after, window).await?);
-            pages.came(after, &page);
+            if pages.journal.durable_end().borrow().erasures == end.erasures {
+                pages.came(after, &page);
+            }
             Ok(page)
         });
         let read = read.shared();

@@ -147,6 +147,17 @@ impl CommitSink for Ring {
             run.encoded.lock().clear();
         }
     }
+
+    fn erased(&self) {
+        let mut held = self.held.write();
+        let last = held.runs.back().map(|run| run.last);
+        // Readers find on disk what is left.
+        let dropped = std::mem::take(&mut held.runs);
+        (held.bytes, held.events) = (0, 0);
+        held.floor = last.or(held.floor);
+        drop(held);
+        drop(dropped);
+    }
 }
 
 impl Run {

@@ -20,6 +20,7 @@ use super::registry::Seat;
 use super::ring::Ring;
 use super::steps::{Moment, Step};
 use super::subscription::Subscription;
+use crate::domain::Sequence;
 use crate::journal::DurableEnd;
 use crate::runtime::{Clock, Drain, MonoTime};
 
@@ -42,7 +43,9 @@ pub struct Subscriber {
     lease_moves: Option<WatchStream<Option<CursorError>>>,
     end: watch::Receiver<DurableEnd>,
     end_moves: WatchStream<DurableEnd>,
-    read: Option<Read>,
+    read: Option<(Sequence, Read)>,
+    /// Those that what was read is of.
+    erasures: u64,
     timer: Pin<Box<Sleep>>,
     /// Draining, then forced; `None` once both have come.
     drain_moves: Option<Boxed<()>>,
@@ -63,9 +66,11 @@ pub(super) struct Parts {
 
 impl Subscriber {
     pub(super) fn new(parts: Parts) -> Self {
+        let erasures = parts.end.borrow().erasures;
         let told = parts.lease.as_ref().map(|lease| lease.told.clone());
         Self {
             end_moves: WatchStream::from_changes(parts.end.clone()),
+            erasures,
             end: parts.end,
             read: None,
             timer: Box::pin(tokio::time::sleep_until(parts.clock.now())),
@@ -92,9 +97,21 @@ impl Subscriber {
         }
     }
 
+    /// What was read before events were erased is read again.
+    fn forget_erased(&mut self) {
+        let erasures = self.end.borrow().erasures;
+        if erasures != self.erasures {
+            self.erasures = erasures;
+            self.subscription.forget_read();
+            if let Some((after, _)) = self.read {
+                self.read = Some((after, self.pages.read(after)));
+            }
+        }
+    }
+
     /// Feeds the answer of a finished read to the machine.
     fn poll_read(&mut self, cx: &mut Context<'_>) {
-        if let Some(read) = &mut self.read
+        if let Some((_, read)) = &mut self.read
             && let Poll::Ready(answer) = Pin::new(read).poll(cx)
         {
             self.read = None;
@@ -158,6 +175,7 @@ impl Stream for Subscriber {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
         for _ in 0..STEPS_PER_POLL {
+            this.forget_erased();
             this.poll_read(cx);
             this.poll_lease(cx);
             if this.seat.dismissal().is_told() {
@@ -171,7 +189,7 @@ impl Stream for Subscriber {
                     metrics::delivered(&this.seat, &delivery, state, moment.wall);
                     return Poll::Ready(Some(Ok(delivery)));
                 }
-                Step::Read { after } => this.read = Some(this.pages.read(after)),
+                Step::Read { after } => this.read = Some((after, this.pages.read(after))),
                 Step::Follow { after } => {
                     let run = this.ring.follow(after);
                     this.subscription.followed(&moment, run.as_ref());

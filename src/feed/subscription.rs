@@ -147,6 +147,11 @@ impl Subscription {
         self.dismissed = true;
     }
 
+    /// What was read and not offered yet is read again.
+    pub(super) fn forget_read(&mut self) {
+        self.shelf.clear();
+    }
+
     /// Takes the answer to [`Step::Read`].
     pub(super) fn read(&mut self, at: &Moment, answer: Result<Arc<Page>, ReadError>) {
         self.reading = false;

@@ -6,6 +6,7 @@ use tokio::time::timeout;
 use tonic::service::Routes;
 use tonic::{Request, Response, Status};
 
+use super::erase;
 use super::events::Journals;
 use super::health::Health;
 use super::paging;
@@ -183,9 +184,11 @@ impl AdminService for Admin {
 
     async fn erase_events(
         &self,
-        _: Request<v1::EraseEventsRequest>,
+        request: Request<v1::EraseEventsRequest>,
     ) -> Result<Response<v1::EraseEventsResponse>, Status> {
-        Err(Status::unimplemented("EraseEvents is not built yet"))
+        self.may_change("EraseEvents")?;
+        let erased_events = erase::erase(&self.journals, request.into_inner()).await?;
+        Ok(Response::new(v1::EraseEventsResponse { erased_events }))
     }
 }
 

@@ -218,8 +218,20 @@ fn selection(
     filter: Option<v1::EventFilter>,
     shard: Option<v1::Shard>,
 ) -> Result<Selection, RequestError> {
+    let filter = self::filter(filter)?;
+    let shard = shard
+        .map(|shard| Shard::new(shard.index, shard.count))
+        .transpose()
+        .map_err(|invalid| RequestError::ShardInvalid {
+            problem: invalid.to_string(),
+        })?;
+    Ok(Selection { filter, shard })
+}
+
+/// A filter that is ready to match.
+pub(super) fn filter(filter: Option<v1::EventFilter>) -> Result<Filter, RequestError> {
     let filter = filter.unwrap_or_default();
-    let filter = Filter::compile(&FilterSpec {
+    Filter::compile(&FilterSpec {
         types: filter.types,
         subjects: filter.subjects,
         ordering_keys: filter.ordering_keys,
@@ -232,12 +244,5 @@ fn selection(
     .map_err(|invalid| RequestError::FilterInvalid {
         field: invalid.field.to_owned(),
         problem: invalid.problem,
-    })?;
-    let shard = shard
-        .map(|shard| Shard::new(shard.index, shard.count))
-        .transpose()
-        .map_err(|invalid| RequestError::ShardInvalid {
-            problem: invalid.to_string(),
-        })?;
-    Ok(Selection { filter, shard })
+    })
 }

@@ -7,6 +7,7 @@ mod admin;
 mod calls;
 mod codec;
 mod convert;
+mod erase;
 mod events;
 mod health;
 mod listener;

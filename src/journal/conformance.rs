@@ -6,7 +6,8 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 
 use super::{
-    Batch, Commit, CommitSink, Committed, Item, Journal, Page, ReadError, StateDelta, View, id_hash,
+    Batch, Commit, CommitSink, Committed, Erasure, GapCause, Item, Journal, Page, ReadError,
+    StateDelta, View, id_hash,
 };
 use crate::domain::{Sequence, WallTime};
 use crate::proto::v1;
@@ -26,6 +27,7 @@ where
     times_are_found(&*make().await).await;
     appends_of_many_callers_do_not_mix(make().await).await;
     ids_are_remembered_in_order(&*make().await).await;
+    what_is_erased_is_a_gap_for_everybody(&*make().await).await;
 }
 
 fn draft(n: usize) -> v1::Event {
@@ -303,4 +305,63 @@ async fn ids_are_remembered_in_order(journal: &dyn Journal) {
         .map(|n| id_hash("//conformance", &format!("id-{n}")))
         .collect();
     assert_eq!(journal.recent_ids(), expected);
+}
+
+async fn what_is_erased_is_a_gap_for_everybody(journal: &dyn Journal) {
+    append(journal, 0..30).await;
+    let key = |key: &str, value: &'static [u8]| StateDelta {
+        key: key.to_owned(),
+        value: Some(Bytes::from_static(value)),
+        event: Some(0),
+    };
+    let commit = Commit {
+        events: vec![draft(30)],
+        state: vec![key("a/goes", b"Ada"), key("a/stays", b"7")],
+    };
+    journal
+        .append(commit)
+        .await
+        .expect("the journal is writable");
+    let (ids, before) = (journal.recent_ids(), *journal.durable_end().borrow());
+    let gone = [4, 5, 6, 10, 29, 30, 31];
+    let erasure = Erasure {
+        events: gone.into_iter().map(Sequence::new).collect(),
+        state: vec!["a/goes".to_owned()],
+    };
+    for _ in 0..2 {
+        let erased = journal.erase(erasure.clone()).await;
+        erased.expect("the journal is writable");
+        let keys: Vec<_> = journal.state("a/").into_iter().map(|e| e.key).collect();
+        assert_eq!(keys, ["a/stays"]);
+        for max_bytes in [1, 700, 1 << 20] {
+            let (mut at, mut gaps) = (Sequence::ZERO, Vec::new());
+            while at < before.latest {
+                let page = journal.read(at, max_bytes).await.expect("readable");
+                for item in page.items {
+                    let (first, last) = match item {
+                        Item::Event(entry) => {
+                            let event = entry.decode().expect("an event");
+                            assert_eq!(event.id, format!("id-{}", entry.sequence.get() - 1));
+                            (entry.sequence, entry.sequence)
+                        }
+                        Item::Gap {
+                            cause, first, last, ..
+                        } => {
+                            assert_eq!(cause, GapCause::Erased);
+                            gaps.extend(first.get()..=last.get());
+                            (first, last)
+                        }
+                    };
+                    assert_eq!(first, at.next());
+                    at = last;
+                }
+                assert_eq!(page.through, at);
+            }
+            assert_eq!(gaps, gone);
+        }
+    }
+    let end = *journal.durable_end().borrow();
+    assert_eq!((end.latest, journal.recent_ids()), (before.latest, ids));
+    assert!(end.erasures > before.erasures);
+    append(journal, 31..40).await;
 }

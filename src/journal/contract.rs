@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::watch;
 
-use super::{AppendError, Hold, ReadError};
+use super::{AppendError, Erasure, Hold, ReadError};
 use crate::domain::{Epoch, JournalName, Sequence, WallTime};
 use crate::proto::v1;
 
@@ -66,6 +66,15 @@ pub trait Journal: Send + Sync + fmt::Debug {
     /// [`Journal::durable_end`] moves. Returns the durable end at which the sink begins to see all.
     fn attach(&self, sink: Arc<dyn CommitSink>) -> Sequence;
 
+    /// Erases events and state: from one moment on nobody reads any of it, and it stays so across any
+    /// crash. Readers get a gap instead; sequences, times and id hashes stay. Returns when the disk
+    /// holds it no more. Dropping the future leaves it erased, or not begun.
+    ///
+    /// # Errors
+    /// [`AppendError`]; then nothing is erased, but where the journal became read-only meanwhile:
+    /// then the rest is done after a restart.
+    async fn erase(&self, erasure: Erasure) -> Result<(), AppendError>;
+
     /// Keeps events beyond retention for readers that are away, instead of those named before. Bounds
     /// that nothing exceeds beat every one of them.
     fn hold_back(&self, holds: Vec<Hold>);
@@ -75,6 +84,9 @@ pub trait Journal: Send + Sync + fmt::Debug {
 pub trait CommitSink: Send + Sync + fmt::Debug {
     /// One or more commits that were synced together; empty batches are not announced.
     fn committed(&self, batch: &Batch);
+
+    /// Events before were erased: what is held of them is not handed out any more.
+    fn erased(&self) {}
 }
 
 /// Events that became durable together.
@@ -195,6 +207,8 @@ pub struct DurableEnd {
     pub latest_time: WallTime,
     /// Whether appends are taken.
     pub writable: bool,
+    /// Rises when events are erased: what was read before is to be read again.
+    pub erasures: u64,
 }
 
 /// Whether a journal takes appends.

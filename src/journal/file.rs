@@ -18,8 +18,9 @@ use super::shell::{self, Message, Request, SpareOrder};
 use super::storage::{DiskStorage, Storage};
 use super::writer::Writer;
 use super::{
-    AppendError, Commit, CommitSink, Committed, DurableEnd, EncodedDraft, Hold, Info, Journal,
-    JournalSnapshot, OpenError, Page, ReadError, StateEntry, files, metrics, reader, recovery,
+    AppendError, Commit, CommitSink, Committed, DurableEnd, EncodedDraft, Erasure, Health, Hold,
+    Info, Journal, JournalSnapshot, MOST_RANGES, OpenError, Page, ReadError, StateEntry, files,
+    metrics, reader, recovery,
 };
 use crate::domain::{Sequence, WallTime};
 use crate::runtime::{Crew, Drain, MonoTime, offload};
@@ -378,6 +379,31 @@ impl Journal for FileJournal {
 
     fn attach(&self, sink: Arc<dyn CommitSink>) -> Sequence {
         self.0.shared.attach(sink)
+    }
+
+    async fn erase(&self, erasure: Erasure) -> Result<(), AppendError> {
+        let runs = erasure.events.runs();
+        if runs > MOST_RANGES {
+            return Err(AppendError::TooLarge {
+                index: 0,
+                size: runs,
+                limit: MOST_RANGES,
+            });
+        }
+        let (begun, has_begun) = oneshot::channel();
+        let (done, is_done) = oneshot::channel();
+        let inbox = self.0.inbox.lock().clone().ok_or(AppendError::Closed)?;
+        let message = Message::Erase(Box::new(erasure), begun, done);
+        let sent = inbox.send(message).await;
+        sent.map_err(|_| AppendError::Closed)?;
+        drop(inbox);
+        has_begun.await.map_err(|_| AppendError::Closed)??;
+        is_done
+            .await
+            .map_err(|_| match self.0.shared.health.read().clone() {
+                Health::Poisoned { reason } => AppendError::ReadOnly { reason },
+                Health::Writable | Health::NoSpace => AppendError::Closed,
+            })
     }
 
     fn hold_back(&self, holds: Vec<Hold>) {

@@ -19,6 +19,9 @@ pub(crate) const SPARE: &str = "spare";
 /// That file while zeros are written.
 pub(crate) const UNREADY_SPARE: &str = "spare.tmp";
 
+/// A segment that is being rewritten.
+pub(crate) const UNREADY_REWRITE: &str = "rewrite.tmp";
+
 const ZEROS: usize = 1 << 20;
 /// Zeros are synced in pieces: one large sync would stall those of the writer.
 const SYNC_EVERY: u64 = 8 << 20;

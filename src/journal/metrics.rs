@@ -149,6 +149,11 @@ pub(crate) fn answered<T>(shared: &Shared, took: Duration, outcome: &Result<T, A
     }
 }
 
+/// No segment holds these events any more.
+pub(crate) fn erased(shared: &Shared, events: u64) {
+    tracing::info!(journal = %shared.name, events, "Events erased");
+}
+
 /// The journal is open.
 pub(crate) fn opened(shared: &Shared, recovered: &Recovered) {
     let end = shared.durable_end();

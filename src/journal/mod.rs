@@ -2,7 +2,7 @@
 //!
 //! See [`Journal`] for what every implementation promises, [`FileJournal`] for the one in a directory,
 //! [`offline`] for looking into a directory. The rest of this page is the format of that directory,
-//! version 1, complete enough to write a reader from.
+//! versions 1 and 2, complete enough to write a reader from.
 //!
 //! # Files
 //!
@@ -20,7 +20,7 @@
 //! | at | field |
 //! |---|---|
 //! | 0 | magic `TIELJRN\0` |
-//! | 8 | u32 version = 1 |
+//! | 8 | u32 version = 1; 2 once anything was erased |
 //! | 12 | u32 length of this header = 96 |
 //! | 16 | u128 identity of the journal: random, never told to clients |
 //! | 32 | u64 epoch |
@@ -76,7 +76,7 @@
 //! | 32 | u32 | where in the payload `data` begins | number of its events | 0 |
 //! | 36 | u32 | where `raw_data` begins | CRC over those of its events | 0 |
 //! | 40 | u8 kind | 1 | 2 | 3 |
-//! | 41 | u8 flags | 0 | 1 snapshot, 2 closing | 0 |
+//! | 41 | u8 flags | 1 erased | 1 snapshot, 2 closing | 0 |
 //! | 42 | u16 check | seeded CRC of 4 to 42, its halves xored | same | same |
 //! | 44 | payload | an element of `SubscribeResponse.events` | state, or nothing | index, ids |
 //! | | zeros | up to a multiple of 4 | same | same |
@@ -114,6 +114,11 @@
 //! - Only a segment whose last commit is *closing* is written to after a restart. After any other end
 //!   there may be bytes on the disk that reading does not show (of a write whose sync failed), so the
 //!   journal goes on in a new segment.
+//! - The payload of an erased event is zeros, as long as it was. An entry `journal/erasures/…` of the state
+//!   names what is erased before the segments are rewritten (beside them, synced, renamed; each frame
+//!   stays where it is): u32 number of runs, each u64 first and last sequence; u32 number of keys,
+//!   each u32 length and key, whose values go wherever commits hold them. What it names is not
+//!   served, and the next start goes on with it; it is deleted when no segment holds any of it.
 //! - Events before the first sequence of the oldest segment were deleted by retention.
 
 mod chain;
@@ -123,6 +128,8 @@ pub(crate) mod conformance;
 mod contract;
 mod element;
 mod encode;
+mod erasing;
+mod erasure;
 mod error;
 mod failure;
 mod file;
@@ -140,6 +147,7 @@ mod recent;
 mod recovery;
 mod resume;
 mod retention;
+mod rewrite;
 mod scan;
 mod segment;
 mod shared;
@@ -160,6 +168,7 @@ pub use contract::{
     Page, StateDelta, StateEntry,
 };
 pub use element::{EncodedDraft, Store, View, ViewedElement, id_hash};
+pub use erasure::{Erasure, MOST_RANGES, Ranges};
 pub use error::{AppendError, OpenError, ReadError};
 pub use file::FileJournal;
 pub use metrics::{JournalSnapshot, Refusal};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::erasure::Ranges;
 use super::format::{FRAME_HEADER_LEN, FrameHeader, Kind, Parsed, parse};
 use super::frames::find_frame;
 use super::segment::{Place, Segment};
@@ -19,11 +20,27 @@ const MAX_WINDOW: usize = 256 << 10;
 /// Also read beyond what was asked for: frame headers, and the way from the index to the event.
 const MARGIN: usize = 16 << 10;
 
-/// Reads one page.
+/// Reads one page, as of the erasures that have begun when it returns.
 pub(crate) fn read_page(
     shared: &Shared,
     after: Sequence,
     max_bytes: usize,
+) -> Result<Page, ReadError> {
+    loop {
+        let erased = Arc::clone(&shared.erased.read());
+        let page = read_unless(shared, after, max_bytes, &erased)?;
+        if Arc::ptr_eq(&erased, &shared.erased.read()) {
+            return Ok(page);
+        }
+    }
+}
+
+/// Reads one page without what was erased.
+fn read_unless(
+    shared: &Shared,
+    after: Sequence,
+    max_bytes: usize,
+    erased: &Ranges,
 ) -> Result<Page, ReadError> {
     let end = shared.durable_end();
     if after > end.latest {
@@ -55,6 +72,7 @@ pub(crate) fn read_page(
                     file,
                     latest: end.latest,
                     max_bytes,
+                    erased,
                 };
                 part.read(&mut page).map_err(failed)?;
             }
@@ -85,6 +103,29 @@ fn failed(shared: &Shared, after: Sequence, segment: &Segment, error: &io::Error
 }
 
 impl Page {
+    /// An event that was erased; a run of them is one gap.
+    fn erased(&mut self, header: &FrameHeader) {
+        let (sequence, time) = (header.sequence, header.time);
+        let before = self.last_time();
+        self.gap(sequence.previous(), before, Some(time));
+        match self.items.last_mut() {
+            Some(Item::Gap {
+                cause: GapCause::Erased,
+                last,
+                end_time,
+                ..
+            }) => (*last, *end_time) = (sequence, Some(time)),
+            _ => self.items.push(Item::Gap {
+                cause: GapCause::Erased,
+                first: sequence,
+                last: sequence,
+                start_time: Some(time),
+                end_time: Some(time),
+            }),
+        }
+        self.through = sequence;
+    }
+
     /// Everything up to `last` cannot be read.
     fn gap(&mut self, last: Sequence, before: Option<WallTime>, behind: Option<WallTime>) {
         let first = self.through.next();
@@ -131,6 +172,8 @@ struct Part<'a> {
     file: Arc<dyn StorageFile>,
     latest: Sequence,
     max_bytes: usize,
+    /// Not served, whatever stands in the segment.
+    erased: &'a Ranges,
 }
 
 /// Why no more is taken from a buffer.
@@ -208,13 +251,17 @@ impl Part<'_> {
                     ..
                 } => (header, payload.len(), len),
             };
-            if header.kind == Kind::Event && header.sequence >= next {
+            let erased = header.is_erased() || self.erased.contains(header.sequence);
+            if header.kind == Kind::Event && header.sequence >= next && erased {
+                events.push((header, None));
+                next = header.sequence.next();
+            } else if header.kind == Kind::Event && header.sequence >= next {
                 if kept > 0 && kept + size > self.max_bytes {
                     break Stop::Enough;
                 }
                 let start = at + FRAME_HEADER_LEN;
                 buffer.copy_within(start..start + size, kept);
-                events.push((header, kept..kept + size));
+                events.push((header, Some(kept..kept + size)));
                 kept += size;
                 next = header.sequence.next();
             }
@@ -224,8 +271,13 @@ impl Part<'_> {
         page.buffer = buffer.into();
         page.items.reserve(events.len());
         for (header, place) in events {
-            let element = page.buffer.slice(place);
-            page.event(&header, element);
+            match place {
+                Some(place) => {
+                    let element = page.buffer.slice(place);
+                    page.event(&header, element);
+                }
+                None => page.erased(&header),
+            }
         }
         (at, stop)
     }

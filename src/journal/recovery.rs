@@ -10,12 +10,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::files::remove_if_there;
-use super::format::Meta;
+use super::format::{ERASING_VERSION, Meta, VERSION};
 use super::found::{Contents, Found};
 use super::options::Options;
 use super::resume::resume;
 use super::scan::{Damage, Scan};
-use super::storage::{Lock, LockOutcome, Storage};
+use super::storage::{Identity, Lock, LockOutcome, Storage};
 use super::survey::{META, Survey, UNREADY_META, check, survey};
 use super::tail::Tail;
 use super::writer::Writer;
@@ -86,7 +86,7 @@ pub(crate) fn open(
         (Some(meta), None) => meta,
         (_, _) => replace_meta(
             &*storage,
-            found.journal(),
+            (found.journal(), found.version()),
             options.clock.wall(),
             &options.rng,
         )
@@ -108,18 +108,29 @@ pub(crate) fn open(
 /// Writes the file `meta` anew: another epoch, in this directory.
 pub(crate) fn replace_meta(
     storage: &dyn Storage,
-    journal: Option<u128>,
+    (journal, version): (Option<u128>, u32),
     now: WallTime,
     rng: &Rng,
 ) -> io::Result<Meta> {
-    remove_if_there(storage, UNREADY_META)?;
-    let file = storage.create(UNREADY_META)?;
     let meta = Meta {
+        version,
         journal: journal.unwrap_or_else(|| u128::from(rng.bits()) << 64 | u128::from(rng.bits())),
         epoch: Epoch::new(rng.bits()),
         created: now,
+        directory_inode: 0,
+        file: Identity::default(),
+    };
+    write_meta(storage, meta)
+}
+
+/// Replaces the file `meta` as a whole, by one of this directory.
+pub(crate) fn write_meta(storage: &dyn Storage, meta: Meta) -> io::Result<Meta> {
+    remove_if_there(storage, UNREADY_META)?;
+    let file = storage.create(UNREADY_META)?;
+    let meta = Meta {
         directory_inode: storage.identity(None)?.inode,
         file: storage.identity(Some(UNREADY_META))?,
+        ..meta
     };
     file.write_at(&meta.encode(), 0)?;
     file.sync_data()?;
@@ -134,6 +145,15 @@ impl Survey {
         let of_segment = || self.segments.iter().find_map(|segment| segment.header);
         let of_meta = self.meta.map(|meta| meta.journal);
         of_meta.or_else(|| of_segment().map(|header| header.journal))
+    }
+
+    /// Of its format. Where that is not known, something may have been erased.
+    pub(crate) fn version(&self) -> u32 {
+        match self.meta {
+            Some(meta) => meta.version,
+            None if self.segments.is_empty() => VERSION,
+            None => ERASING_VERSION,
+        }
     }
 
     /// Why an incarnation begins, if one must.

@@ -9,6 +9,8 @@ use std::time::Duration;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::watch;
 
+use super::erasing::Erasing;
+use super::erasure::Ranges;
 use super::failure::Failure;
 use super::files::{self, Origin, remove_if_there};
 use super::fold::Fold;
@@ -76,7 +78,17 @@ pub(crate) fn resume(
         storage.sync_dir().map_err(because("sync the directory"))?;
     }
     let is_closed = history.is_closed && active.segment.generation < header.generation;
+    let state: Vec<_> = found.fold.state.values().cloned().collect();
+    let erasing = Erasing::found(&state, active.segment.generation);
+    let mut masked = Ranges::default();
+    for erasure in erasing.masks() {
+        masked = masked.with(&erasure.events, Sequence::ZERO);
+    }
+    let shared = shared(storage, options, meta, &history, catalog, found.fold, ids);
+    *shared.erased.write() = Arc::new(masked);
     let mut writer = Writer {
+        meta: *meta,
+        erasing,
         limits: options.limits,
         journal: meta.journal,
         active,
@@ -90,9 +102,7 @@ pub(crate) fn resume(
         uptime: Duration::ZERO,
         is_closed,
         lock: Some(lock),
-        shared: Arc::new(shared(
-            storage, options, meta, &history, catalog, found.fold, ids,
-        )),
+        shared: Arc::new(shared),
     };
     writer.seal_rolled().map_err(failed)?;
     Ok(writer)
@@ -112,6 +122,7 @@ fn shared(
         earliest: catalog.first(),
         latest_time: history.latest_time,
         writable: true,
+        erasures: 0,
     };
     Shared {
         name: options.name.clone(),
@@ -120,6 +131,7 @@ fn shared(
         retention: options.retention,
         storage,
         catalog,
+        erased: RwLock::default(),
         hints: Hints::default(),
         end: watch::Sender::new(end),
         state: RwLock::new(fold.state),

@@ -3,6 +3,7 @@
 use std::io;
 
 use super::chain::Chain;
+use super::erasure::Ranges;
 use super::fold::Fold;
 use super::format::{
     FRAME_ALIGN, FrameHeader, IndexEntry, Kind, Payload, SEGMENT_HEADER_LEN, Seed,
@@ -54,6 +55,8 @@ pub(crate) struct Scan {
     pub(crate) index: Vec<IndexEntry>,
     pub(crate) ids: Vec<(WallTime, u64)>,
     pub(crate) events: u64,
+    /// Those of them that were erased.
+    pub(crate) erased: Ranges,
     pub(crate) damage: Vec<Damage>,
     pub(crate) tail: Tail,
     /// Behind this there are only zeros.
@@ -78,6 +81,7 @@ impl Scan {
             index: Vec::new(),
             ids: Vec::new(),
             events: 0,
+            erased: Ranges::default(),
             damage: Vec::new(),
             tail: Tail::Clean,
             tail_end: start,
@@ -211,6 +215,9 @@ impl Scanner<'_> {
                 });
             }
             self.out.events += 1;
+            if header.is_erased() {
+                self.out.erased.push(header.sequence);
+            }
             self.out.ids.push((header.time, header.hash));
             self.out.first_time.get_or_insert(header.time);
             self.out.last_time = header.time;

@@ -83,6 +83,11 @@ impl Segment {
         update(&mut self.extent.write());
     }
 
+    /// Another file has its name now.
+    pub(crate) fn reopen(&self) {
+        *self.file.lock() = None;
+    }
+
     pub(crate) fn last(&self) -> Sequence {
         self.extent.read().last
     }

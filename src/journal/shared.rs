@@ -9,6 +9,7 @@ use parking_lot::{Mutex, RwLock};
 use tokio::sync::watch;
 
 use super::encode::Write;
+use super::erasure::Ranges;
 use super::fold::apply_delta;
 use super::format::IndexEntry;
 use super::hints::Hints;
@@ -38,6 +39,8 @@ pub(crate) struct Shared {
     pub(crate) health: RwLock<Health>,
     /// Length of the file that is prepared for the next segment.
     pub(crate) spare_bytes: AtomicU64,
+    /// What nobody reads any more, whatever stands in the segments.
+    pub(crate) erased: RwLock<Arc<Ranges>>,
     /// What readers that are away want to find.
     pub(crate) holds: Mutex<Arc<[Hold]>>,
     pub(crate) stats: JournalStats,

@@ -9,13 +9,15 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::encode::EncodedCommit;
 use super::writer::Writer;
-use super::{AppendError, Committed};
+use super::{AppendError, Committed, Erasure};
 use crate::domain::WallTime;
 
 /// What the writer is told.
 #[derive(Debug)]
 pub(crate) enum Message {
     Append(Request),
+    /// Erase; first told when nobody reads it any more, then when nothing holds it.
+    Erase(Box<Erasure>, Begun, oneshot::Sender<()>),
     /// It is so late, and the journal has been open for so long.
     Tick(WallTime, Duration),
     /// The file for the next segment is ready, or could not be made.
@@ -23,6 +25,8 @@ pub(crate) enum Message {
     /// End in order, once everything before this is done.
     Close,
 }
+
+type Begun = oneshot::Sender<Result<(), AppendError>>;
 
 /// One commit that waits.
 #[derive(Debug)]
@@ -63,10 +67,14 @@ impl SpareOrder {
 
 /// Runs until it is told to close or nobody is left to tell it anything.
 pub(crate) fn run(mut writer: Writer, mut inbox: mpsc::Receiver<Message>, order: &Arc<SpareOrder>) {
-    let mut next = inbox.blocking_recv();
+    let mut next = at_hand(&mut writer, &mut inbox).or_else(|| inbox.blocking_recv());
     while let Some(message) = next.take() {
         match turn(&mut writer, message, &mut inbox, order) {
-            ControlFlow::Continue(other) => next = other.or_else(|| inbox.blocking_recv()),
+            ControlFlow::Continue(other) => {
+                next = other
+                    .or_else(|| at_hand(&mut writer, &mut inbox))
+                    .or_else(|| inbox.blocking_recv());
+            }
             ControlFlow::Break(()) => break,
         }
     }
@@ -83,17 +91,38 @@ pub(crate) async fn run_as_task(
     order: Arc<SpareOrder>,
     disk_takes: impl Fn() -> Duration,
 ) {
-    let mut next = inbox.recv().await;
+    let mut next = match at_hand(&mut writer, &mut inbox) {
+        Some(message) => Some(message),
+        None => inbox.recv().await,
+    };
     while let Some(message) = next.take() {
         tokio::time::sleep(disk_takes()).await;
         match turn(&mut writer, message, &mut inbox, &order) {
             ControlFlow::Continue(Some(other)) => next = Some(other),
-            ControlFlow::Continue(None) => next = inbox.recv().await,
+            ControlFlow::Continue(None) => {
+                next = match at_hand(&mut writer, &mut inbox) {
+                    Some(message) => Some(message),
+                    None => inbox.recv().await,
+                };
+            }
             ControlFlow::Break(()) => break,
         }
     }
     inbox.close();
     writer.close();
+}
+
+/// The next message, as long as there is something to erase beside it: nobody waits for more than one
+/// segment. `None` where nothing is left to erase, or nobody is left.
+fn at_hand(writer: &mut Writer, inbox: &mut mpsc::Receiver<Message>) -> Option<Message> {
+    while writer.owes_erasure() {
+        match inbox.try_recv() {
+            Ok(message) => return Some(message),
+            Err(mpsc::error::TryRecvError::Empty) => writer.erase_step(),
+            Err(mpsc::error::TryRecvError::Disconnected) => return None,
+        }
+    }
+    None
 }
 
 /// Does what one message asks for. Goes on with the message that did not belong to it.
@@ -106,6 +135,10 @@ fn turn(
     let mut other = None;
     match message {
         Message::Append(first) => other = append(writer, first, inbox),
+        Message::Erase(erasure, begun, done) => {
+            // Whoever does not wait for it any more has left it to itself.
+            begun.send(writer.erase(*erasure, done)).ok();
+        }
         Message::Tick(now, uptime) => writer.tick(now, uptime),
         Message::SparePrepared(prepared) => writer.spare_prepared(prepared),
         Message::Close => return ControlFlow::Break(()),

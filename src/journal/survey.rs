@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 use super::OpenError;
-use super::files::{SPARE, UNNAMED, UNREADY_SPARE};
+use super::files::{SPARE, UNNAMED, UNREADY_REWRITE, UNREADY_SPARE};
 use super::fold::Fold;
 use super::format::{
     BadHeader, FRAME_HEADER_LEN, META_LEN, Meta, SEGMENT_HEADER_LEN, Seed, SegmentHeader, VERSION,
@@ -124,7 +124,7 @@ fn check_empty(path: &Path, names: &[String]) -> Result<(), OpenError> {
 
 /// Whether a file is left from work that was not finished.
 pub(crate) fn is_unfinished(name: &str) -> bool {
-    [UNREADY_META, UNNAMED, SPARE, UNREADY_SPARE].contains(&name)
+    [UNREADY_META, UNNAMED, SPARE, UNREADY_SPARE, UNREADY_REWRITE].contains(&name)
 }
 
 fn version(path: &Path, file: &str, found: u32) -> OpenError {

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::encode::{EncodedCommit, Target, encode};
+use super::erasing::Erasing;
 use super::failure::Failure;
 use super::files::{self, Origin};
-use super::format::{CLOSING, Delta, Payload, SegmentHeader};
+use super::format::{CLOSING, Delta, Meta, Payload, SegmentHeader};
 use super::metrics;
 use super::options::Limits;
 use super::segment::Segment;
@@ -23,6 +24,8 @@ pub(crate) struct Writer {
     pub(super) shared: Arc<Shared>,
     pub(super) limits: Limits,
     pub(super) journal: u128,
+    pub(super) meta: Meta,
+    pub(super) erasing: Erasing,
     pub(super) active: Active,
     /// Rolled, but without a footer for lack of room.
     pub(super) unsealed: Vec<(Arc<Segment>, Arc<dyn StorageFile>)>,
@@ -120,7 +123,7 @@ impl Writer {
     }
 
     /// Why nothing can be appended now.
-    fn refusal(&self) -> Result<(), AppendError> {
+    pub(super) fn refusal(&self) -> Result<(), AppendError> {
         match &self.condition {
             Condition::Writable => Ok(()),
             Condition::Full { until, .. } => Err(AppendError::NoSpace {
@@ -306,6 +309,7 @@ impl Writer {
                     reason: reason.clone(),
                 });
                 self.condition = Condition::Poisoned(reason.clone());
+                self.erasing.give_up();
                 AppendError::ReadOnly { reason }
             }
         }

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use tracing::Instrument as _;
 use url::Url;
 
+use super::NetStats;
 use super::contract::{
     HandshakeFailure, HttpClient, HttpFailure, HttpRequest, HttpResponse, WebSocketRequest,
 };
@@ -50,6 +51,10 @@ impl<C> Traced<C> {
 #[async_trait]
 impl<C: HttpClient> HttpClient for Traced<C> {
     type Socket = C::Socket;
+
+    fn stats(&self) -> Option<Arc<NetStats>> {
+        self.client.stats()
+    }
 
     async fn request(&self, request: HttpRequest) -> Result<HttpResponse, HttpFailure> {
         let what = match request.note.kind {

@@ -1,6 +1,6 @@
 //! [`MemoryJournal`]: a journal without a disk, with switches for what a disk can do to one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use tokio::sync::watch;
 
 use crate::domain::{Epoch, JournalName, Sequence, WallTime};
 use crate::journal::{
-    AppendError, Batch, Commit, CommitSink, Committed, DurableEnd, EncodedDraft, Entry, GapCause,
-    Health, Hold, Info, Item, Journal, Page, ReadError, StateEntry, Store,
+    AppendError, Batch, Commit, CommitSink, Committed, DurableEnd, EncodedDraft, Entry, Erasure,
+    GapCause, Health, Hold, Info, Item, Journal, Page, ReadError, StateEntry, Store,
 };
 use crate::runtime::Clock;
 
@@ -34,6 +34,7 @@ struct Inner {
 struct Shared {
     entries: Vec<Entry>,
     damaged: Option<(Sequence, Sequence)>,
+    erased: BTreeSet<Sequence>,
     state: BTreeMap<String, StateEntry>,
     sinks: Vec<Arc<dyn CommitSink>>,
     refusal: Option<AppendError>,
@@ -53,6 +54,7 @@ impl MemoryJournal {
             earliest: Sequence::new(1),
             latest_time: WallTime::default(),
             writable: true,
+            erasures: 0,
         };
         Self(Arc::new(Inner {
             name: JournalName::new(name).expect("tests name journals well"),
@@ -237,6 +239,13 @@ impl Journal for MemoryJournal {
                 .filter(|(f, l)| (*f..=*l).contains(&entry.sequence));
             page.through = damaged.map_or(entry.sequence, |(_, last)| last.min(end.latest));
             page.items.push(match damaged {
+                None if shared.erased.contains(&entry.sequence) => Item::Gap {
+                    cause: GapCause::Erased,
+                    first: entry.sequence,
+                    last: entry.sequence,
+                    start_time: Some(entry.record_time),
+                    end_time: Some(entry.record_time),
+                },
                 None => Item::Event(entry.clone()),
                 Some(_) => Item::Gap {
                     cause: GapCause::Corrupted,
@@ -281,6 +290,23 @@ impl Journal for MemoryJournal {
         let mut shared = self.0.shared.lock();
         shared.sinks.push(sink);
         self.0.end.borrow().latest
+    }
+
+    async fn erase(&self, erasure: Erasure) -> Result<(), AppendError> {
+        let mut shared = self.0.shared.lock();
+        if let Some(error) = &shared.refusal {
+            return Err(error.clone());
+        }
+        let sequences = shared.entries.iter().map(|entry| entry.sequence);
+        let erased = sequences.filter(|sequence| erasure.events.contains(*sequence));
+        let erased: Vec<_> = erased.collect();
+        shared.erased.extend(erased);
+        erasure.state.iter().for_each(|key| {
+            shared.state.remove(key);
+        });
+        self.0.end.send_modify(|end| end.erasures += 1);
+        shared.sinks.iter().for_each(|sink| sink.erased());
+        Ok(())
     }
 
     fn hold_back(&self, holds: Vec<Hold>) {

@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
@@ -9,6 +10,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::settling::{Settling, Stamp};
 use super::{ReloadError, Reloads};
+use crate::app::Life;
 use crate::config::{self, Difference, Findings, Loaded, Sources};
 use crate::runtime::{Clock, Drain, Hangups, ReloadOutcome, ReloadReport, ReloadStatus, offload};
 
@@ -21,6 +23,7 @@ pub(in crate::app) struct Watch {
     pub(in crate::app) sources: Sources,
     pub(in crate::app) reloads: Reloads,
     pub(in crate::app) status: ReloadStatus,
+    pub(in crate::app) life: Arc<Life>,
     pub(in crate::app) clock: Clock,
 }
 
@@ -111,6 +114,7 @@ impl Watch {
     }
 
     fn say_refused(&self, problem: String) {
+        self.life.reloaded(false);
         tracing::error!(
             file = %self.sources.file.display(),
             "Configuration refused: what counted before still does"
@@ -156,6 +160,7 @@ impl Watch {
             limits = ?difference.limits,
             "Configuration read again"
         );
+        self.life.reloaded(true);
         self.status.report(ReloadReport {
             time: self.clock.wall(),
             outcome: match difference.is_empty() {

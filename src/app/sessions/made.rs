@@ -13,9 +13,7 @@ use crate::auth::{CredentialSettings, Refresher, StateVault, TokenSource, Tokens
 use crate::connectors::{self, Settings};
 use crate::domain::SessionName;
 use crate::journal::{FileJournal, Journal};
-use crate::net::{
-    Audited, Budgeted, ProxyConfig, ProxyRoutes, RateGate, Traced, UrlPolicy,
-};
+use crate::net::{Audited, Budgeted, ProxyConfig, ProxyRoutes, RateGate, Traced, UrlPolicy};
 use crate::runtime::{DrainTrigger, TaskKind, TaskSet};
 use crate::session::{SessionConfig, SessionParts};
 

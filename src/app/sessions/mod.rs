@@ -104,7 +104,9 @@ pub struct KeyError {
 
 /// The counters of every session, in the order in which they began. Clones share them.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Stats(Arc<Mutex<Vec<(SessionName, Arc<SessionStats>)>>>);
+pub(super) struct Stats(Arc<Mutex<Vec<Counted>>>);
+
+type Counted = (SessionName, Arc<SessionStats>);
 
 impl Stats {
     /// What each has counted so far.

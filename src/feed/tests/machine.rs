@@ -114,6 +114,7 @@ impl World {
             earliest: Sequence::new(self.earliest),
             latest_time: WallTime::from_nanos(self.latest()),
             writable: true,
+            erasures: 0,
         }
     }
 

@@ -55,6 +55,13 @@ impl Journal for SlowJournal {
         self.journal.attach(sink)
     }
 
+    async fn erase(
+        &self,
+        erasure: crate::journal::Erasure,
+    ) -> Result<(), crate::journal::AppendError> {
+        self.journal.erase(erasure).await
+    }
+
     fn hold_back(&self, holds: Vec<crate::journal::Hold>) {
         self.journal.hold_back(holds);
     }

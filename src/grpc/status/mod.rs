@@ -211,6 +211,9 @@ fn of_feed(error: &FeedError) -> Status {
             let metadata = vec![("after_sequence", after.to_string())];
             (Code::Unavailable, "JOURNAL_UNREADABLE", metadata)
         }
+        FeedError::ReadOnly { retry_delay, .. } => {
+            return retry_later("JOURNAL_READ_ONLY", message, *retry_delay);
+        }
         FeedError::SubscriberQuota { limit, retry_delay } => {
             details.add_quota_failure_violation("subscribers", &message);
             details.set_retry_info(Some(*retry_delay));

@@ -1,6 +1,7 @@
 //! Tests of the edge: a real client on real sockets.
 
 mod admin;
+mod erase;
 mod errors;
 mod events;
 mod listeners;

@@ -11,6 +11,8 @@ pub(crate) const FRAME_ALIGN: usize = 4;
 pub(crate) const SNAPSHOT: u8 = 1;
 /// Flag of the commit that a journal writes when it is closed in order.
 pub(crate) const CLOSING: u8 = 2;
+/// Flag of an event that was erased: zeros stand where its payload stood.
+pub(crate) const ERASED: u8 = 1;
 /// The checksum covers everything behind itself.
 const CRC_LEN: usize = 4;
 /// Where the header's own checksum stands, so that a length is trusted before the payload is there.
@@ -130,6 +132,11 @@ impl FrameHeader {
         self.kind == Kind::Commit && self.flags & SNAPSHOT != 0
     }
 
+    /// Whether this event was erased.
+    pub(crate) fn is_erased(&self) -> bool {
+        self.kind == Kind::Event && self.flags & ERASED != 0
+    }
+
     /// Whether this commit says that the journal was closed in order.
     pub(crate) fn is_closing(&self) -> bool {
         self.kind == Kind::Commit && self.flags & CLOSING != 0
@@ -171,7 +178,7 @@ impl FrameHeader {
         let (hash, a, b) = (fields.u64()?, fields.u32()?, fields.u32()?);
         let (kind, flags, check) = (fields.u8()?, fields.u8()?, fields.u16()?);
         let kind = match kind {
-            1 if flags == 0 && a <= b && b <= payload => Kind::Event,
+            1 if flags & !ERASED == 0 && a <= b && b <= payload => Kind::Event,
             2 if flags & !(SNAPSHOT | CLOSING) == 0 => Kind::Commit,
             3 if flags == 0 => Kind::Footer,
             _ => return None,

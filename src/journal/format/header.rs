@@ -53,7 +53,7 @@ impl SegmentHeader {
     }
 
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, BadHeader> {
-        super::meta::check(bytes, MAGIC, SEGMENT_HEADER_LEN)?;
+        super::meta::check(bytes, MAGIC, SEGMENT_HEADER_LEN, super::VERSION)?;
         Self::fields(bytes).ok_or(BadHeader::Damaged)
     }
 

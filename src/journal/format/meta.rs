@@ -1,6 +1,6 @@
 //! [`Meta`]: the file that says which journal a directory holds, and which incarnation.
 
-use super::{BadHeader, Fields, VERSION};
+use super::{BadHeader, ERASING_VERSION, Fields, VERSION};
 use crate::domain::{Epoch, WallTime};
 use crate::journal::storage::Identity;
 
@@ -11,6 +11,8 @@ const MAGIC: [u8; 8] = *b"TIELJRN\0";
 /// The contents of the file `meta`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Meta {
+    /// Of the format: more than [`VERSION`] once anything was erased.
+    pub(crate) version: u32,
     /// Random, never told to clients.
     pub(crate) journal: u128,
     /// The incarnation.
@@ -27,7 +29,7 @@ impl Meta {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(META_LEN);
         out.extend_from_slice(&MAGIC);
-        out.extend_from_slice(&VERSION.to_le_bytes());
+        out.extend_from_slice(&self.version.to_le_bytes());
         out.extend_from_slice(&96_u32.to_le_bytes());
         out.extend_from_slice(&self.journal.to_le_bytes());
         out.extend_from_slice(&self.epoch.get().to_le_bytes());
@@ -42,14 +44,17 @@ impl Meta {
     }
 
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, BadHeader> {
-        check(bytes, MAGIC, META_LEN)?;
+        check(bytes, MAGIC, META_LEN, ERASING_VERSION)?;
         Self::fields(bytes).ok_or(BadHeader::Damaged)
     }
 
     fn fields(bytes: &[u8]) -> Option<Self> {
         let mut fields = Fields(bytes);
-        fields.take(16)?;
+        fields.take(8)?;
+        let version = fields.u32()?;
+        fields.take(4)?;
         Some(Self {
+            version,
             journal: fields.u128()?,
             epoch: Epoch::new(fields.u64()?),
             created: WallTime::from_nanos(fields.u64()?),
@@ -74,7 +79,12 @@ impl Meta {
 
 /// Every header begins with a magic, a version and its own length, and ends with the CRC-32C of all
 /// that: in any version, so that another version is told from damage.
-pub(super) fn check(bytes: &[u8], magic: [u8; 8], expected: usize) -> Result<(), BadHeader> {
+pub(super) fn check(
+    bytes: &[u8],
+    magic: [u8; 8],
+    expected: usize,
+    latest: u32,
+) -> Result<(), BadHeader> {
     let mut fields = Fields(bytes);
     let head = (|| Some((fields.take(8)?, fields.u32()?, fields.u32()?)))();
     let (found, version, len) = head.ok_or(BadHeader::Damaged)?;
@@ -86,7 +96,7 @@ pub(super) fn check(bytes: &[u8], magic: [u8; 8], expected: usize) -> Result<(),
     if found != magic || crc32c::crc32c(body) != u32::from_le_bytes(*crc) {
         return Err(BadHeader::Damaged);
     }
-    if version != VERSION {
+    if !(VERSION..=latest).contains(&version) {
         return Err(BadHeader::Version(version));
     }
     if len == expected {
@@ -102,6 +112,7 @@ mod tests {
 
     fn meta() -> Meta {
         Meta {
+            version: ERASING_VERSION,
             journal: 1,
             epoch: Epoch::new(2),
             created: WallTime::from_nanos(3),

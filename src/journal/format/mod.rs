@@ -10,17 +10,19 @@ mod payload;
 pub(crate) use fields::Fields;
 pub(crate) use footer::{Footer, IndexEntry, TRAILER_LEN, Trailer};
 pub(crate) use frame::{
-    CLOSING, FRAME_ALIGN, FRAME_HEADER_LEN, FrameHeader, Kind, Parsed, SNAPSHOT, announced_len,
-    finish_frame, open_frame, parse,
+    CLOSING, ERASED, FRAME_ALIGN, FRAME_HEADER_LEN, FrameHeader, Kind, Parsed, SNAPSHOT,
+    announced_len, finish_frame, open_frame, parse,
 };
 pub(crate) use header::{SEGMENT_HEADER_LEN, SegmentHeader, segment_name, segment_of_name};
 pub(crate) use meta::{META_LEN, Meta};
-pub(crate) use payload::{Delta, IdRun, Payload};
+pub(crate) use payload::{Delta, IdRun, Payload, scrub};
 
 use crate::domain::Epoch;
 
-/// The format that this code writes, and the only one it reads.
+/// The format that this code writes, and the oldest that it reads.
 pub(crate) const VERSION: u32 = 1;
+/// What `meta` says once anything was erased: who knows only the version before would serve it.
+pub(crate) const ERASING_VERSION: u32 = 2;
 
 /// A header that is not one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

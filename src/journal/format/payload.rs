@@ -31,6 +31,44 @@ pub(crate) struct Payload {
     pub(crate) carried: Vec<IdRun>,
 }
 
+/// Deletes keys in an encoded payload: zeros stand where their values stood, and its length stays.
+/// Whether any of them was set.
+pub(crate) fn scrub(payload: &mut [u8], keys: &[String]) -> bool {
+    let mut found = Vec::new();
+    let len = payload.len();
+    let mut fields = Fields(payload);
+    for _ in 0..fields.count(MIN_DELTA).unwrap_or(0) {
+        let at = len - fields.0.len();
+        let mut delta = || {
+            let set = fields.u8()? == 1;
+            fields.u64()?;
+            let count = fields.count(1)?;
+            let is_one = keys
+                .iter()
+                .any(|key| fields.0.starts_with(key.as_bytes()) && key.len() == count);
+            fields.take(count)?;
+            let count = fields.count(1)?;
+            let value = len - fields.0.len()..len - fields.0.len() + count;
+            fields.take(count)?;
+            Some((set && is_one).then_some((at, value)))
+        };
+        match delta() {
+            Some(Some(one)) => found.push(one),
+            Some(None) => {}
+            None => break,
+        }
+    }
+    for (at, value) in &found {
+        if let Some(set) = payload.get_mut(*at) {
+            *set = 0;
+        }
+        if let Some(value) = payload.get_mut(value.clone()) {
+            value.fill(0);
+        }
+    }
+    !found.is_empty()
+}
+
 const MIN_DELTA: usize = 17;
 const MIN_RUN: usize = 12;
 
@@ -161,6 +199,23 @@ mod tests {
             let bound = 4 + bound.sum::<usize>() + IdRun::len_all(&payload.carried);
             prop_assert!(bytes.len() <= bound);
             prop_assert_eq!(Payload::decode(&bytes), Some(payload));
+        }
+
+        #[test]
+        fn a_scrubbed_payload_deletes_its_keys_and_nothing_else(payload in arbitrary()) {
+            let mut bytes = Vec::new();
+            payload.encode(&mut bytes);
+            let len = bytes.len();
+            let keys: Vec<_> = payload.deltas.iter().step_by(2).map(|d| d.key.clone()).collect();
+            let mut expected = payload.clone();
+            for delta in &mut expected.deltas {
+                if keys.contains(&delta.key) {
+                    delta.value = None;
+                }
+            }
+            prop_assert_eq!(scrub(&mut bytes, &keys), expected != payload);
+            prop_assert_eq!(bytes.len(), len);
+            prop_assert_eq!(Payload::decode(&bytes), Some(expected));
         }
 
         #[test]

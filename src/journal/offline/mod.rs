@@ -76,10 +76,17 @@ pub(crate) fn inspect_on(storage: &dyn Storage, dir: &Path) -> Result<Report, Op
 pub(crate) fn verify_on(storage: &dyn Storage, dir: &Path) -> Result<Verification, OpenError> {
     let holder = holder(storage, dir)?;
     let found = found(storage, dir)?;
-    let findings = verify::findings(&found, holder.is_some())
+    let (findings, erased) = verify::findings(&found, holder.is_some())
         .map_err(|error| OpenError::io(dir, "read a segment", error))?;
     let report = report::report(dir, holder, &found);
-    Ok(Verification { report, findings })
+    let erased = erased.iter();
+    Ok(Verification {
+        report,
+        erased: erased
+            .filter_map(|(first, last)| GapReport::new(first, last))
+            .collect(),
+        findings,
+    })
 }
 
 pub(crate) fn new_epoch_on(
@@ -91,8 +98,8 @@ pub(crate) fn new_epoch_on(
     found(storage, dir)?;
     let _lock = recovery::lock(storage, dir)?;
     let found = found(storage, dir)?;
-    let journal = found.journal();
-    let meta = recovery::replace_meta(storage, journal, clock.wall(), rng)
+    let of = (found.journal(), found.version());
+    let meta = recovery::replace_meta(storage, of, clock.wall(), rng)
         .map_err(|error| OpenError::io(dir, "write the file meta", error))?;
     Ok(meta.epoch)
 }

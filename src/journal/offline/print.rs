@@ -88,6 +88,9 @@ impl fmt::Display for Finding {
 impl fmt::Display for Verification {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.report.fmt(f)?;
+        for run in &self.erased {
+            writeln!(f, "erased     {} to {}", run.first, run.last)?;
+        }
         if self.is_sound() {
             return writeln!(f, "every checksum is right, and no number is missing");
         }

@@ -90,6 +90,8 @@ pub struct Verification {
     /// What there is.
     #[serde(flatten)]
     pub report: Report,
+    /// Runs of events that were erased on request, or are about to be.
+    pub erased: Vec<GapReport>,
     /// What is wrong with it; empty when nothing is.
     pub findings: Vec<Finding>,
 }

@@ -3,15 +3,24 @@
 use std::io;
 
 use super::report::{Finding, GapReport};
+use crate::domain::Sequence;
+use crate::journal::erasing::Erasing;
+use crate::journal::erasure::Ranges;
 use crate::journal::fold::Fold;
 use crate::journal::format::{Footer, SEGMENT_HEADER_LEN};
 use crate::journal::found::{Contents, Found};
 use crate::journal::scan::Scan;
 use crate::journal::survey::{META, Survey};
 
-/// Everything that is wrong. A live journal is being written: its end proves nothing.
-pub(super) fn findings(found: &Survey, is_live: bool) -> io::Result<Vec<Finding>> {
+/// Everything that is wrong, and what was erased. A live journal is being written: its end proves
+/// nothing.
+pub(super) fn findings(found: &Survey, is_live: bool) -> io::Result<(Vec<Finding>, Ranges)> {
     let mut findings = Vec::new();
+    let mut erased = Ranges::default();
+    let state: Vec<_> = found.fold.state.values().cloned().collect();
+    for erasure in Erasing::found(&state, 0).masks() {
+        erased = erased.with(&erasure.events, Sequence::ZERO);
+    }
     if found.meta.is_none() {
         findings.push(finding(
             Some(META),
@@ -36,6 +45,7 @@ pub(super) fn findings(found: &Survey, is_live: bool) -> io::Result<Vec<Finding>
         }
         let scan = segment.scan(segment.own_proof(next), &mut Fold::default())?;
         findings.extend(damage(segment, &scan));
+        erased = erased.with(&scan.erased, Sequence::ZERO);
         match &segment.contents {
             Contents::Sealed(footer, at) => {
                 findings.extend(footer_findings(segment, footer, *at, &scan))
@@ -62,7 +72,7 @@ pub(super) fn findings(found: &Survey, is_live: bool) -> io::Result<Vec<Finding>
             findings.push(finding(Some(&segment.name), Some(scan.data_end), problem));
         }
     }
-    Ok(findings)
+    Ok((findings, erased))
 }
 
 fn finding(file: Option<&str>, offset: Option<u64>, problem: &'static str) -> Finding {

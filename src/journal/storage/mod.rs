@@ -72,7 +72,7 @@ pub(crate) enum Access {
 }
 
 /// What tells a file from a copy of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Identity {
     /// Inode number.
     pub(crate) inode: u64,

@@ -4,6 +4,7 @@
 mod crashes;
 mod damage;
 mod deaths;
+mod erasing;
 mod faults;
 mod independent;
 mod kit;

@@ -1,5 +1,6 @@
 //! Plays a [`Script`] through the contract of a journal, and judges what is there after any end.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use super::kit::{START, limits, options};
 use super::script::{Life, RETENTION, SEGMENT, Script, Step};
 use crate::domain::{Epoch, Sequence, WallTime};
 use crate::journal::storage::Storage;
-use crate::journal::{AppendError, FileJournal, Health, Item, Journal, OpenError};
+use crate::journal::{AppendError, FileJournal, GapCause, Health, Item, Journal, OpenError};
 use crate::runtime::{Clock, drain};
 
 /// More than the delay after which a full disk is tried again.
@@ -24,6 +25,10 @@ const QUIET: Duration = Duration::from_secs(60);
 #[derive(Debug, Clone, Default)]
 pub(super) struct Told {
     pub(super) commits: usize,
+    /// Erasures that were answered, or of which somebody has seen the effect.
+    pub(super) erased: usize,
+    /// Erasures that were asked for.
+    pub(super) asked: usize,
     pub(super) earliest: u64,
     pub(super) epoch: Option<Epoch>,
     pub(super) now: WallTime,
@@ -87,6 +92,7 @@ async fn live(
                 Step::Append(commits) => {
                     append(script, commits.clone().collect(), &journal, told, host).await?;
                 }
+                Step::Erase(number) => erase(script, *number, &journal, told, host).await?,
             }
             told.earliest = journal.info().earliest.get();
             told.now = clock.wall();
@@ -157,6 +163,36 @@ async fn append(
     Err(Stopped::Wrong(anyhow::anyhow!("refused again and again")))
 }
 
+/// Erases; where there is no room, again after the delay.
+async fn erase(
+    script: &Script,
+    number: usize,
+    journal: &FileJournal,
+    told: &mut Told,
+    host: &mut impl Host,
+) -> Result<(), Stopped> {
+    told.asked = number + 1;
+    host.told(told);
+    for _ in 0..=REFUSALS {
+        match journal.erase(script.erasure(number).clone()).await {
+            Ok(()) => {
+                told.erased = number + 1;
+                host.told(told);
+                check(script, journal, told).await?;
+                return Ok(());
+            }
+            Err(AppendError::NoSpace { .. }) => tokio::time::sleep(DELAY).await,
+            Err(AppendError::ReadOnly { .. }) => {
+                let next = told.commits;
+                stays_read_only(script, next, journal, told, host).await?;
+                return Err(Stopped::ReadOnly);
+            }
+            Err(error) => return Err(Stopped::Wrong(error.into())),
+        }
+    }
+    Err(Stopped::Wrong(anyhow::anyhow!("refused again and again")))
+}
+
 fn ensure_that(holds: bool, what: &str) -> Result<()> {
     ensure!(holds, "{what}");
     Ok(())
@@ -191,9 +227,11 @@ async fn check(script: &Script, journal: &FileJournal, told: &mut Told) -> Resul
     ensure!(info.earliest.get() >= told.earliest, "a trim is undone");
     told.earliest = info.earliest.get();
     let state = journal.state("");
+    let asked = (0..told.asked).map(|number| script.erasure(number));
+    let keys: Vec<_> = asked.flat_map(|e| e.state.iter().cloned()).collect();
     let is_there = |commits: &usize| {
         let holding = script.holding(*commits);
-        holding.latest == info.latest.get() && holding.has(&state)
+        holding.latest == info.latest.get() && holding.has(&state, &keys)
     };
     let most = script.most(told.commits);
     let found = (told.commits..=most).find(is_there);
@@ -209,7 +247,49 @@ async fn check(script: &Script, journal: &FileJournal, told: &mut Told) -> Resul
         remembered || told.ids_may_be_lost,
         "a recent id is forgotten"
     );
-    read_all(script, journal, info.earliest, info.latest).await
+    let erased = read_all(script, journal, info.earliest, info.latest).await?;
+    let set = |key: &String| state.iter().any(|entry| entry.key == *key);
+    judge_erased(script, told, (info.earliest, info.latest), &erased, set)
+}
+
+/// What was erased is erased for everybody and for ever, the erasure that was going on is so or has not
+/// begun, and nothing else is.
+fn judge_erased(
+    script: &Script,
+    told: &mut Told,
+    (earliest, latest): (Sequence, Sequence),
+    erased: &BTreeSet<Sequence>,
+    is_set: impl Fn(&String) -> bool,
+) -> Result<()> {
+    let retained = |at: &Sequence| (earliest..=latest).contains(at);
+    let named = |number: usize| {
+        let all = (earliest.get()..=latest.get()).map(Sequence::new);
+        all.filter(move |at| script.erasure(number).events.contains(*at))
+    };
+    let mut expected: BTreeSet<_> = (0..told.erased).flat_map(named).collect();
+    for number in told.erased..told.asked {
+        let fresh: Vec<_> = named(number).filter(|at| !expected.contains(at)).collect();
+        let gone = fresh.iter().filter(|at| erased.contains(at)).count();
+        ensure!(
+            gone == 0 || gone == fresh.len(),
+            "{gone} of {} events are erased",
+            fresh.len()
+        );
+        if gone > 0 {
+            told.erased = number + 1;
+            expected.extend(fresh);
+        }
+    }
+    let keys = (0..told.erased).flat_map(|number| &script.erasure(number).state);
+    for key in keys {
+        ensure!(!is_set(key), "{key} was erased and is set");
+    }
+    expected.retain(retained);
+    ensure!(
+        *erased == expected,
+        "erased are {erased:?}, not {expected:?}"
+    );
+    Ok(())
 }
 
 async fn read_all(
@@ -217,15 +297,28 @@ async fn read_all(
     journal: &FileJournal,
     earliest: Sequence,
     latest: Sequence,
-) -> Result<()> {
+) -> Result<BTreeSet<Sequence>> {
+    let mut erased = BTreeSet::new();
     let mut floor = WallTime::default();
     let mut at = earliest.previous();
     while at < latest {
         let page = journal.read(at, 8 << 10).await?;
         ensure!(!page.items.is_empty(), "a stuck reader at {at}");
         for item in page.items {
-            let Item::Event(entry) = item else {
-                anyhow::bail!("{item:?}");
+            let entry = match item {
+                Item::Event(entry) => entry,
+                Item::Gap {
+                    cause: GapCause::Erased,
+                    first,
+                    last,
+                    ..
+                } => {
+                    ensure!(first == at.next(), "a hole before {first}");
+                    erased.extend((first.get()..=last.get()).map(Sequence::new));
+                    at = last;
+                    continue;
+                }
+                Item::Gap { .. } => anyhow::bail!("{item:?}"),
             };
             at = at.next();
             let mut read = entry.decode().context("it decodes")?;
@@ -236,7 +329,7 @@ async fn read_all(
             ensure!(read == *script.event(at), "another event at {at}");
         }
     }
-    Ok(())
+    Ok(erased)
 }
 
 /// A process opens what is there, and goes on with the next commit of the script.
@@ -283,13 +376,14 @@ impl Told {
             .epoch
             .map_or_else(|| "-".to_owned(), |epoch| epoch.to_string());
         let (commits, earliest, now) = (self.commits, self.earliest, self.now.as_nanos());
-        format!("{commits} {earliest} {epoch} {now}")
+        let (erased, asked) = (self.erased, self.asked);
+        format!("{commits} {earliest} {epoch} {now} {erased} {asked}")
     }
 
     /// What another process told.
     pub(super) fn from_line(line: &str) -> Self {
         let words: Vec<_> = line.split_whitespace().collect();
-        let [commits, earliest, epoch, now] = words[..] else {
+        let [commits, earliest, epoch, now, erased, asked] = words[..] else {
             panic!("{line}");
         };
         Self {
@@ -298,6 +392,8 @@ impl Told {
             epoch: epoch.parse().ok(),
             now: WallTime::from_nanos(now.parse().unwrap()),
             ids_may_be_lost: false,
+            erased: erased.parse().unwrap(),
+            asked: asked.parse().unwrap(),
         }
     }
 }

@@ -12,8 +12,8 @@ use crate::domain::{JournalName, Sequence};
 use crate::journal::options::{Limits, Options};
 use crate::journal::storage::simulated::SimulatedDisk;
 use crate::journal::{
-    AppendError, Commit, FileJournal, Health, Journal, JournalConfig, OpenError, RetentionConfig,
-    StoreConfig, conformance, offline,
+    AppendError, Commit, Erasure, FileJournal, GapCause, Health, Item, Journal, JournalConfig,
+    OpenError, RetentionConfig, StateDelta, StoreConfig, conformance, offline,
 };
 use crate::proto::v1;
 use crate::runtime::{ByteSize, Clock, HumanDuration, Rng, drain};
@@ -297,4 +297,69 @@ async fn a_poisoned_journal_tells_its_readers_and_answers_everybody() {
             .len(),
         2
     );
+}
+
+/// Whether these bytes stand in any file of a directory.
+fn stands_in(root: &Path, bytes: &[u8]) -> bool {
+    let files = std::fs::read_dir(root)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let mut contents = files.map(|path| std::fs::read(path).unwrap());
+    contents.any(|content| content.windows(bytes.len()).any(|window| window == bytes))
+}
+
+#[tokio::test]
+async fn what_was_erased_is_on_the_disk_no_more_and_verify_names_it() {
+    let root = tempfile::tempdir().unwrap();
+    let journal = open(root.path()).unwrap();
+    let telling = |n: u64| {
+        let mut commit = commit(9, 1_000);
+        commit.events[4].raw_data = Bytes::from(format!("Ada Lovelace, number {n}."));
+        let key = "sessions/ada/outbound/m".to_owned();
+        let value = Some(Bytes::from(format!("Where is my parcel {n}?")));
+        let event = Some(4);
+        commit.state = vec![StateDelta { key, value, event }];
+        commit
+    };
+    for n in 0..30 {
+        journal.append(telling(n)).await.unwrap();
+    }
+    assert!(stands_in(root.path(), b"Ada Lovelace, number 3."));
+    let erasure = Erasure {
+        events: (0..30).map(|n| Sequence::new(9 * n + 5)).collect(),
+        state: vec!["sessions/ada/outbound/m".to_owned()],
+    };
+    // Others go on meanwhile.
+    let (erased, appended) = tokio::join!(journal.erase(erasure), journal.append(commit(9, 500)));
+    erased.unwrap();
+    appended.unwrap();
+    for text in [&b"Ada Lovelace"[..], b"Where is my parcel"] {
+        assert!(!stands_in(root.path(), text));
+    }
+    assert!(
+        journal.state("journal/").is_empty(),
+        "its record is gone, too"
+    );
+    drop(journal);
+    let found = offline::verify(root.path()).unwrap();
+    assert!(found.is_sound(), "{found}");
+    let runs: Vec<_> = found
+        .erased
+        .iter()
+        .map(|run| (run.first, run.last))
+        .collect();
+    assert_eq!(
+        runs,
+        (0..30).map(|n| (9 * n + 5, 9 * n + 5)).collect::<Vec<_>>()
+    );
+    assert!(found.to_string().contains("erased     5 to 5"), "{found}");
+    let journal = open(root.path()).unwrap();
+    let page = journal.read(Sequence::new(4), 1).await.unwrap();
+    assert!(matches!(
+        page.items[0],
+        Item::Gap {
+            cause: GapCause::Erased,
+            ..
+        }
+    ));
 }

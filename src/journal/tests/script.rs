@@ -7,8 +7,9 @@ use bytes::Bytes;
 
 use super::kit::{KEEP_ALL, Shape, draft, events};
 use crate::domain::Sequence;
+use crate::journal::erasure::PREFIX;
 use crate::journal::retention::Retention;
-use crate::journal::{Commit, StateDelta, StateEntry, id_hash};
+use crate::journal::{Commit, Erasure, StateDelta, StateEntry, id_hash};
 use crate::proto::v1;
 use crate::runtime::Rng;
 
@@ -35,6 +36,8 @@ pub(super) struct Life {
 pub(super) enum Step {
     /// These commits, all at once.
     Append(Range<usize>),
+    /// The erasure of this number.
+    Erase(usize),
     /// So many seconds in which nobody wants anything.
     Pass(u64),
 }
@@ -45,6 +48,7 @@ pub(super) enum Step {
 pub(super) struct Script {
     pub(super) lives: Vec<Life>,
     commits: Vec<Planned>,
+    erasures: Vec<Erasure>,
     /// After no commit, the first, the second.
     holdings: Vec<Holding>,
     /// The event of each sequence, from the first.
@@ -74,6 +78,7 @@ impl Script {
         let mut script = Self {
             lives: Vec::new(),
             commits: Vec::new(),
+            erasures: Vec::new(),
             holdings: vec![Holding::default()],
             events: Vec::new(),
             id_hashes: Vec::new(),
@@ -81,6 +86,15 @@ impl Script {
         for (scenes, closes) in lives() {
             let steps = scenes.into_iter().map(|scene| match scene {
                 Scene::Pass(seconds) => Step::Pass(seconds),
+                Scene::Erase(back, keys) => {
+                    let latest = script.holding(script.commits.len()).latest;
+                    let at = |back: &u64| Sequence::new(latest.saturating_sub(*back));
+                    script.erasures.push(Erasure {
+                        events: back.iter().map(at).collect(),
+                        state: keys.iter().map(|key| format!("k{key}")).collect(),
+                    });
+                    Step::Erase(script.erasures.len() - 1)
+                }
                 Scene::Append(shapes) => {
                     let first = script.commits.len();
                     for mut shape in shapes {
@@ -133,7 +147,7 @@ impl Script {
         let steps = self.lives.iter().flat_map(|life| &life.steps);
         let ends = steps.filter_map(|step| match step {
             Step::Append(range) if range.contains(&answered) => Some(range.end),
-            Step::Append(_) | Step::Pass(_) => None,
+            Step::Append(_) | Step::Erase(_) | Step::Pass(_) => None,
         });
         let after_the_end = (answered + 1).min(self.commits.len());
         ends.max().unwrap_or(after_the_end)
@@ -147,6 +161,11 @@ impl Script {
             events: self.events[first..first + planned.shape.events.len()].to_vec(),
             state: planned.state(),
         }
+    }
+
+    /// The erasure of this number, from zero.
+    pub(super) fn erasure(&self, number: usize) -> &Erasure {
+        &self.erasures[number]
     }
 
     /// The event of this sequence.
@@ -172,23 +191,28 @@ impl Planned {
 }
 
 impl Holding {
-    /// Whether this is the state.
-    pub(super) fn has(&self, state: &[StateEntry]) -> bool {
-        let found = state.iter().map(|entry| {
+    /// Whether this is the state, but for keys that may have been erased.
+    pub(super) fn has(&self, state: &[StateEntry], erased: &[String]) -> bool {
+        let kept = |key: &String| !key.starts_with(PREFIX) && !erased.contains(key);
+        let found = state.iter().filter(|entry| kept(&entry.key)).map(|entry| {
             let value = (entry.value.clone(), entry.sequence.get());
             (entry.key.clone(), value)
         });
-        found.eq(self.state.clone())
+        let mut own = self.state.clone();
+        own.retain(|key, _| kept(key));
+        found.eq(own)
     }
 }
 
 enum Scene {
     Append(Vec<Shape>),
+    /// Events by how far they are behind the end, farthest first; keys that are not set again.
+    Erase(Vec<u64>, &'static [u8]),
     Pass(u64),
 }
 
 fn lives() -> [(Vec<Scene>, bool); 5] {
-    use Scene::{Append, Pass};
+    use Scene::{Append, Erase, Pass};
     let shape = |events: &[usize], state: &[(u8, bool)]| Shape {
         events: events.to_vec(),
         state: state.to_vec(),
@@ -198,6 +222,8 @@ fn lives() -> [(Vec<Scene>, bool); 5] {
         Append(vec![shape(&[30], &[(1, true), (2, true)])]),
         Append(vec![events(&[]), events(&[1_500])]),
         Append(vec![events(&[1_200]), events(&[5; 30])]),
+        // In two segments and more, the one that is written among them, with a key.
+        Erase((0..=33).rev().filter(|back| back % 3 == 0).collect(), &[2]),
         Append(vec![shape(&[600, 600], &[(1, false), (3, true)])]),
         Append(vec![events(&[3_000])]),
         Pass(11),
@@ -210,6 +236,8 @@ fn lives() -> [(Vec<Scene>, bool); 5] {
     let trimmed = vec![
         Append(vec![shape(&[300], &[(1, true)])]),
         Append(vec![events(&[900, 900]), events(&[800])]),
+        // Some of these were deleted by retention, some were erased before.
+        Erase((0..=60).rev().filter(|back| back % 4 < 2).collect(), &[]),
         Append(vec![events(&[900, 900])]),
         Append(vec![events(&[900, 900])]),
         Append(vec![events(&[20; 40]), shape(&[9], &[(2, false)])]),
@@ -218,6 +246,7 @@ fn lives() -> [(Vec<Scene>, bool); 5] {
         Append(vec![events(&[500])]),
         // Larger than a segment.
         Append(vec![events(&[6_000])]),
+        Erase(vec![1, 0], &[]),
         Append(vec![events(&[40]), events(&[40])]),
         Pass(150),
         Append(vec![shape(&[200, 10, 10], &[(5, true)])]),

@@ -16,7 +16,7 @@ pub use mail::{
     SendProblem, Stage, UnknownOutcome,
 };
 pub use queue::{Answer, Ticket};
-pub use stored::{is_same, list, read};
+pub use stored::{is_message, is_same, list, read};
 
 /// What holds for messages that do not say otherwise.
 #[derive(Debug, Clone, Copy)]

@@ -7,6 +7,14 @@ use crate::domain::{Position, SessionName};
 use crate::journal::{Journal, StateEntry};
 use crate::session::StateError;
 
+/// Whether an entry of the state is a message, with its content.
+#[must_use]
+pub fn is_message(entry: &StateEntry) -> bool {
+    let rest = entry.key.strip_prefix("sessions/");
+    let own = rest.and_then(|rest| rest.split_once('/'));
+    own.is_some_and(|(_, own)| own.starts_with(KEYS))
+}
+
 /// Whether a message that was taken is this one: the same, said again.
 #[must_use]
 pub fn is_same(taken: &Accepted, new: &NewMessage) -> bool {

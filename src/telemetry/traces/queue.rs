@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::settings::Pace;
 use crate::runtime::{Clock, MonoTime};
+use crate::telemetry::{Signal, stats};
 
 /// How long the end of the process waits for the last spans.
 const LAST_SPANS: Duration = Duration::from_secs(3);
@@ -201,12 +202,14 @@ impl<E: SpanExporter> Export<E> {
         let problem = match timeout(self.pace.timeout, exporting).await {
             Ok(Ok(())) => {
                 self.counts.exported.fetch_add(count as u64, Relaxed);
+                stats().exports.one(Signal::Traces);
                 return;
             }
             Ok(Err(error)) => error.to_string(),
             Err(_) => format!("no answer within {:?}", self.pace.timeout),
         };
         self.counts.failed.fetch_add(count as u64, Relaxed);
+        stats().export_failures.one(Signal::Traces);
         self.lost += count;
         let now = self.clock.now();
         let quiet = |at: MonoTime| now.saturating_duration_since(at) < BETWEEN_COMPLAINTS;

@@ -62,6 +62,10 @@ impl Journal for Gated {
         self.journal.attach(sink)
     }
 
+    async fn erase(&self, erasure: crate::journal::Erasure) -> Result<(), AppendError> {
+        self.journal.erase(erasure).await
+    }
+
     fn hold_back(&self, holds: Vec<Hold>) {
         self.journal.hold_back(holds);
     }
