@@ -423,8 +423,9 @@ impl Subscription {
             },
             through_time: self.cursor_time,
             latest: at.end.latest.max(self.cursor),
+            // What is sent with that notice is the last of history.
+            live: matches!(self.state, State::Live) && !matches!(notice, Some(Notice::CaughtUp)),
             notice,
-            live: matches!(self.state, State::Live),
         })
     }
 }

@@ -7,8 +7,8 @@ use super::OpenError;
 use super::files::{SPARE, UNNAMED, UNREADY_REWRITE, UNREADY_SPARE};
 use super::fold::Fold;
 use super::format::{
-    BadHeader, FRAME_HEADER_LEN, META_LEN, Meta, SEGMENT_HEADER_LEN, Seed, SegmentHeader, VERSION,
-    announced_len, segment_of_name,
+    BadHeader, ERASING_VERSION, FRAME_HEADER_LEN, META_LEN, Meta, SEGMENT_HEADER_LEN, Seed,
+    SegmentHeader, VERSION, announced_len, segment_of_name,
 };
 use super::found::{Contents, Found, read_up_to};
 use super::scan::Scan;
@@ -127,12 +127,12 @@ pub(crate) fn is_unfinished(name: &str) -> bool {
     [UNREADY_META, UNNAMED, SPARE, UNREADY_SPARE, UNREADY_REWRITE].contains(&name)
 }
 
-fn version(path: &Path, file: &str, found: u32) -> OpenError {
+fn version(path: &Path, file: &str, found: u32, supported: u32) -> OpenError {
     OpenError::Version {
         path: path.to_owned(),
         file: file.to_owned(),
         found,
-        supported: VERSION,
+        supported,
     }
 }
 
@@ -152,7 +152,7 @@ fn read_meta(
     match Meta::decode(&bytes) {
         Ok(meta) => Ok(Some(meta)),
         Err(BadHeader::Damaged) => Ok(None),
-        Err(BadHeader::Version(found)) => Err(version(path, META, found)),
+        Err(BadHeader::Version(found)) => Err(version(path, META, found, ERASING_VERSION)),
     }
 }
 
@@ -168,7 +168,7 @@ fn identify(storage: &dyn Storage, path: &Path, name: &str) -> Result<Option<Fou
     let header = match SegmentHeader::decode(&bytes) {
         Ok(header) => Some(header),
         Err(BadHeader::Damaged) => None,
-        Err(BadHeader::Version(found)) => return Err(version(path, name, found)),
+        Err(BadHeader::Version(found)) => return Err(version(path, name, found, VERSION)),
     };
     let Some((first, generation)) = segment_of_name(name) else {
         return Ok(None);

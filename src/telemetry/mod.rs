@@ -18,6 +18,7 @@ use std::path::PathBuf;
 use tracing::level_filters::LevelFilter;
 use tracing::{Metadata, Subscriber};
 use tracing_subscriber::filter::{FilterExt as _, filter_fn};
+use tracing_subscriber::fmt::writer::MakeWriterExt as _;
 use tracing_subscriber::layer::{Layer, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Registry, fmt, reload};
@@ -179,7 +180,9 @@ fn log(
     let in_log = options.audit == AuditLog::WithTheRest;
     let here = filter_fn(move |metadata| in_log || !is_audit(metadata))
         .with_max_level_hint(LevelFilter::TRACE);
-    let wanted = wanted.and(here).and(repeats);
+    let wanted = wanted.and(here);
+    // Not a filter of the layer: one that answers for an event and not for its place breaks those after it.
+    let writer = writer.with_filter(move |metadata| repeats.lets_through(metadata));
     let json = || {
         fmt::layer()
             .json()

@@ -7,10 +7,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tracing::callsite::Identifier;
-use tracing::level_filters::LevelFilter;
-use tracing::subscriber::Interest;
-use tracing::{Event, Level, Metadata};
-use tracing_subscriber::layer::{Context, Filter};
+use tracing::{Level, Metadata};
 
 use crate::runtime::{Clock, MonoTime};
 
@@ -43,7 +40,12 @@ impl Repeats {
         }
     }
 
-    fn lets_through(&self, place: Identifier) -> bool {
+    /// Whether one more line from where this stands may be written.
+    pub(super) fn lets_through(&self, metadata: &Metadata<'_>) -> bool {
+        *metadata.level() > Level::WARN || self.has_room(metadata.callsite())
+    }
+
+    fn has_room(&self, place: Identifier) -> bool {
         let now = self.clock.now();
         let mut places = self.places.lock();
         let fresh = Window {
@@ -60,24 +62,5 @@ impl Repeats {
             self.held_back.fetch_add(1, Relaxed);
         }
         lets_through
-    }
-}
-
-impl<S> Filter<S> for Repeats {
-    fn callsite_enabled(&self, _: &'static Metadata<'static>) -> Interest {
-        Interest::always()
-    }
-
-    fn max_level_hint(&self) -> Option<LevelFilter> {
-        Some(LevelFilter::TRACE)
-    }
-
-    fn enabled(&self, _: &Metadata<'_>, _: &Context<'_, S>) -> bool {
-        true
-    }
-
-    fn event_enabled(&self, event: &Event<'_>, _: &Context<'_, S>) -> bool {
-        let metadata = event.metadata();
-        *metadata.level() > Level::WARN || self.lets_through(metadata.callsite())
     }
 }

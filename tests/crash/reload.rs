@@ -6,6 +6,7 @@ use tieline::sandbox::{RequestKind, Sandbox, SandboxConfig};
 use crate::child::BOUND;
 use crate::place::{Place, Settings, patient_platform};
 use crate::readers::{Readers, Temper};
+use crate::record::Progress;
 
 fn handshakes(sandbox: &Sandbox) -> u64 {
     sandbox.counters().arrived(RequestKind::Websocket)
@@ -30,7 +31,8 @@ async fn sighup_applies_a_good_file_and_refuses_a_bad_one_while_events_flow() {
     std::fs::write(place.config(), "sessions: [").unwrap();
     sidecar.hang_up().await;
     let since = readers.record.progress();
-    readers.advance(&mut sidecar, since, 400).await;
+    let on = |now: &Progress| now.taken >= since.taken + 400;
+    readers.until(&mut sidecar, "events flow on", on).await;
     assert_eq!(handshakes(&place.sandbox), first);
 
     let changed = good.replace(r#""base":"50ms""#, r#""base":"60ms""#);
@@ -44,7 +46,8 @@ async fn sighup_applies_a_good_file_and_refuses_a_bad_one_while_events_flow() {
         sidecar.last_words()
     );
     let since = readers.record.progress();
-    readers.advance(&mut sidecar, since, 200).await;
+    let on = |now: &Progress| now.taken >= since.taken + 200;
+    readers.until(&mut sidecar, "events flow again", on).await;
     place.sandbox.set_rate(0.0);
     let head = place.sandbox.ledger().head();
     let finish = readers.finish(&mut sidecar, head).await;

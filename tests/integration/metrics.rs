@@ -77,8 +77,11 @@ async fn figures_are_what_the_platform_says_happened() {
     stage.emit(5);
     let what = tieline::sandbox::fault::Portion::default();
     stage.set(Fault::Duplicate { what }.times(4));
-    stage.emit(10);
-    stage.struck(FaultName::Duplicate, 4).await;
+    // A batch is sent twice, however many events it has: one after the other.
+    for times in 1..=4 {
+        stage.emit(2);
+        stage.struck(FaultName::Duplicate, times).await;
+    }
     reader.catch_up(&stage.sandbox).await;
     let close = Fault::WebsocketClose {
         code: 1001,
@@ -97,17 +100,17 @@ async fn figures_are_what_the_platform_says_happened() {
         whole(verdict.issued) - 2.0,
         "all but two that are lost"
     );
-    assert_eq!(
-        seen.session("tieline_session_backfilled_events_total", ""),
-        3.0
-    );
-    let hole = "cause=\"sequence_hole\"";
-    assert_eq!(seen.session("tieline_session_gaps_total", hole), 2.0);
-    assert_eq!(seen.session("tieline_session_gaps_closed_total", ""), 1.0);
-    assert_eq!(
-        seen.session("tieline_session_gaps_confirmed_total", ""),
-        1.0
-    );
+    // Three that were skipped, and whatever else was found again.
+    let backfilled = seen.session("tieline_session_backfilled_events_total", "");
+    let told = whole(counters.events_from_history);
+    assert!((3.0..=told).contains(&backfilled), "{backfilled} of {told}");
+    // The one of those two, and what was found again: skipped, unreadable, or cut off with the connection.
+    let holes = seen.session("tieline_session_gaps_total", "cause=\"sequence_hole\"");
+    let closed = seen.session("tieline_session_gaps_closed_total", "");
+    let confirmed = seen.session("tieline_session_gaps_confirmed_total", "");
+    assert_eq!(confirmed, 1.0);
+    assert!(closed >= 1.0);
+    assert_eq!(holes, closed + confirmed);
     assert_eq!(seen.session("tieline_session_gaps_open", ""), 0.0);
     let broken = seen.session("tieline_session_decode_failures_total", "what=\"event\"");
     assert_eq!(broken, 2.0);
@@ -127,7 +130,7 @@ async fn figures_are_what_the_platform_says_happened() {
     // Of those that came live and bear a time.
     let delays = seen.session("tieline_session_ingest_delay_seconds_count", "");
     assert!(
-        delays > 0.0 && delays <= events - 3.0,
+        delays > 0.0 && delays <= events - backfilled,
         "{delays} of {events}"
     );
     for (state, is) in [("active", 1.0), ("reconnecting", 0.0), ("suspended", 0.0)] {

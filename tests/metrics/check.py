@@ -29,7 +29,7 @@ def configure(args):
     (folder / "tieline.yaml").write_text(
         json.dumps(
             {
-                "listen": {"grpc": [addresses["grpc"]], "health": addresses["health"]},
+                "listen": {"grpc": [addresses["grpc"]], "health": addresses["health"], "admin": []},
                 "journals": [{"name": "default", "path": str(folder / "journal")}],
                 "sessions": [
                     {

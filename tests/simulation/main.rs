@@ -154,14 +154,14 @@ mod tests {
             "{} of {seeds} seeds failed",
             failed.len()
         );
-        // A kind of trouble that never struck was not tested.
+        // A kind of trouble that never struck was not tested; in few worlds the rarest need not.
         let missing: Vec<_> = OURS
             .into_iter()
             .filter(|name| !strikes.contains_key(name))
             .collect();
         let idle: Vec<_> = strikes.iter().filter(|(_, count)| **count == 0).collect();
         assert!(
-            seeds < 200 || mood() != Mood::Any || missing.is_empty() && idle.is_empty(),
+            seeds < 1_000 || mood() != Mood::Any || missing.is_empty() && idle.is_empty(),
             "never struck: {missing:?} {idle:?}"
         );
     }

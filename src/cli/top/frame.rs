@@ -350,7 +350,7 @@ mod tests {
         let at = lines.iter().position(|l| l.contains("SESSION")).unwrap();
         lines[at + 1..at + 4]
             .iter()
-            .map(|l| l[..3].to_owned())
+            .map(|l| l.chars().take(3).collect())
             .collect()
     }
 

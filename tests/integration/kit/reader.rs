@@ -34,7 +34,7 @@ impl Reader {
         let start = Start::Preset(v1::StartPreset::Earliest.into());
         Self {
             name,
-            stream: stream(&address, start),
+            stream: stream(name, &address, start),
             address,
             oracle: Oracle::new(),
             facts: Vec::new(),
@@ -51,7 +51,7 @@ impl Reader {
     /// Drops the connection and subscribes anew after the last position.
     pub(crate) fn reconnect(&mut self) {
         if let Some(position) = self.stream.position().cloned() {
-            self.stream = stream(&self.address, Start::After(position));
+            self.stream = stream(self.name, &self.address, Start::After(position));
         }
     }
 
@@ -147,13 +147,14 @@ impl std::fmt::Debug for Reader {
     }
 }
 
-fn stream(address: &Address, start: Start) -> Resuming {
+fn stream(name: &str, address: &Address, start: Start) -> Resuming {
     let request = v1::SubscribeRequest {
         start: Some(start),
         heartbeat_interval: Some(prost_types::Duration {
             seconds: 1,
             nanos: 0,
         }),
+        client_id: name.to_owned(),
         ..v1::SubscribeRequest::default()
     };
     let stop = |_: &_| GapChoice::Stop;
