@@ -51,7 +51,7 @@ pub(crate) struct JournalStats {
     trims_failed: Counter,
 }
 
-/// [`JournalStats`] and the journal's extent at one moment.
+/// What a journal has counted, and its extent, at one moment.
 #[derive(Debug, Clone)]
 pub struct JournalSnapshot {
     /// Events appended.

@@ -97,7 +97,7 @@ pub(super) struct Measures {
     ingest_delay: Histogram,
 }
 
-/// [`Measures`] at one moment.
+/// What a session has measured, at one moment.
 #[derive(Debug, Clone)]
 pub struct SessionMeasures {
     /// Gaps suspected, by cause.
