@@ -5,8 +5,7 @@ use std::process::ExitCode;
 use mimalloc::MiMalloc;
 use tieline::app::Process;
 
-/// Gives back to the system what a burst took, which the system's own keeps: 93 instead of 223 MiB after
-/// a million events and 100 readers.
+/// Gives back to the system more of what a burst took than the system's own does.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 

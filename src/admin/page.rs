@@ -10,11 +10,6 @@ const TEMPLATE: &str = include_str!("console/index.html");
 /// The whole page.
 pub(super) fn render(status: &Status) -> String {
     let process = &status.process;
-    let ready = match (process.draining, process.not_ready.is_empty()) {
-        (true, _) => "draining".to_owned(),
-        (false, true) => "ready".to_owned(),
-        (false, false) => format!("not ready: {}", process.not_ready.join(", ")),
-    };
     let reload = match &process.reload {
         None => "none since the start".to_owned(),
         Some(last) if last.applied => format!("applied at {}", last.time),
@@ -25,7 +20,7 @@ pub(super) fn render(status: &Status) -> String {
         list + &format!("<li><b>{what}</b> {why}</li>")
     });
     let places = [
-        ("{{ready}}", escaped(&ready)),
+        ("{{ready}}", escaped(&process.readiness())),
         ("{{version}}", escaped(&process.version)),
         ("{{started}}", escaped(&process.start_time)),
         ("{{config}}", escaped(&process.config_hash)),

@@ -33,9 +33,11 @@ impl Application for Process {
         let clock = Clock::system();
         let (tracer, flush) = Tracer::from_environment(&clock, &rng);
         let world = World { clock, rng, tracer };
-        let ended = serve(config, sources, world, signals, hangups).await;
-        // It waits, though not long: not on a thread that others need.
-        let _ended_anyway = offload(move || drop(flush)).await.is_ok();
+        let mut export = None;
+        let ended = serve(config, sources, world, (signals, hangups), &mut export).await;
+        // Each waits, though not long: at the same time, and not on a thread that others need.
+        let figures = offload(move || drop(export));
+        let _ended_anyway = tokio::join!(figures, offload(move || drop(flush)));
         ended
     }
 
@@ -67,13 +69,13 @@ struct World {
     tracer: Tracer,
 }
 
-/// Serves until it is asked to end.
+/// Serves until it is asked to end; what then still sends figures is left in `export`.
 async fn serve(
     config: Config,
     sources: Sources,
     World { clock, rng, tracer }: World,
-    mut signals: EndSignals,
-    hangups: Hangups,
+    (mut signals, hangups): (EndSignals, Hangups),
+    export: &mut Option<Export>,
 ) -> Result<(), CommandError> {
     let starting = App::start_traced(config, clock.clone(), rng, tracer);
     let mut app = tokio::select! {
@@ -91,14 +93,12 @@ async fn serve(
         admin = ?app.admin_addresses(),
         "Serving"
     );
-    let export = Export::from_environment(app.figures(), clock);
+    *export = Some(Export::from_environment(app.figures(), clock));
     let (stops, told) = mpsc::channel(1);
     let ended = tokio::select! {
         ended = app.run_until(told) => ended,
         never = relay(signals, stops) => match never {},
     };
-    // It waits, though not long: not on a thread that others need.
-    let _ended_anyway = offload(move || drop(export)).await.is_ok();
     match ended {
         Ended::Drained | Ended::Cut => Ok(()),
         Ended::Failed(failure) => Err(CommandError::Bug(failure.into())),

@@ -47,6 +47,18 @@ pub struct ProcessStatus {
     pub tail_payloads: bool,
 }
 
+impl ProcessStatus {
+    /// Whether it is ready, in words: "ready", "draining", or "not ready" with the reasons.
+    #[must_use]
+    pub fn readiness(&self) -> String {
+        match (self.draining, self.not_ready.is_empty()) {
+            (true, _) => "draining".to_owned(),
+            (false, true) => "ready".to_owned(),
+            (false, false) => format!("not ready: {}", self.not_ready.join(", ")),
+        }
+    }
+}
+
 /// Something that somebody should look at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attention {

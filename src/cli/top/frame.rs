@@ -127,11 +127,7 @@ impl Lines {
 
 fn header(status: &Status, out: &mut Lines) {
     let process = &status.process;
-    let ready = match (process.draining, process.not_ready.is_empty()) {
-        (true, _) => "draining".to_owned(),
-        (false, true) => "ready".to_owned(),
-        (false, false) => format!("not ready: {}", process.not_ready.join(", ")),
-    };
+    let ready = process.readiness();
     let reload = match &process.reload {
         None => String::new(),
         Some(last) if last.applied => format!(", reloaded {}", last.time),
