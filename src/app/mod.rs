@@ -48,7 +48,6 @@ pub struct App {
     addresses: Vec<String>,
     health_address: Option<String>,
     admin_addresses: Vec<String>,
-    notices: admin::Notices,
     board: SessionBoard,
     stats: sessions::Stats,
     journals: Vec<FileJournal>,
@@ -303,7 +302,6 @@ impl App {
             addresses,
             health_address,
             admin_addresses,
-            notices,
             board,
             stats,
             journals,
@@ -336,12 +334,6 @@ impl App {
     #[must_use]
     pub fn admin_addresses(&self) -> &[String] {
         &self.admin_addresses
-    }
-
-    /// Where operators are told what the rest of the process does.
-    #[must_use]
-    pub fn notices(&self) -> &admin::Notices {
-        &self.notices
     }
 
     /// Every figure there is.

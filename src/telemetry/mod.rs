@@ -4,6 +4,7 @@
 //! Lines leave through [`LineWriter`], a bounded queue with a thread behind it, so that a reader of
 //! the log that stalls costs lines (which are counted) and never stalls the data path.
 
+mod collector;
 mod level;
 mod lines;
 pub mod metrics;
@@ -23,6 +24,7 @@ use tracing_subscriber::layer::{Layer, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Registry, fmt, reload};
 
+pub use collector::Outcomes;
 pub use level::LogLevel;
 pub use lines::{Flush, LineWriter};
 pub use stats::{Signal, TelemetryStats, stats};

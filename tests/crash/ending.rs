@@ -13,17 +13,17 @@ use tokio::time::timeout;
 use v1::subscribe_request::Start;
 use v1::subscribe_response::Notice;
 
-use crate::child::{BOUND, tieline};
+use crate::child::{BOUND, Child, tieline};
 use crate::place::{Place, Settings, patient_platform};
 use crate::readers::{Readers, Temper};
 
 /// As configured.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 /// A busy machine needs a moment to notice.
 const NOTICING: Duration = Duration::from_secs(2);
 const SIGTERM: i32 = 15;
 
-fn busy() -> SandboxConfig {
+pub(crate) fn busy() -> SandboxConfig {
     SandboxConfig {
         rate: 500.0,
         ..patient_platform()
@@ -105,10 +105,7 @@ async fn a_reader_that_does_not_read_delays_the_end_no_longer_than_allowed() {
 async fn a_second_sigterm_ends_at_once() {
     let rng = Rng::from_entropy();
     let place = Place::new(busy(), Settings::default(), &rng).await;
-    let config = std::fs::read_to_string(place.config()).unwrap();
-    let patient = config.replace(r#""drain_timeout":"5s""#, r#""drain_timeout":"50s""#);
-    assert_ne!(config, patient);
-    std::fs::write(place.config(), patient).unwrap();
+    place.change(r#""drain_timeout":"5s""#, r#""drain_timeout":"50s""#);
     let mut sidecar = place.sidecar();
     let _stuck = stuck(&place, &mut sidecar, &rng).await;
     let mut watcher = stream(&place);
@@ -178,7 +175,7 @@ fn stream(place: &Place) -> Resuming {
 }
 
 /// A stream that was opened and is not read, with more to read than fits into any buffer.
-async fn stuck(place: &Place, sidecar: &mut crate::child::Child, rng: &Rng) -> Resuming {
+pub(crate) async fn stuck(place: &Place, sidecar: &mut Child, rng: &Rng) -> Resuming {
     let mut stuck = stream(place);
     let opened = async { while !matches!(stuck.next().await, Some(Ok(Item::Response(_)))) {} };
     timeout(BOUND, opened).await.expect("a stream is opened");

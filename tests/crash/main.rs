@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod child;
 #[cfg(test)]
+mod collectors;
+#[cfg(test)]
 mod cursors;
 #[cfg(test)]
 mod demo;

@@ -115,10 +115,24 @@ impl Place {
         Address::Unix(self.path("s"))
     }
 
+    /// Writes something else into the configuration.
+    pub(crate) fn change(&self, from: &str, to: &str) {
+        let before = std::fs::read_to_string(self.config()).unwrap();
+        let after = before.replace(from, to);
+        assert_ne!(before, after);
+        std::fs::write(self.config(), after).unwrap();
+    }
+
     /// Starts a sidecar.
     pub(crate) fn sidecar(&self) -> Child {
+        self.sidecar_with(&[])
+    }
+
+    /// Starts a sidecar with these variables in its environment.
+    pub(crate) fn sidecar_with(&self, variables: &[(&str, &str)]) -> Child {
         let mut command = tieline();
         command.arg("run").arg("--config").arg(self.config());
+        command.envs(variables.iter().copied());
         Child::start(&mut command, &self.path("log"))
     }
 

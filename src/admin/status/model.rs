@@ -39,7 +39,7 @@ pub struct ProcessStatus {
     pub reload: Option<LastReload>,
     /// Whether it is about to end.
     pub draining: bool,
-    /// Where traces and metrics go; none where they go nowhere.
+    /// Where traces and metrics go, and how that went last; none where they go nowhere.
     pub telemetry: Option<String>,
     /// Why `/readyz` says no; empty when it says yes.
     pub not_ready: Vec<String>,

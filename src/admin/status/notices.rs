@@ -1,8 +1,5 @@
-//! [`Notices`]: what other parts of the process have told operators. A slot for each.
+//! [`Notices`]: what the console's header says of the configuration.
 
-use std::sync::Arc;
-
-use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use crate::runtime::{ReloadOutcome, ReloadReport, ReloadStatus};
@@ -13,14 +10,12 @@ pub struct Notices {
     /// Of the configuration that the process began with.
     config_hash: String,
     reload: ReloadStatus,
-    telemetry: Arc<Mutex<Option<String>>>,
 }
 
 /// The same, as of one moment.
 pub(super) struct Told {
     pub(super) config_hash: String,
     pub(super) reload: Option<LastReload>,
-    pub(super) telemetry: Option<String>,
 }
 
 /// How the last reload of the configuration ended.
@@ -41,13 +36,7 @@ impl Notices {
         Self {
             config_hash,
             reload,
-            telemetry: Arc::default(),
         }
-    }
-
-    /// Where traces and metrics go, and whether they arrive.
-    pub fn telemetry(&self, state: String) {
-        *self.telemetry.lock() = Some(state);
     }
 
     pub(super) fn told(&self) -> Told {
@@ -58,7 +47,6 @@ impl Notices {
                 read_again => read_again.to_owned(),
             },
             reload: state.last.as_ref().map(LastReload::of),
-            telemetry: self.telemetry.lock().clone(),
         }
     }
 }

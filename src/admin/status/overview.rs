@@ -19,6 +19,7 @@ use crate::feed::{Feed, Health, Info, Registry, StateName, SubscriberFacts};
 use crate::proto::v1;
 use crate::runtime::{Clock, Drain, MonoTime, Readiness};
 use crate::session::{Loss, MOST_TRANSITIONS, Post, SessionBoard, Transition};
+use crate::telemetry::stats;
 use v1::session::State;
 
 /// A look is as good as new for so long.
@@ -186,7 +187,7 @@ impl Inner {
             config_hash: told.config_hash,
             reload: told.reload,
             draining: self.parts.announce.is_draining(),
-            telemetry: told.telemetry,
+            telemetry: stats().outcomes.told(),
             not_ready: self.parts.readiness.pending(),
             tail_payloads: self.parts.tail_payloads,
         }

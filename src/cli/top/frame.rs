@@ -139,6 +139,8 @@ fn header(status: &Status, out: &mut Lines) {
         process.version, process.config_hash
     );
     out.line(&printable(&title), "title");
+    let telemetry = process.telemetry.as_deref().unwrap_or("off");
+    out.line(&printable(&format!("telemetry {telemetry}")), "dim");
 }
 
 fn ordered(sessions: &[SessionStatus], order: Order) -> Vec<&SessionStatus> {

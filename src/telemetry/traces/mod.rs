@@ -38,6 +38,8 @@ use self::settings::Settings;
 use self::span::Beginning;
 use crate::domain::WallTime;
 use crate::runtime::{Clock, Rng};
+use crate::telemetry::collector::{BadValue, Problem};
+use crate::telemetry::{Signal, stats};
 
 /// Spans of events that are recorded in one second, and as many of everything else; whatever the
 /// sampler says.
@@ -81,21 +83,21 @@ impl Tracer {
     #[must_use]
     pub fn from_environment(clock: &Clock, rng: &Rng) -> (Self, Option<TraceFlush>) {
         let (settings, bad) = Settings::read(&|key| std::env::var(key).ok());
-        for bad in bad {
-            let (key, value, hint) = (bad.key, bad.value, bad.hint);
-            tracing::warn!(key, value, hint, "Variable cannot be used");
-        }
+        bad.iter().for_each(BadValue::log);
         let Some(settings) = settings else {
             return (Self::off(), None);
         };
+        let outcomes = &stats().outcomes;
         match Self::exporting(&settings, clock, rng) {
             Ok((tracer, flush)) => {
+                outcomes.goes_to(Signal::Traces, &settings.endpoint, settings.protocol);
                 tracing::info!(protocol = ?settings.protocol, "Traces are exported");
                 (tracer, Some(flush))
             }
             Err(error) => {
                 let hint =
                     "mend the OTEL_EXPORTER_OTLP_ variable that it names; no traces until then";
+                outcomes.is_off(Signal::Traces, &error.to_string(), clock.wall());
                 tracing::warn!(%error, hint, "Traces cannot be exported");
                 (Self::off(), None)
             }
@@ -106,7 +108,7 @@ impl Tracer {
         settings: &Settings,
         clock: &Clock,
         rng: &Rng,
-    ) -> Result<(Self, TraceFlush), Box<dyn std::error::Error + Send + Sync>> {
+    ) -> Result<(Self, TraceFlush), Problem> {
         let settings = &settings.clone().named_instance(uuid(rng));
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()

@@ -16,8 +16,8 @@ use super::settings::Pace;
 use crate::runtime::{Clock, MonoTime};
 use crate::telemetry::{Signal, stats};
 
-/// How long the end of the process waits for the last spans.
-const LAST_SPANS: Duration = Duration::from_secs(3);
+/// How long the end of the process waits for the last spans: it is over three seconds after the drain.
+const LAST_SPANS: Duration = Duration::from_millis(2_500);
 /// A collector that is away is worth a line in so long.
 const BETWEEN_COMPLAINTS: Duration = Duration::from_secs(60);
 
@@ -49,7 +49,7 @@ pub(super) struct Queue {
     counts: Arc<Counts>,
 }
 
-/// Has the last spans exported when it is dropped, and waits for that, but not longer than 3 s.
+/// Has the last spans exported when it is dropped, and waits for that, but not for long.
 #[derive(Debug)]
 #[must_use = "the last spans are lost when this is dropped early"]
 pub struct TraceFlush {
@@ -202,14 +202,14 @@ impl<E: SpanExporter> Export<E> {
         let problem = match timeout(self.pace.timeout, exporting).await {
             Ok(Ok(())) => {
                 self.counts.exported.fetch_add(count as u64, Relaxed);
-                stats().exports.one(Signal::Traces);
+                stats().taken(Signal::Traces);
                 return;
             }
             Ok(Err(error)) => error.to_string(),
             Err(_) => format!("no answer within {:?}", self.pace.timeout),
         };
         self.counts.failed.fetch_add(count as u64, Relaxed);
-        stats().export_failures.one(Signal::Traces);
+        let problem = stats().refused(Signal::Traces, &problem, self.clock.wall());
         self.lost += count;
         let now = self.clock.now();
         let quiet = |at: MonoTime| now.saturating_duration_since(at) < BETWEEN_COMPLAINTS;

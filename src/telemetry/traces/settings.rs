@@ -1,20 +1,14 @@
 //! [`Settings`]: what the standard variables say about traces, and what of it cannot be used. Pure.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
-use percent_encoding::percent_decode_str;
+use url::Url;
 
 use super::sampling::{Root, Sampler};
+use crate::telemetry::Signal;
+use crate::telemetry::collector::{BadValue, Get, Protocol, TlsFiles, Variables};
 
-const SERVICE: &str = "tieline";
-const ENDPOINTS: [&str; 2] = [
-    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
-    "OTEL_EXPORTER_OTLP_ENDPOINT",
-];
-
-/// Where variables come from.
-pub(super) type Variables<'a> = &'a dyn Fn(&str) -> Option<String>;
+const PATH: &str = "v1/traces";
 
 /// How traces are made and where they go.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,11 +18,10 @@ pub(super) struct Settings {
     pub(super) most_links: usize,
     pub(super) takes_context: bool,
     pub(super) pace: Pace,
+    pub(super) endpoint: Url,
     pub(super) protocol: Protocol,
     /// Of one request.
     pub(super) request_timeout: Duration,
-    /// Whether the collector is spoken to without TLS.
-    pub(super) plaintext: bool,
     pub(super) tls: TlsFiles,
 }
 
@@ -41,38 +34,39 @@ pub(super) struct Pace {
     pub(super) timeout: Duration,
 }
 
-/// What is spoken with the collector.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Protocol {
-    Grpc,
-    Http,
-}
-
-/// PEM files for the way to the collector.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct TlsFiles {
-    pub(super) ca: Option<PathBuf>,
-    pub(super) certificate: Option<PathBuf>,
-    pub(super) key: Option<PathBuf>,
-}
-
-/// A variable that cannot be used, and what to write instead.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct BadValue {
-    pub(super) key: String,
-    pub(super) value: String,
-    pub(super) hint: &'static str,
-}
-
 impl Settings {
     /// Reads the variables; `None` where no traces are wanted.
-    pub(super) fn read(get: Variables<'_>) -> (Option<Self>, Vec<BadValue>) {
-        let mut reader = Reader {
-            get,
-            bad: Vec::new(),
-        };
-        let settings = reader.settings();
-        (settings, reader.bad)
+    pub(super) fn read(get: Get<'_>) -> (Option<Self>, Vec<BadValue>) {
+        let mut variables = Variables::of(Signal::Traces, get);
+        let settings = Self::of(&mut variables);
+        (settings, variables.bad_ones())
+    }
+
+    fn of(variables: &mut Variables<'_>) -> Option<Self> {
+        if !variables.is_wanted(&["none"]) {
+            return None;
+        }
+        let protocol = variables.protocol();
+        let queue = variables.number("OTEL_BSP_MAX_QUEUE_SIZE", 2048, 1);
+        Some(Self {
+            endpoint: variables.endpoint(protocol, PATH)?,
+            resource: variables.resource(),
+            sampler: sampler(variables),
+            most_links: variables.number("OTEL_SPAN_LINK_COUNT_LIMIT", 128, 0),
+            takes_context: takes_context(variables),
+            pace: Pace {
+                queue,
+                batch: variables
+                    .number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 512, 1)
+                    .min(queue),
+                delay: variables.millis("OTEL_BSP_SCHEDULE_DELAY", 5_000),
+                timeout: variables.millis("OTEL_BSP_EXPORT_TIMEOUT", 30_000),
+            },
+            protocol,
+            // The exporter reads it as well, and passes over in silence what is wrong.
+            request_timeout: variables.timeout(),
+            tls: variables.tls(),
+        })
     }
 
     /// Named so among its likes, where the environment does not name it.
@@ -85,240 +79,60 @@ impl Settings {
     }
 }
 
-struct Reader<'a> {
-    get: Variables<'a>,
-    bad: Vec<BadValue>,
+fn sampler(variables: &mut Variables<'_>) -> Sampler {
+    const KEY: &str = "OTEL_TRACES_SAMPLER";
+    let name = variables.get(KEY).unwrap_or_default();
+    let (parent_based, root) = match name.strip_prefix("parentbased_") {
+        Some(root) => (true, root),
+        None => (name.is_empty(), name.as_str()),
+    };
+    let root = match root {
+        "" | "always_on" => Root::Always,
+        "always_off" => Root::Never,
+        "traceidratio" => ratio(variables),
+        _ => {
+            let hint = "write always_on, always_off or traceidratio, with or without parentbased_ \
+                        before it; parentbased_always_on holds";
+            variables.bad(KEY, name, hint);
+            return Sampler {
+                root: Root::Always,
+                parent_based: true,
+            };
+        }
+    };
+    Sampler { root, parent_based }
 }
 
-impl Reader<'_> {
-    /// An empty value is none.
-    fn get(&self, key: &str) -> Option<String> {
-        let value = (self.get)(key)?.trim().to_owned();
-        (!value.is_empty()).then_some(value)
-    }
-
-    fn bad(&mut self, key: &str, value: String, hint: &'static str) {
-        self.bad.push(BadValue {
-            key: key.to_owned(),
-            value,
-            hint,
-        });
-    }
-
-    fn settings(&mut self) -> Option<Settings> {
-        if self.is_true("OTEL_SDK_DISABLED") || !self.is_wanted() {
-            return None;
+fn ratio(variables: &mut Variables<'_>) -> Root {
+    const KEY: &str = "OTEL_TRACES_SAMPLER_ARG";
+    let Some(value) = variables.get(KEY) else {
+        return Root::Always;
+    };
+    match value.parse::<f64>() {
+        Ok(part) if (0.0..=1.0).contains(&part) => Root::ratio(part),
+        _ => {
+            variables.bad(KEY, value, "write a number from 0 to 1; 1 holds");
+            Root::Always
         }
-        let queue = self.number("OTEL_BSP_MAX_QUEUE_SIZE", 2048, 1);
-        Some(Settings {
-            resource: self.resource(),
-            sampler: self.sampler(),
-            most_links: self.number("OTEL_SPAN_LINK_COUNT_LIMIT", 128, 0),
-            takes_context: self.takes_context(),
-            pace: Pace {
-                queue,
-                batch: self
-                    .number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 512, 1)
-                    .min(queue),
-                delay: self.millis("OTEL_BSP_SCHEDULE_DELAY", 5_000),
-                timeout: self.millis("OTEL_BSP_EXPORT_TIMEOUT", 30_000),
-            },
-            protocol: self.protocol(),
-            request_timeout: self.request_timeout(),
-            plaintext: self.is_plaintext(),
-            tls: TlsFiles {
-                ca: self.file("CERTIFICATE"),
-                certificate: self.file("CLIENT_CERTIFICATE"),
-                key: self.file("CLIENT_KEY"),
-            },
-        })
-    }
-
-    /// The standard's default is a collector on this machine; where there is none, that is an error with
-    /// every batch. So it takes an address, or the exporter by name.
-    fn is_wanted(&mut self) -> bool {
-        const KEY: &str = "OTEL_TRACES_EXPORTER";
-        let has_address = ENDPOINTS.iter().any(|key| self.get(key).is_some());
-        match self.get(KEY) {
-            None => has_address,
-            Some(value) if value == "otlp" => true,
-            Some(value) if value == "none" => false,
-            Some(value) => {
-                self.bad(KEY, value, "write otlp or none; no traces until then");
-                false
-            }
-        }
-    }
-
-    fn is_true(&mut self, key: &str) -> bool {
-        match self.get(key) {
-            Some(value) if value.eq_ignore_ascii_case("true") => true,
-            Some(value) if !value.eq_ignore_ascii_case("false") => {
-                self.bad(key, value, "write true or false; taken as false");
-                false
-            }
-            _ => false,
-        }
-    }
-
-    fn number(&mut self, key: &str, default: usize, least: usize) -> usize {
-        let Some(value) = self.get(key) else {
-            return default;
-        };
-        match value.parse() {
-            Ok(number) if number >= least => number,
-            _ => {
-                self.bad(key, value, "write a whole number; the default holds");
-                default
-            }
-        }
-    }
-
-    fn millis(&mut self, key: &str, default: u64) -> Duration {
-        let default = usize::try_from(default).unwrap_or(usize::MAX);
-        Duration::from_millis(self.number(key, default, 1) as u64)
-    }
-
-    /// The exporter reads it as well, and passes over in silence what is wrong.
-    fn request_timeout(&mut self) -> Duration {
-        let general = self.number("OTEL_EXPORTER_OTLP_TIMEOUT", 10_000, 1);
-        let own = self.number("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", general, 1);
-        Duration::from_millis(own as u64)
-    }
-
-    /// The form for traces, else the general one, with its name.
-    fn of_exporter(&self, what: &str) -> Option<(String, String)> {
-        let keys = [
-            format!("OTEL_EXPORTER_OTLP_TRACES_{what}"),
-            format!("OTEL_EXPORTER_OTLP_{what}"),
-        ];
-        keys.into_iter()
-            .find_map(|key| self.get(&key).map(|value| (key, value)))
-    }
-
-    /// Where no address is given, the standard's is plain; one without a scheme is as it is told.
-    fn is_plaintext(&self) -> bool {
-        match self.of_exporter("ENDPOINT") {
-            None => true,
-            Some((_, address)) if address.contains("://") => address.starts_with("http://"),
-            Some(_) => self
-                .of_exporter("INSECURE")
-                .is_some_and(|(_, is)| is == "true"),
-        }
-    }
-
-    fn file(&self, what: &str) -> Option<PathBuf> {
-        self.of_exporter(what).map(|(_, path)| path.into())
-    }
-
-    fn protocol(&mut self) -> Protocol {
-        match self.of_exporter("PROTOCOL") {
-            None => Protocol::Http,
-            Some((_, value)) if value == "grpc" => Protocol::Grpc,
-            Some((_, value)) if value == "http/protobuf" => Protocol::Http,
-            Some((key, value)) => {
-                self.bad(
-                    &key,
-                    value,
-                    "write grpc or http/protobuf, which holds until then",
-                );
-                Protocol::Http
-            }
-        }
-    }
-
-    fn sampler(&mut self) -> Sampler {
-        const KEY: &str = "OTEL_TRACES_SAMPLER";
-        let name = self.get(KEY).unwrap_or_default();
-        let (parent_based, root) = match name.strip_prefix("parentbased_") {
-            Some(root) => (true, root),
-            None => (name.is_empty(), name.as_str()),
-        };
-        let root = match root {
-            "" | "always_on" => Root::Always,
-            "always_off" => Root::Never,
-            "traceidratio" => self.ratio(),
-            _ => {
-                let hint = "write always_on, always_off or traceidratio, with or without parentbased_ \
-                            before it; parentbased_always_on holds";
-                self.bad(KEY, name, hint);
-                return Sampler {
-                    root: Root::Always,
-                    parent_based: true,
-                };
-            }
-        };
-        Sampler { root, parent_based }
-    }
-
-    fn ratio(&mut self) -> Root {
-        const KEY: &str = "OTEL_TRACES_SAMPLER_ARG";
-        let Some(value) = self.get(KEY) else {
-            return Root::Always;
-        };
-        match value.parse::<f64>() {
-            Ok(part) if (0.0..=1.0).contains(&part) => Root::ratio(part),
-            _ => {
-                self.bad(KEY, value, "write a number from 0 to 1; 1 holds");
-                Root::Always
-            }
-        }
-    }
-
-    fn takes_context(&mut self) -> bool {
-        const KEY: &str = "OTEL_PROPAGATORS";
-        let Some(value) = self.get(KEY) else {
-            return true;
-        };
-        let mut names: Vec<&str> = value.split(',').map(str::trim).collect();
-        names.retain(|name| !matches!(*name, "tracecontext" | "baggage" | "none"));
-        let unknown = names.join(",");
-        if !unknown.is_empty() {
-            self.bad(
-                KEY,
-                unknown,
-                "write tracecontext or none; others are left out",
-            );
-        }
-        value.split(',').any(|name| name.trim() == "tracecontext")
-    }
-
-    fn resource(&mut self) -> Vec<(String, String)> {
-        const KEY: &str = "OTEL_RESOURCE_ATTRIBUTES";
-        let mut all = vec![
-            ("service.name".to_owned(), SERVICE.to_owned()),
-            (
-                "service.version".to_owned(),
-                env!("CARGO_PKG_VERSION").to_owned(),
-            ),
-        ];
-        let given = self.get(KEY).unwrap_or_default();
-        for entry in given.split(',').filter(|entry| !entry.trim().is_empty()) {
-            let decoded = entry.split_once('=').and_then(|(key, value)| {
-                let value = percent_decode_str(value.trim()).decode_utf8().ok()?;
-                Some((key.trim().to_owned(), value.into_owned()))
-            });
-            match decoded.filter(|(key, _)| !key.is_empty()) {
-                Some((key, value)) => put(&mut all, key, value),
-                None => self.bad(
-                    KEY,
-                    entry.to_owned(),
-                    "write key=value, with commas between",
-                ),
-            }
-        }
-        if let Some(name) = self.get("OTEL_SERVICE_NAME") {
-            put(&mut all, "service.name".to_owned(), name);
-        }
-        all
     }
 }
 
-fn put(all: &mut Vec<(String, String)>, key: String, value: String) {
-    match all.iter_mut().find(|(known, _)| *known == key) {
-        Some((_, known)) => *known = value,
-        None => all.push((key, value)),
+fn takes_context(variables: &mut Variables<'_>) -> bool {
+    const KEY: &str = "OTEL_PROPAGATORS";
+    let Some(value) = variables.get(KEY) else {
+        return true;
+    };
+    let mut names: Vec<&str> = value.split(',').map(str::trim).collect();
+    names.retain(|name| !matches!(*name, "tracecontext" | "baggage" | "none"));
+    let unknown = names.join(",");
+    if !unknown.is_empty() {
+        variables.bad(
+            KEY,
+            unknown,
+            "write tracecontext or none; others are left out",
+        );
     }
+    value.split(',').any(|name| name.trim() == "tracecontext")
 }
 
 #[cfg(test)]

@@ -18,16 +18,18 @@ use self::message::Span;
 use self::send::Way;
 use self::settings::Settings;
 use super::Source;
+use crate::domain::WallTime;
 use crate::runtime::{Clock, MonoTime};
+use crate::telemetry::collector::BadValue;
 use crate::telemetry::{Signal, stats};
 
-/// How long the end of the process waits for the last figures.
-const LAST_WORDS: Duration = Duration::from_secs(3);
+/// How long the end of the process waits for the last figures: it is over three seconds after the drain.
+const LAST_WORDS: Duration = Duration::from_millis(2_500);
 /// How long that request may take: its failure is still counted and said.
-const LAST_REQUEST: Duration = Duration::from_millis(2_500);
+const LAST_REQUEST: Duration = Duration::from_secs(2);
 
-/// Sends figures until it is dropped, which waits for the last ones, for three seconds at most: not on
-/// a thread that others need.
+/// Sends figures until it is dropped, which waits for the last ones, though not for long: not on a
+/// thread that others need.
 #[derive(Debug)]
 #[must_use = "nothing is sent once this is dropped"]
 pub struct Export(Option<Running>);
@@ -41,10 +43,8 @@ struct Running {
 impl Export {
     /// Begins as the environment says; does nothing where it asks for nothing.
     pub fn from_environment(source: Arc<dyn Source>, clock: Clock) -> Self {
-        let (settings, problems) = Settings::read(&|key| std::env::var(key).ok());
-        for problem in problems {
-            tracing::warn!(problem, "Variable ignored");
-        }
+        let (settings, bad) = Settings::read(&|key| std::env::var(key).ok());
+        bad.iter().for_each(BadValue::log);
         settings.map_or(Self(None), |settings| Self::start(settings, source, clock))
     }
 
@@ -91,10 +91,15 @@ async fn run(
     mut stopped: oneshot::Receiver<()>,
 ) {
     let since = clock.wall().as_nanos();
+    let outcomes = &stats().outcomes;
     let way = match Way::new(&settings) {
         Ok(way) => way,
-        Err(error) => return tracing::error!(%error, "Figures are not sent"),
+        Err(error) => {
+            outcomes.is_off(Signal::Metrics, &error.to_string(), clock.wall());
+            return tracing::error!(%error, "Figures are not sent");
+        }
     };
+    outcomes.goes_to(Signal::Metrics, &settings.endpoint, settings.protocol);
     let mut exports = Exports {
         way,
         resource: settings.resource,
@@ -142,9 +147,10 @@ impl Exports {
             Err(_) => Some(format!("no answer within {most:?}")),
         };
         match &failure {
-            None => stats().exports.one(Signal::Metrics),
+            None => stats().taken(Signal::Metrics),
             Some(error) => {
-                stats().export_failures.one(Signal::Metrics);
+                let at = WallTime::from_nanos(span.at);
+                let error = stats().refused(Signal::Metrics, error, at);
                 if !self.failing {
                     tracing::warn!(error, "Figures not sent");
                 }

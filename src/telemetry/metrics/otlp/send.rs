@@ -1,12 +1,10 @@
 //! [`Way`]: how a request gets to the collector, over gRPC or over HTTP.
 
 use std::str::FromStr as _;
-use std::sync::Arc;
 
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use prost::Message as _;
-use rustls_platform_verifier::Verifier;
 use tonic::client::Grpc;
 use tonic::metadata::MetadataMap;
 use tonic::transport::{Channel, Endpoint};
@@ -14,12 +12,11 @@ use tonic_prost::ProstCodec;
 use url::Url;
 
 use super::message::{Request, Response};
-use super::settings::{Protocol, Settings};
+use super::settings::Settings;
+use crate::telemetry::collector::{Problem, Protocol};
 
 const METHOD: &str = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
 const PROTOBUF: HeaderValue = HeaderValue::from_static("application/x-protobuf");
-
-pub(super) type Problem = Box<dyn std::error::Error + Send + Sync>;
 
 /// A way to the collector, made once.
 pub(super) enum Way {
@@ -33,11 +30,17 @@ impl Way {
         let headers = headers(&settings.headers)?;
         Ok(match settings.protocol {
             Protocol::Grpc => {
-                let endpoint = Endpoint::from_shared(settings.endpoint.to_string())?;
+                let mut endpoint = Endpoint::from_shared(settings.endpoint.to_string())?;
+                if settings.endpoint.scheme() == "https" {
+                    endpoint = endpoint.tls_config(settings.tls.grpc()?)?;
+                }
                 let grpc = Grpc::new(endpoint.connect_lazy());
                 Self::Grpc(grpc, MetadataMap::from_headers(headers))
             }
-            Protocol::Http => Self::Http(client()?, settings.endpoint.clone(), headers),
+            Protocol::Http => {
+                let client = settings.tls.http()?.build()?;
+                Self::Http(client, settings.endpoint.clone(), headers)
+            }
         })
     }
 
@@ -78,20 +81,4 @@ fn headers(pairs: &[(String, String)]) -> Result<HeaderMap, Problem> {
         headers.insert(HeaderName::from_str(name)?, value);
     }
     Ok(headers)
-}
-
-fn client() -> Result<reqwest::Client, Problem> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = rustls::ClientConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()?;
-    // A machine without authorities can still reach a collector in plaintext.
-    let builder = match Verifier::new(provider) {
-        Ok(verifier) => builder
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(verifier)),
-        Err(_) => builder.with_root_certificates(rustls::RootCertStore::empty()),
-    };
-    let client =
-        reqwest::Client::builder().tls_backend_preconfigured(builder.with_no_client_auth());
-    Ok(client.build()?)
 }

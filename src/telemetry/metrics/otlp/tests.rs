@@ -8,9 +8,9 @@ use prost::Message as _;
 use url::Url;
 
 use super::message::{Data, Number, Request};
-use super::settings::Protocol;
 use super::*;
 use crate::runtime::{Histogram, Scale};
+use crate::telemetry::collector::{Protocol, TlsFiles};
 use crate::telemetry::metrics::{Family, Kind, Sheet};
 
 const BOUND: Duration = Duration::from_secs(20);
@@ -46,6 +46,7 @@ fn settings(endpoint: &str, every: Duration) -> Settings {
     Settings {
         endpoint: Url::parse(endpoint).unwrap(),
         protocol: Protocol::Http,
+        tls: TlsFiles::default(),
         headers: vec![("authorization".to_owned(), "Bearer x".to_owned())],
         every,
         timeout: Duration::from_secs(10),
