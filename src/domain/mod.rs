@@ -4,6 +4,7 @@ mod ids;
 mod position;
 mod sequence;
 mod time;
+mod trace_context;
 
 pub use ids::{
     InvalidName, JournalName, Platform, SessionName, SubscriptionName, TemplateName, uuid,
@@ -12,3 +13,4 @@ pub use ids::{
 pub use position::{Epoch, InvalidPosition, Position};
 pub use sequence::Sequence;
 pub use time::WallTime;
+pub use trace_context::TraceContext;

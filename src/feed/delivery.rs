@@ -23,6 +23,8 @@ pub struct Delivery {
     pub notice: Option<Notice>,
     /// Whether its events have just become durable, rather than being read again.
     pub live: bool,
+    /// How long after that they are handed on, where that was measured.
+    pub delay: Option<Duration>,
 }
 
 impl Delivery {

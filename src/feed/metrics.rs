@@ -1,6 +1,8 @@
 //! What the feed says about itself: one line per stream, and the reason of every end. Each event that
 //! matters is one method, which logs and counts.
 
+use std::time::Duration;
+
 use super::cursors::{Cursor, CursorError};
 use super::delivery::{Cause, Delivery, Notice};
 use super::error::FeedError;
@@ -187,8 +189,14 @@ pub(super) fn subscription_refused(stats: &FeedStats, error: &FeedError) {
     stats.position(error);
 }
 
-/// A response is handed to the flow-controlled stream.
-pub(super) fn delivered(seat: &Seat, delivery: &Delivery, state: StateName, now: WallTime) {
+/// A response is handed to the flow-controlled stream: how long after its events became durable, where
+/// that says something.
+pub(super) fn delivered(
+    seat: &Seat,
+    delivery: &Delivery,
+    state: StateName,
+    now: WallTime,
+) -> Option<Duration> {
     let (stats, events) = (seat.stats(), delivery.elements.count() as u64);
     match &delivery.notice {
         Some(Notice::FellBehind) => stats.fell_behind.one(),
@@ -196,14 +204,17 @@ pub(super) fn delivered(seat: &Seat, delivery: &Delivery, state: StateName, now:
         Some(Notice::Opened(_) | Notice::CaughtUp | Notice::Closing(_)) | None => {}
     }
     if events == 0 {
-        return;
+        return None;
     }
     stats.events.add(events);
     stats.bytes.add(delivery.elements.len() as u64);
     // What is read again from history was durable long ago.
-    if let (StateName::Live, Some(time)) = (state, delivery.through_time) {
-        stats.delay.took_each(now.since(time), events);
-    }
+    let (StateName::Live, Some(time)) = (state, delivery.through_time) else {
+        return None;
+    };
+    let delay = now.since(time);
+    stats.delay.took_each(delay, events);
+    Some(delay)
 }
 
 pub(super) fn subscription_ended(seat: &Seat, reason: EndReason, now: MonoTime) {

@@ -20,7 +20,7 @@ use super::registry::Seat;
 use super::ring::Ring;
 use super::steps::{Moment, Step};
 use super::subscription::Subscription;
-use crate::domain::Sequence;
+use crate::domain::{Sequence, TraceContext};
 use crate::journal::DurableEnd;
 use crate::runtime::{Clock, Drain, MonoTime};
 
@@ -120,6 +120,14 @@ impl Subscriber {
         }
     }
 
+    /// A span that is recorded shows how long one of its deliveries took.
+    pub fn show(&self, delivery: &Delivery, span: TraceContext) {
+        if let (Some(delay), Some(durable)) = (delivery.delay, delivery.through_time) {
+            let stats = self.seat.stats();
+            stats.delay.show(delay, span, durable.plus(delay));
+        }
+    }
+
     /// Looked at with every response, for a reader that catches up waits for nothing.
     fn poll_lease(&mut self, cx: &mut Context<'_>) {
         if let Some(moves) = &mut self.lease_moves
@@ -183,10 +191,11 @@ impl Stream for Subscriber {
             }
             let moment = this.moment();
             match this.subscription.step(&moment) {
-                Step::Emit(delivery) => {
+                Step::Emit(mut delivery) => {
                     let state = this.subscription.state();
                     this.seat.sent(&delivery, state, moment.now);
-                    metrics::delivered(&this.seat, &delivery, state, moment.wall);
+                    delivery.delay =
+                        metrics::delivered(&this.seat, &delivery, state, moment.wall);
                     return Poll::Ready(Some(Ok(delivery)));
                 }
                 Step::Read { after } => this.read = Some((after, this.pages.read(after))),

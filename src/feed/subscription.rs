@@ -426,6 +426,7 @@ impl Subscription {
             // What is sent with that notice is the last of history.
             live: matches!(self.state, State::Live) && !matches!(notice, Some(Notice::CaughtUp)),
             notice,
+            delay: None,
         })
     }
 }

@@ -15,6 +15,7 @@ use tonic::body::Body;
 use tonic::{Code, Status};
 use tower::{Layer, Service};
 
+use super::traced::Shown;
 use crate::runtime::{Counter, Histogram, MonoTime, Scale, Tally};
 
 /// What is no method of ours: probes, reflection, and whatever else is asked for.
@@ -126,6 +127,8 @@ struct Call {
     stats: Arc<CallStats>,
     path: String,
     began: MonoTime,
+    /// Its span, where that is recorded.
+    shown: Option<Shown>,
     code: Code,
 }
 
@@ -139,7 +142,11 @@ impl Drop for Call {
             counter.one();
         }
         if let Some(took) = &method.took {
-            took.took(self.began.elapsed());
+            let time = self.began.elapsed();
+            took.took(time);
+            if let Some(shown) = self.shown {
+                took.show(time, shown.span, shown.began.plus(time));
+            }
         }
     }
 }
@@ -189,6 +196,7 @@ where
             stats: Arc::clone(&self.stats),
             path: path.to_owned(),
             began: MonoTime::now(),
+            shown: request.extensions().get().copied(),
             code: Code::Cancelled,
         });
         CountedFuture {
@@ -287,6 +295,7 @@ mod tests {
                 stats: Arc::clone(&stats),
                 path: path.to_owned(),
                 began: MonoTime::now(),
+                shown: None,
                 code,
             });
         }

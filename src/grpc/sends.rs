@@ -23,12 +23,13 @@ impl Sends {
         }
     }
 
-    /// A response is about to be sent.
+    /// A response is about to be sent; the span of that, where it is recorded.
     #[inline]
-    pub(super) fn begin(&mut self, delivery: &Delivery) {
+    pub(super) fn begin(&mut self, delivery: &Delivery) -> Option<TraceContext> {
         if self.tracer.is_on() {
             self.consider(delivery);
         }
+        self.span.as_ref()?.context()
     }
 
     /// All of it was handed to the connection, which took it as flow control allowed.

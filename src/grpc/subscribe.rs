@@ -133,7 +133,9 @@ impl HttpBody for Responses {
             }
             let status = match ready!(Pin::new(&mut this.subscriber).poll_next(cx)) {
                 Some(Ok(delivery)) => {
-                    this.sends.begin(&delivery);
+                    if let Some(span) = this.sends.begin(&delivery) {
+                        this.subscriber.show(&delivery, span);
+                    }
                     this.frames = frames(delivery).into_iter();
                     continue;
                 }

@@ -9,6 +9,7 @@ use tonic::{Code, Status};
 use tower::{Layer, Service};
 use tracing::Instrument as _;
 
+use crate::domain::{TraceContext, WallTime};
 use crate::telemetry::traces::{Caller, Span, Tracer, names};
 
 const OURS: &str = "tieline.v1.";
@@ -52,11 +53,14 @@ where
         self.service.poll_ready(cx)
     }
 
-    fn call(&mut self, request: http::Request<R>) -> Self::Future {
+    fn call(&mut self, mut request: http::Request<R>) -> Self::Future {
         let span = match self.tracer.is_on() {
             true => begin(&self.tracer, request.uri().path(), request.headers()),
             false => None,
         };
+        if let Some(shown) = span.as_ref().and_then(Shown::by) {
+            request.extensions_mut().insert(shown);
+        }
         let answer = self.service.call(request);
         match span {
             None => Either::Left(answer),
@@ -65,6 +69,22 @@ where
                 Either::Right(answer.map(|answer| ended(span, answer)).boxed())
             }
         }
+    }
+}
+
+/// The span of a call, for whoever measures that call.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shown {
+    pub(super) span: TraceContext,
+    pub(super) began: WallTime,
+}
+
+impl Shown {
+    fn by(span: &Span) -> Option<Self> {
+        Some(Self {
+            span: span.context()?,
+            began: span.began()?,
+        })
     }
 }
 

@@ -12,7 +12,7 @@ use super::format::{
     open_frame,
 };
 use super::{Committed, EncodedDraft, Entry, StateDelta};
-use crate::domain::{Sequence, WallTime};
+use crate::domain::{Sequence, TraceContext, WallTime};
 
 /// A commit whose events are encoded but for their numbers.
 #[derive(Debug, Clone, Default)]
@@ -22,6 +22,8 @@ pub(crate) struct EncodedCommit {
     /// Id hashes that it is to keep.
     pub(crate) carried: Vec<IdRun>,
     pub(crate) flags: u8,
+    /// The first of its spans that is recorded: it shows what took how long.
+    pub(crate) span: Option<TraceContext>,
     /// When it was handed in.
     pub(crate) at: WallTime,
     /// How long the journal had been open then, whatever became of the wall clock meanwhile.

@@ -1,5 +1,6 @@
 //! [`FileJournal`]: the journal in a directory.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
@@ -22,7 +23,7 @@ use super::{
     Info, Journal, JournalSnapshot, MOST_RANGES, OpenError, Page, ReadError, StateEntry, files,
     metrics, reader, recovery,
 };
-use crate::domain::{Sequence, WallTime};
+use crate::domain::{Sequence, TraceContext, WallTime};
 use crate::runtime::{Crew, Drain, MonoTime, offload};
 
 /// Threads that read, and so reads that go on at once.
@@ -238,21 +239,29 @@ impl FileJournal {
         Ok(EncodedCommit {
             drafts,
             state: commit.state.clone(),
+            span: recorded_span(commit),
             at: self.0.options.clock.wall(),
             uptime: self.0.uptime(),
             ..EncodedCommit::default()
         })
     }
 
-    /// Counts what comes of an append, and how long it took.
-    async fn counted(
+    /// Appends a commit, and counts what comes of it and how long that took.
+    async fn append_counted(
         &self,
-        append: impl Future<Output = Result<Committed, AppendError>> + Send,
+        commit: impl Borrow<Commit> + Send,
     ) -> Result<Committed, AppendError> {
-        let began = self.0.options.clock.now();
-        let outcome = append.await;
-        let took = self.0.options.clock.now() - began;
+        let clock = &self.0.options.clock;
+        let began = clock.now();
+        let (span, outcome) = match self.encode(commit.borrow()) {
+            Ok(encoded) => (encoded.span, self.append_encoded(encoded, commit).await),
+            Err(error) => (None, Err(error)),
+        };
+        let took = clock.now() - began;
         metrics::answered(&self.0.shared, took, &outcome);
+        if let (Some(span), Ok(_)) = (span, &outcome) {
+            self.0.shared.stats.append.show(took, span, clock.wall());
+        }
         outcome
     }
 
@@ -311,6 +320,15 @@ impl FileJournal {
     }
 }
 
+/// The first of a commit's spans that somebody keeps.
+fn recorded_span(commit: &Commit) -> Option<TraceContext> {
+    let contexts = commit.events.iter().map(|event| &event.trace_parent);
+    let written = contexts.filter(|context| !context.is_empty());
+    written
+        .filter_map(|context| TraceContext::parse(context))
+        .find(TraceContext::is_sampled)
+}
+
 impl Drop for Inner {
     fn drop(&mut self) {
         // Without a sender the writer ends by itself. Who opens the directory next finds it free.
@@ -328,19 +346,11 @@ impl Journal for FileJournal {
     }
 
     async fn append(&self, commit: Commit) -> Result<Committed, AppendError> {
-        self.counted(async {
-            let encoded = self.encode(&commit)?;
-            self.append_encoded(encoded, commit).await
-        })
-        .await
+        self.append_counted(commit).await
     }
 
     async fn append_shared(&self, commit: Arc<Commit>) -> Result<Committed, AppendError> {
-        self.counted(async {
-            let encoded = self.encode(&commit)?;
-            self.append_encoded(encoded, commit).await
-        })
-        .await
+        self.append_counted(commit).await
     }
 
     fn durable_end(&self) -> watch::Receiver<DurableEnd> {

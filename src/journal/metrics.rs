@@ -42,7 +42,8 @@ pub(crate) struct JournalStats {
     bytes: Counter,
     writes: Counter,
     commit_events: Histogram,
-    append: Histogram,
+    /// From handing a commit in until it is durable.
+    pub(crate) append: Histogram,
     refused: Counters<Refusal>,
     /// What one sync of what was appended took.
     pub(crate) sync: Histogram,

@@ -167,6 +167,7 @@ impl Writer {
             next: self.next,
             floor: self.floor,
         };
+        let span = commits.iter().find_map(|commit| commit.span);
         let write = encode(target, commits);
         if let Err(error) = self.active.file.write_at(&write.bytes, offset) {
             self.undo = Some((offset, write.bytes.len()));
@@ -182,7 +183,11 @@ impl Writer {
         let began = MonoTime::now();
         self.sync_written()
             .map_err(Failure::fatal("sync a segment"))?;
-        self.shared.stats.sync.took(began.elapsed());
+        let took = began.elapsed();
+        self.shared.stats.sync.took(took);
+        if let Some(span) = span {
+            self.shared.stats.sync.show(took, span, self.now);
+        }
         self.active.end = offset + write.bytes.len() as u64;
         self.active.allocated = self.active.allocated.max(self.active.end);
         self.floor = write.time().unwrap_or(self.floor);

@@ -3,6 +3,9 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use super::exemplar::{Exemplar, Exemplars};
+use crate::domain::{TraceContext, WallTime};
+
 /// The classes of a histogram: upper bounds, ascending, in what is measured.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Scale {
@@ -75,6 +78,11 @@ impl Scale {
     const fn time(bounds: &'static [u64]) -> Self {
         Self { bounds, unit: 1e9 }
     }
+
+    /// Into which class a size falls.
+    fn class(&self, size: u64) -> usize {
+        self.bounds.partition_point(|bound| *bound < size)
+    }
 }
 
 /// Counts by size. What is larger than every bound of its [`Scale`] counts above the last.
@@ -83,6 +91,7 @@ pub struct Histogram {
     scale: Scale,
     counts: Box<[AtomicU64]>,
     sum: AtomicU64,
+    exemplars: Exemplars,
 }
 
 impl Histogram {
@@ -95,6 +104,7 @@ impl Histogram {
                 .map(|_| AtomicU64::new(0))
                 .collect(),
             sum: AtomicU64::new(0),
+            exemplars: Exemplars::default(),
         }
     }
 
@@ -105,7 +115,7 @@ impl Histogram {
 
     /// Takes so many of one size in.
     pub fn record_each(&self, size: u64, times: u64) {
-        let class = self.scale.bounds.partition_point(|bound| *bound < size);
+        let class = self.scale.class(size);
         if let Some(count) = self.counts.get(class) {
             count.fetch_add(times, Relaxed);
             self.sum.fetch_add(size.saturating_mul(times), Relaxed);
@@ -122,6 +132,18 @@ impl Histogram {
         self.record_each(nanos(time), times);
     }
 
+    /// Has a span that is recorded show a time that was taken in, instead of the one of its class
+    /// before.
+    pub fn show(&self, time: Duration, span: TraceContext, at: WallTime) {
+        if span.is_sampled() {
+            let size = nanos(time);
+            let exemplar = Exemplar { span, size, at };
+            let classes = self.counts.len();
+            self.exemplars
+                .keep(self.scale.class(size), classes, exemplar);
+        }
+    }
+
     /// Everything that was taken in, as of now.
     #[must_use]
     pub fn snapshot(&self) -> Tally {
@@ -133,6 +155,7 @@ impl Histogram {
                 .map(|count| count.load(Relaxed))
                 .collect(),
             sum: self.sum.load(Relaxed),
+            exemplars: self.exemplars.all(),
         }
     }
 }
@@ -147,6 +170,7 @@ pub struct Tally {
     scale: Scale,
     counts: Vec<u64>,
     sum: u64,
+    exemplars: Vec<Option<Exemplar>>,
 }
 
 impl Tally {
@@ -159,6 +183,13 @@ impl Tally {
     #[must_use]
     pub fn counts(&self) -> &[u64] {
         &self.counts
+    }
+
+    /// The span that shows what fell into a class, and how much that was, as it is shown.
+    #[must_use]
+    pub fn exemplar(&self, class: usize) -> Option<(Exemplar, f64)> {
+        let exemplar = self.exemplars.get(class).copied().flatten()?;
+        Some((exemplar, self.shown(exemplar.size)))
     }
 
     /// How many there were.
@@ -181,6 +212,7 @@ impl Tally {
             scale: self.scale,
             counts: pairs.map(|(now, then)| now.saturating_sub(*then)).collect(),
             sum: self.sum.saturating_sub(earlier.sum),
+            exemplars: Vec::new(),
         }
     }
 
@@ -231,6 +263,34 @@ mod tests {
         let tally = histogram.snapshot();
         assert_eq!(tally.counts(), [2, 1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1]);
         assert_eq!((tally.count(), tally.sum()), (7, 8_203.0));
+    }
+
+    #[test]
+    fn each_class_has_the_last_recorded_span_that_fell_into_it() {
+        let histogram = Histogram::new(Scale::CALL);
+        let span = |span, sampled| TraceContext {
+            trace: 7,
+            span,
+            sampled,
+        };
+        let at = WallTime::from_millis(5);
+        assert_eq!(histogram.snapshot().exemplars, []);
+        for (millis, context) in [
+            (1, span(1, true)),
+            (3, span(2, true)),
+            (4, span(3, true)),
+            (5, span(4, false)),
+            (99_000, span(5, true)),
+        ] {
+            histogram.show(Duration::from_millis(millis), context, at);
+        }
+        let tally = histogram.snapshot();
+        assert_eq!(tally.count(), 0, "what shows is not taken in again");
+        let shown: Vec<_> = (0..tally.counts().len())
+            .filter_map(|class| tally.exemplar(class).map(|found| (class, found)))
+            .map(|(class, (exemplar, size))| (class, exemplar.span.span, size))
+            .collect();
+        assert_eq!(shown, [(0, 1, 0.001), (1, 3, 0.004), (14, 5, 99.0)]);
     }
 
     #[test]

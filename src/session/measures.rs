@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::domain::{TraceContext, WallTime};
 use crate::runtime::{Counters, Counts, Gauge, Histogram, Label as _, Scale, Tally};
 
 crate::runtime::label!(
@@ -143,6 +144,11 @@ impl Measures {
 
     pub(super) fn ingested(&self, delay: Duration) {
         self.ingest_delay.took(delay);
+    }
+
+    /// A span shows such a delay.
+    pub(super) fn ingest_shown(&self, delay: Duration, span: TraceContext, at: WallTime) {
+        self.ingest_delay.show(delay, span, at);
     }
 
     pub(super) fn snapshot(&self) -> SessionMeasures {

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use super::measures::{HistoryOutcome, Measures, SessionMeasures};
 
 use crate::auth::TokenStatus;
+use crate::domain::{TraceContext, WallTime};
 use crate::net::{NetSnapshot, NetStats};
 use crate::proto::v1;
 use crate::proto::v1::OutboundMessageState as MessageState;
@@ -137,6 +138,11 @@ impl SessionStats {
     /// An event of the platform's became durable, so long after the time that it bears.
     pub(super) fn ingested(&self, delay: Duration) {
         self.measures.ingested(delay);
+    }
+
+    /// A span shows such a delay.
+    pub(super) fn ingest_shown(&self, delay: Duration, span: TraceContext, at: WallTime) {
+        self.measures.ingest_shown(delay, span, at);
     }
 
     /// A WebSocket is over.

@@ -17,6 +17,8 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair}
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
 use tieline::runtime::{MonoTime, Rng};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{interval, timeout};
@@ -25,6 +27,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::child::{BOUND, run};
 use crate::ending::{DRAIN_TIMEOUT, busy, stuck};
 use crate::place::{Place, Settings};
+use crate::readers::{Readers, Temper};
 
 const TRACES: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 const METRICS: &str = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
@@ -37,6 +40,7 @@ struct Collector {
     /// The certificate of its authority.
     ca: String,
     taken: mpsc::UnboundedReceiver<(String, Bytes)>,
+    came: Vec<Bytes>,
     _serving: JoinSet<()>,
 }
 
@@ -69,7 +73,17 @@ impl Collector {
             port,
             ca: authority.pem(),
             taken,
+            came: Vec::new(),
             _serving: serving,
+        }
+    }
+
+    /// Waits until these bytes came, in whatever came so far or in what comes.
+    async fn gets_bytes(&mut self, wanted: &[u8]) {
+        while !self.came.iter().any(|body| holds(body, wanted)) {
+            let next = timeout(BOUND, self.taken.recv()).await;
+            let (_, body) = next.expect("it is sent").unwrap();
+            self.came.push(body);
         }
     }
 
@@ -80,13 +94,13 @@ impl Collector {
             let (path, body) = next
                 .unwrap_or_else(|_| panic!("waited in vain for {wanted:?}"))
                 .unwrap();
-            wanted.retain(|of, word| *of != path || !holds(&body, word));
+            wanted.retain(|of, word| *of != path || !holds(&body, word.as_bytes()));
         }
     }
 }
 
-fn holds(body: &[u8], word: &str) -> bool {
-    body.windows(word.len()).any(|part| part == word.as_bytes())
+fn holds(body: &[u8], bytes: &[u8]) -> bool {
+    body.windows(bytes.len()).any(|part| part == bytes)
 }
 
 async fn serve(
@@ -194,6 +208,79 @@ async fn traces_and_figures_go_by_grpc_over_tls_and_operators_are_told() {
     )
     .await;
     sidecar.kill().await;
+}
+
+/// What `/metrics` answers to a scraper that takes the newer text.
+async fn scraped(health: &str) -> String {
+    let ask = async {
+        let mut stream = TcpStream::connect(health).await?;
+        let request = format!(
+            "GET /metrics HTTP/1.1\r\nhost: {health}\r\naccept: application/openmetrics-text\r\n\
+             connection: close\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes()).await?;
+        let mut text = String::new();
+        stream.read_to_string(&mut text).await?;
+        std::io::Result::Ok(text)
+    };
+    timeout(BOUND, ask).await.expect("an answer").unwrap()
+}
+
+/// The traces that the classes of a histogram name.
+fn shown<'a>(text: &'a str, histogram: &str) -> Vec<&'a str> {
+    let bucket = format!("{histogram}_bucket{{");
+    let lines = text.lines().filter(|line| line.starts_with(&bucket));
+    let named = lines.filter_map(|line| line.split_once(" # {trace_id=\""));
+    named.map(|(_, rest)| &rest[..32]).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn latencies_name_spans_that_show_them_where_spans_are_recorded() {
+    const HISTOGRAMS: [&str; 5] = [
+        "tieline_session_ingest_delay_seconds",
+        "tieline_journal_append_seconds",
+        "tieline_journal_sync_seconds",
+        "tieline_feed_delivery_delay_seconds",
+        "tieline_grpc_call_seconds",
+    ];
+    let rng = Rng::from_entropy();
+    let place = Place::new(busy(), Settings::default(), &rng).await;
+    let health = TcpListener::bind("127.0.0.1:0").unwrap();
+    let health = health.local_addr().unwrap().to_string();
+    place.change(r#""health":"""#, &format!(r#""health":"{health}""#));
+    let mut collector = Collector::start().await;
+    let ca = place.path("collector-ca.pem");
+    std::fs::write(&ca, &collector.ca).unwrap();
+    let to = format!("https://127.0.0.1:{}", collector.port);
+    let traced: &[(&str, &str)] = &[
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", &to),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+        ("OTEL_EXPORTER_OTLP_CERTIFICATE", &ca.to_string_lossy()),
+        ("OTEL_BSP_SCHEDULE_DELAY", "100"),
+    ];
+    let address = place.address().to_string();
+    for variables in [traced, &[]] {
+        let mut sidecar = place.sidecar_with(variables);
+        let mut readers = Readers::start(&place.address(), &[Temper::Plain], &rng);
+        let since = readers.record.progress();
+        readers.advance(&mut sidecar, since, 1_000).await;
+        let status = run(["status", "--address", &address]).await;
+        assert_eq!(status.code, Some(0), "{status:?}");
+        let text = scraped(&health).await;
+        for histogram in HISTOGRAMS {
+            let found = shown(&text, histogram);
+            assert_eq!(found.is_empty(), variables.is_empty(), "{histogram}\n{text}");
+            // A span that is named is one that the collector gets.
+            if let Some(trace) = found.first() {
+                let id: Vec<u8> = (0..32)
+                    .step_by(2)
+                    .map(|at| u8::from_str_radix(&trace[at..at + 2], 16).unwrap())
+                    .collect();
+                collector.gets_bytes(&id).await;
+            }
+        }
+        sidecar.kill().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

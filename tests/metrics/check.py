@@ -93,6 +93,8 @@ def scrape(args):
     assert open_text.endswith("# EOF\n")
     assert series(text) == series(open_text), "the formats name different series"
     (pathlib.Path(args.folder) / "prometheus.txt").write_text(text)
+    exemplars = re.findall(r' # \{trace_id="[0-9a-f]{32}",span_id="[0-9a-f]{16}"\} ', open_text)
+    assert exemplars and "trace_id" not in text, "exemplars belong into OpenMetrics alone"
     own = [name for name in series(text) if 'session="cc"' in name]
     print(f"  ok    {len(series(text))} series, {len(own)} of the session, {len(text)} bytes")
     assert len(own) < 300, own
@@ -114,6 +116,8 @@ def prometheus(args):
     until("events flow", lambda: ask("rate(tieline_session_events_total[10s]) > 10"))
     quantile = "histogram_quantile(0.99, rate(tieline_feed_delivery_delay_seconds_bucket[10s]))"
     until("deliveries have a 99th percentile", lambda: ask(f"{quantile} > 0"))
+    delays = "tieline_feed_delivery_delay_seconds_bucket"
+    until("it keeps the span of a delivery", lambda: exemplar(base, delays))
     _, text = fetch(f"{base}/rules")
     rules = [rule for group in json.loads(text)["data"]["groups"] for rule in group["rules"]]
     assert len(rules) >= 10, rules
@@ -126,6 +130,15 @@ def prometheus(args):
     fetch(f"{args.control}/faults/skip", data=fault, method="PUT")
     lost = 'ALERTS{alertname="TielineEventsLost", alertstate="firing"}'
     until("a loss fires its alert", lambda: ask(lost))
+
+
+def exemplar(base, query):
+    """One of those that Prometheus keeps of these series, as its labels."""
+    now = time.time()
+    span = urllib.parse.urlencode({"query": query, "start": now - PATIENCE, "end": now})
+    _, text = fetch(f"{base}/query_exemplars?{span}")
+    found = [one["labels"] for series in json.loads(text)["data"] for one in series["exemplars"]]
+    return next((labels for labels in found if len(labels.get("trace_id", "")) == 32), None)
 
 
 def all_well(base):

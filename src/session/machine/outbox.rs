@@ -194,12 +194,17 @@ impl Outbox {
         };
         let written = match result {
             Ok(committed) => {
-                count_delays(&in_flight.commit, at, stats);
-                self.keep_room(in_flight.commit);
+                let commit = in_flight.commit;
+                count_delays(&commit, at, stats);
                 let sequence = |index: usize| committed.first.plus(index as u64);
                 for (span, index) in in_flight.creations.drain(..) {
+                    let delay = commit.events.get(index).and_then(|event| delay(event, at));
+                    if let (Some(delay), Some(context)) = (delay, span.context()) {
+                        stats.ingest_shown(delay, context, at.wall);
+                    }
                     creation::durable(at, span, sequence(index));
                 }
+                self.keep_room(commit);
                 let gaps = in_flight.gaps.drain(..);
                 let messages = in_flight.messages.drain(..);
                 return Written::Durable(Durable {
@@ -256,10 +261,14 @@ impl Outbox {
     }
 }
 
-/// How long after its own time each event that came live is durable. One from the future is not late.
 fn count_delays(commit: &Commit, at: At, stats: &SessionStats) {
-    let live = commit.events.iter().filter(|e| e.origin() == Origin::Live);
-    for time in live.filter_map(|event| WallTime::from_proto(event.time.as_ref()?)) {
-        stats.ingested(at.wall.since(time));
-    }
+    let delays = commit.events.iter().filter_map(|event| delay(event, at));
+    delays.for_each(|delay| stats.ingested(delay));
+}
+
+/// How long after its own time an event that came live is durable. One from the future is not late.
+fn delay(event: &v1::Event, at: At) -> Option<Duration> {
+    let is_live = event.origin() == Origin::Live;
+    let time = WallTime::from_proto(event.time.as_ref()?)?;
+    is_live.then(|| at.wall.since(time))
 }

@@ -7,7 +7,7 @@
 use std::fmt::Write as _;
 
 use super::{Family, Kind, Point, Sheet, Value};
-use crate::runtime::Tally;
+use crate::runtime::{Tally, approximate};
 
 /// Which text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +68,10 @@ impl Dialect {
 /// Writes a sheet.
 #[must_use]
 pub fn write(sheet: &Sheet, dialect: Dialect) -> String {
-    let mut text = Text(String::with_capacity(64 << 10));
+    let mut text = Text {
+        text: String::with_capacity(64 << 10),
+        dialect,
+    };
     for (family, points) in sheet.families() {
         let (name, kind) = dialect.head(family);
         text.line(&format!("# HELP {name} {}", escaped(family.help)));
@@ -80,15 +83,18 @@ pub fn write(sheet: &Sheet, dialect: Dialect) -> String {
     if dialect == Dialect::OpenMetrics {
         text.line("# EOF");
     }
-    text.0
+    text.text
 }
 
-struct Text(String);
+struct Text {
+    text: String,
+    dialect: Dialect,
+}
 
 impl Text {
     fn line(&mut self, line: &str) {
-        self.0.push_str(line);
-        self.0.push('\n');
+        self.text.push_str(line);
+        self.text.push('\n');
     }
 
     fn point(&mut self, family: &Family, point: &Point) {
@@ -101,13 +107,30 @@ impl Text {
 
     fn tally(&mut self, name: &str, point: &Point, tally: &Tally) {
         let mut below = 0;
-        for (bound, count) in tally.bounds().chain([f64::INFINITY]).zip(tally.counts()) {
+        let bounds = tally.bounds().chain([f64::INFINITY]);
+        for (class, (bound, count)) in bounds.zip(tally.counts()).enumerate() {
             below += count;
             let bound = number(bound);
-            self.sample(name, "_bucket", point, Some(&bound), &below.to_string());
+            let value = format!("{below}{}", self.exemplar(tally, class));
+            self.sample(name, "_bucket", point, Some(&bound), &value);
         }
         self.sample(name, "_sum", point, None, &number(tally.sum()));
         self.sample(name, "_count", point, None, &below.to_string());
+    }
+
+    /// Which span shows what fell into a class: the newer text alone has a place for it.
+    fn exemplar(&self, tally: &Tally, class: usize) -> String {
+        let found = match self.dialect {
+            Dialect::OpenMetrics => tally.exemplar(class),
+            Dialect::Prometheus => None,
+        };
+        let Some((exemplar, size)) = found else {
+            return String::new();
+        };
+        let (span, size) = (exemplar.span, number(size));
+        let at = number(approximate(exemplar.at.as_millis()) / 1e3);
+        let (trace, span) = (span.trace, span.span);
+        format!(" # {{trace_id=\"{trace:032x}\",span_id=\"{span:016x}\"}} {size} {at}")
     }
 
     fn sample(
@@ -118,20 +141,20 @@ impl Text {
         bound: Option<&str>,
         value: &str,
     ) {
-        self.0.push_str(name);
-        self.0.push_str(suffix);
+        self.text.push_str(name);
+        self.text.push_str(suffix);
         let labels = point.labels.iter();
         let labels = labels.map(|(name, value)| (*name, value.as_str()));
         let mut mark = '{';
         for (name, value) in labels.chain(bound.map(|bound| ("le", bound))) {
             // Writing to a string cannot fail.
-            let _never = write!(self.0, "{mark}{name}=\"{}\"", escaped(value)).is_ok();
+            let _never = write!(self.text, "{mark}{name}=\"{}\"", escaped(value)).is_ok();
             mark = ',';
         }
         if mark == ',' {
-            self.0.push('}');
+            self.text.push('}');
         }
-        self.0.push(' ');
+        self.text.push(' ');
         self.line(value);
     }
 }
@@ -160,6 +183,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::domain::{TraceContext, WallTime};
     use crate::runtime::{Histogram, Scale};
 
     static EVENTS: Family = Family {
@@ -231,6 +255,27 @@ mod tests {
         ] {
             assert!(text.lines().any(|have| have == line), "{line}\n{text}");
         }
+    }
+
+    #[test]
+    fn a_class_names_its_span_in_the_newer_text_alone() {
+        let took = Duration::from_millis(1_500);
+        let delay = Histogram::new(Scale::LONG);
+        delay.took(took);
+        let span = TraceContext {
+            trace: 0xab,
+            span: 0xc,
+            sampled: true,
+        };
+        delay.show(took, span, WallTime::from_millis(1_234_567));
+        let mut sheet = Sheet::default();
+        sheet.put(&DELAY, &["a"], delay.snapshot());
+        let open = write(&sheet, Dialect::OpenMetrics);
+        let line = "x_delay_seconds_bucket{session=\"a\",le=\"10.0\"} 1 # {trace_id=\"000000000000\
+                    000000000000000000ab\",span_id=\"000000000000000c\"} 1.5 1234.567";
+        assert!(open.lines().any(|have| have == line), "{line}\n{open}");
+        assert_eq!(open.matches("trace_id").count(), 1);
+        assert!(!write(&sheet, Dialect::Prometheus).contains("trace_id"));
     }
 
     #[test]

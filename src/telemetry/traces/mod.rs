@@ -6,7 +6,6 @@
 //! hands what has ended to a bounded queue, behind which a thread with a runtime of its own exports it:
 //! no collector, however it behaves, is ever waited for by events.
 
-mod context;
 pub mod names;
 mod otlp;
 mod queue;
@@ -26,7 +25,6 @@ pub use opentelemetry::trace::SpanKind;
 use opentelemetry::trace::TraceState;
 use parking_lot::Mutex;
 
-pub use self::context::TraceContext;
 pub use self::queue::{TraceCounts, TraceFlush};
 #[cfg(any(test, feature = "testing"))]
 pub use self::recorder::{Recorded, Recorder};
@@ -36,6 +34,7 @@ use self::queue::Queue;
 use self::sampling::{Budget, Sampler};
 use self::settings::Settings;
 use self::span::Beginning;
+pub use crate::domain::TraceContext;
 use crate::domain::WallTime;
 use crate::runtime::{Clock, Rng};
 use crate::telemetry::collector::{BadValue, Problem};

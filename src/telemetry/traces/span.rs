@@ -22,6 +22,7 @@ pub struct Span(Option<Box<Recording>>);
 struct Recording {
     core: Arc<Core>,
     context: TraceContext,
+    began: WallTime,
     data: SpanData,
 }
 
@@ -57,6 +58,7 @@ impl Span {
         Self(Some(Box::new(Recording {
             core,
             context: beginning.context,
+            began: beginning.at,
             data,
         })))
     }
@@ -65,6 +67,12 @@ impl Span {
     #[must_use]
     pub fn context(&self) -> Option<TraceContext> {
         self.0.as_ref().map(|recording| recording.context)
+    }
+
+    /// When it began.
+    #[must_use]
+    pub fn began(&self) -> Option<WallTime> {
+        self.0.as_ref().map(|recording| recording.began)
     }
 
     /// What is logged within it says which trace that belongs to.

@@ -8,9 +8,12 @@ const LEN: usize = 55;
 /// Names a span, and says whether it is recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TraceContext {
-    pub(super) trace: u128,
-    pub(super) span: u64,
-    pub(super) sampled: bool,
+    /// The trace.
+    pub trace: u128,
+    /// Of it, this span.
+    pub span: u64,
+    /// Whether somebody keeps it.
+    pub sampled: bool,
 }
 
 impl TraceContext {
