@@ -187,3 +187,37 @@ fn every_rule_says_what_is_wrong_and_what_to_do() {
         assert_eq!(count(mark), alerts, "{mark}");
     }
 }
+
+#[test]
+fn every_rule_leads_to_its_part_of_the_runbook() {
+    let rules = include_str!("../../../helm/alerts/tieline.yaml");
+    let runbook = include_str!("../../../helm/alerts/RUNBOOK.md");
+    let of = |mark: &str| -> Vec<&str> {
+        let marked = rules.lines().filter_map(|l| l.trim().strip_prefix(mark));
+        marked.map(|value| value.trim_matches('"')).collect()
+    };
+    let alerts = of("- alert: ");
+    let urls = alerts.iter().map(|name| {
+        let place = name.to_lowercase();
+        format!("helm/alerts/RUNBOOK.md#{place}")
+    });
+    assert_eq!(of("runbook_url: "), urls.collect::<Vec<_>>());
+    let parts: Vec<(&str, &str)> = runbook
+        .split("\n## ")
+        .skip(1)
+        .map(|part| part.split_once('\n').unwrap())
+        .collect();
+    let headings: Vec<_> = parts.iter().map(|(heading, _)| *heading).collect();
+    assert_eq!(headings, alerts);
+    for (heading, text) in parts {
+        for part in ["**Means.** ", "**Look at.**\n", "**Do.** "] {
+            assert_eq!(text.matches(part).count(), 1, "{heading}: {part}");
+        }
+        // Whoever looks finds a figure or a command there, and what is named is there.
+        let looks = ["tieline_", "`tieline ", "console"];
+        assert!(looks.iter().any(|look| text.contains(look)), "{heading}");
+        for word in words(text).filter(|word| word.starts_with("tieline_")) {
+            assert!(family_of(word).is_some(), "{heading}: {word}");
+        }
+    }
+}
