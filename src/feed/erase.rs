@@ -21,6 +21,10 @@ pub struct ErasePlan {
     pub validate_only: bool,
     /// Which state of an event that goes is about people, and goes with it.
     pub is_personal: fn(&StateEntry) -> bool,
+    /// Sessions of which everything goes, as the filter names them.
+    pub sessions: Vec<String>,
+    /// Which state that came with no event goes with one of these sessions.
+    pub is_of_session: fn(&StateEntry, &[String]) -> bool,
 }
 
 impl Feed {
@@ -54,24 +58,33 @@ impl Feed {
                 }
             }
             if events.runs() >= AT_ONCE {
-                erased += self.erase_events(plan, std::mem::take(&mut events)).await?;
+                let some = std::mem::take(&mut events);
+                erased += self.erase_events(plan, some, &[]).await?;
             }
         }
-        Ok(erased + self.erase_events(plan, events).await?)
+        let rest = self.erase_events(plan, events, &plan.sessions).await?;
+        Ok(erased + rest)
     }
 
-    async fn erase_events(&self, plan: &ErasePlan, events: Ranges) -> Result<u64, FeedError> {
+    async fn erase_events(
+        &self,
+        plan: &ErasePlan,
+        events: Ranges,
+        sessions: &[String],
+    ) -> Result<u64, FeedError> {
         let count = events.count();
-        if plan.validate_only || count == 0 {
+        if plan.validate_only {
             return Ok(count);
         }
         let state = self.journal().state("").into_iter();
-        let goes = |entry: &StateEntry| {
-            entry.sequence > Sequence::ZERO
-                && events.contains(entry.sequence)
-                && (plan.is_personal)(entry)
+        let goes = |entry: &StateEntry| match entry.sequence {
+            Sequence::ZERO => (plan.is_of_session)(entry, sessions),
+            sequence => events.contains(sequence) && (plan.is_personal)(entry),
         };
-        let state = state.filter(goes).map(|entry| entry.key).collect();
+        let state: Vec<_> = state.filter(goes).map(|entry| entry.key).collect();
+        if count == 0 && state.is_empty() {
+            return Ok(0);
+        }
         let erased = self.journal().erase(Erasure { events, state }).await;
         erased.map_err(|error| FeedError::ReadOnly {
             reason: error.to_string(),

@@ -74,6 +74,32 @@ impl Ranges {
         self.0.iter().copied()
     }
 
+    /// What is in this and not in the other.
+    pub(crate) fn without(&self, other: &Self) -> Self {
+        let mut left = Vec::with_capacity(self.0.len());
+        let mut taken = other.0.iter().peekable();
+        for (first, last) in &self.0 {
+            let mut from = *first;
+            while let Some((begin, end)) = taken.peek() {
+                if *begin > *last {
+                    break;
+                }
+                if from < *begin {
+                    left.push((from, begin.previous()));
+                }
+                from = from.max(end.next());
+                if *end > *last {
+                    break;
+                }
+                taken.next();
+            }
+            if from <= *last {
+                left.push((from, *last));
+            }
+        }
+        Self(left)
+    }
+
     /// What is in either, from `earliest` on.
     pub(crate) fn with(&self, other: &Self, earliest: Sequence) -> Self {
         let mut all: Vec<_> = self.0.iter().chain(&other.0).copied().collect();
@@ -164,6 +190,12 @@ mod tests {
             for n in earliest..70 {
                 let there = a.contains(&n) || b.contains(&n);
                 prop_assert_eq!(both.contains(Sequence::new(n)), there, "{}", n);
+            }
+            let less = both.without(&of(&b));
+            prop_assert!(less.0.windows(2).all(|pair| pair[0].1.next() < pair[1].0));
+            for n in 0..70 {
+                let n = Sequence::new(n);
+                prop_assert_eq!(less.contains(n), both.contains(n) && !of(&b).contains(n));
             }
             let erasure = Erasure { events: both, state: vec!["k1".to_owned(), String::new()] };
             let bytes = erasure.encode();

@@ -29,7 +29,7 @@ pub use config::{BackoffConfig, SessionConfig, TimingConfig, TransportChoice};
 pub use error::{DriverError, StartError, StateError};
 pub use guests::{
     CloseProblem, CreateProblem, Guests, GuestsParts, GuestsRunner, Renewal, Renewals,
-    TemplateParts,
+    TemplateParts, is_record_of,
 };
 pub use health::{Checked, HealthDesk, HealthReport};
 pub use measures::{CloseClass, GapCause, HistoryOutcome, SessionMeasures, close_class};

@@ -114,6 +114,43 @@ async fn facts_about_losses_stay_unless_they_are_named_and_messages_go_with_thei
 }
 
 #[tokio::test]
+async fn what_is_kept_of_a_guest_goes_with_everything_of_its_session() {
+    let edge = edge().await;
+    edge.bench.fill(2).await;
+    let guest = |name: &str, value: &'static str| StateDelta {
+        key: format!("guests/{name}"),
+        value: Some(Bytes::from_static(value.as_bytes())),
+        event: None,
+    };
+    let commit = Commit {
+        events: Vec::new(),
+        state: vec![
+            guest("s1", r#"{"template":"webchat","over":5}"#),
+            guest("s2", r#"{"template":"webchat","over":5}"#),
+            guest("s3", r#"{"template":"webchat","token":"t"}"#),
+        ],
+    };
+    edge.bench.journal.append(commit).await.unwrap();
+    let guests = || -> Vec<_> {
+        let state = edge.bench.journal.state("guests/").into_iter();
+        state.map(|entry| entry.key).collect()
+    };
+    let everything = guests();
+    let some = v1::EventFilter {
+        types: vec!["ccaas.*".to_owned()],
+        ..of_session("s1")
+    };
+    erased(&edge, asked(some, false)).await.unwrap();
+    erased(&edge, asked(of_session("s1"), true)).await.unwrap();
+    assert_eq!(guests(), everything);
+    erased(&edge, asked(of_session("s1"), false)).await.unwrap();
+    assert_eq!(guests(), ["guests/s2", "guests/s3"]);
+    // No event of these is left, or ever was.
+    let answer = erased(&edge, asked(of_session("s*"), false)).await.unwrap();
+    assert_eq!((answer, guests()), (1, vec!["guests/s3".to_owned()]));
+}
+
+#[tokio::test]
 async fn a_filter_that_names_nothing_or_a_journal_that_takes_nothing_is_refused() {
     let edge = edge().await;
     edge.bench.fill(3).await;

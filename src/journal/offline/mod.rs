@@ -13,13 +13,15 @@ use std::sync::Arc;
 
 pub use report::{Finding, GapReport, Report, SegmentReport, StateReport, Verification};
 
+use super::format::ERASING_VERSION;
 use super::storage::{DiskStorage, Storage};
 use super::survey::{Survey, survey};
 use super::{OpenError, recovery};
 use crate::domain::Epoch;
 use crate::runtime::{Clock, Rng};
 
-/// What a directory holds, by headers and footers; only the last segment is read.
+/// What a directory holds, by headers and footers; only the last segment is read, until anything was
+/// erased.
 ///
 /// # Errors
 /// [`OpenError`]: there is no journal, or it cannot be read.
@@ -70,7 +72,13 @@ fn found(storage: &dyn Storage, dir: &Path) -> Result<Survey, OpenError> {
 pub(crate) fn inspect_on(storage: &dyn Storage, dir: &Path) -> Result<Report, OpenError> {
     // Asked first: a writer that ends meanwhile leaves nothing half done.
     let holder = holder(storage, dir)?;
-    Ok(report::report(dir, holder, &found(storage, dir)?))
+    let found = found(storage, dir)?;
+    let erased = match found.version() {
+        ERASING_VERSION.. => verify::findings(&found, holder.is_some()),
+        _ => Ok(Default::default()),
+    };
+    let (_, erased) = erased.map_err(|error| OpenError::io(dir, "read a segment", error))?;
+    Ok(report::report(dir, holder, &found, &erased))
 }
 
 pub(crate) fn verify_on(storage: &dyn Storage, dir: &Path) -> Result<Verification, OpenError> {
@@ -78,15 +86,8 @@ pub(crate) fn verify_on(storage: &dyn Storage, dir: &Path) -> Result<Verificatio
     let found = found(storage, dir)?;
     let (findings, erased) = verify::findings(&found, holder.is_some())
         .map_err(|error| OpenError::io(dir, "read a segment", error))?;
-    let report = report::report(dir, holder, &found);
-    let erased = erased.iter();
-    Ok(Verification {
-        report,
-        erased: erased
-            .filter_map(|(first, last)| GapReport::new(first, last))
-            .collect(),
-        findings,
-    })
+    let report = report::report(dir, holder, &found, &erased);
+    Ok(Verification { report, findings })
 }
 
 pub(crate) fn new_epoch_on(

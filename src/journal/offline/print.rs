@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use super::report::{Finding, Report, Verification};
+use super::report::{Finding, GapReport, Report, Verification};
+
+/// Runs of erased events that are shown.
+const MOST_RUNS: usize = 20;
 
 fn or_none(text: Option<&String>) -> &str {
     text.map_or("-", String::as_str)
@@ -65,7 +68,28 @@ impl fmt::Display for Report {
         for gap in &self.gaps {
             writeln!(f, "gap        {} to {} cannot be read", gap.first, gap.last)?;
         }
-        Ok(())
+        let goes_on = match self.holder {
+            Some(_) => "being erased",
+            None => "erased from the next start on",
+        };
+        erasures(f, &self.erased, "erased")?;
+        erasures(f, &self.erasing, goes_on)
+    }
+}
+
+/// How many events, and where the first of them are.
+fn erasures(f: &mut fmt::Formatter<'_>, runs: &[GapReport], what: &str) -> fmt::Result {
+    if runs.is_empty() {
+        return Ok(());
+    }
+    let count: u64 = runs.iter().map(GapReport::count).sum();
+    writeln!(f, "erasure    {count} events in {} runs, {what}", runs.len())?;
+    for run in runs.iter().take(MOST_RUNS) {
+        writeln!(f, "  {} to {}", run.first, run.last)?;
+    }
+    match runs.len().saturating_sub(MOST_RUNS) {
+        0 => Ok(()),
+        more => writeln!(f, "  and {more} more; --json names all"),
     }
 }
 
@@ -88,9 +112,6 @@ impl fmt::Display for Finding {
 impl fmt::Display for Verification {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.report.fmt(f)?;
-        for run in &self.erased {
-            writeln!(f, "erased     {} to {}", run.first, run.last)?;
-        }
         if self.is_sound() {
             return writeln!(f, "every checksum is right, and no number is missing");
         }

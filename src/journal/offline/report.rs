@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::domain::{Sequence, WallTime};
+use crate::journal::erasing::Erasing;
+use crate::journal::erasure::Ranges;
 use crate::journal::found::{Contents, Found};
 use crate::journal::survey::Survey;
 
@@ -39,6 +41,11 @@ pub struct Report {
     pub state_is_partial: bool,
     /// Runs of events that are known to be unreadable.
     pub gaps: Vec<GapReport>,
+    /// Runs of events that were erased on request, ascending.
+    pub erased: Vec<GapReport>,
+    /// Runs that nobody is given any more, and that segments still hold: the writer is at it, or goes on
+    /// at the next start.
+    pub erasing: Vec<GapReport>,
 }
 
 /// One segment file.
@@ -90,8 +97,6 @@ pub struct Verification {
     /// What there is.
     #[serde(flatten)]
     pub report: Report,
-    /// Runs of events that were erased on request, or are about to be.
-    pub erased: Vec<GapReport>,
     /// What is wrong with it; empty when nothing is.
     pub findings: Vec<Finding>,
 }
@@ -125,9 +130,26 @@ impl GapReport {
             last: last.get(),
         })
     }
+
+    fn all(ranges: &Ranges) -> Vec<Self> {
+        let runs = ranges.iter();
+        runs.filter_map(|(first, last)| Self::new(first, last))
+            .collect()
+    }
+
+    /// How many events it is.
+    pub(super) fn count(&self) -> u64 {
+        self.last - self.first + 1
+    }
 }
 
-pub(super) fn report(path: &Path, holder: Option<String>, found: &Survey) -> Report {
+/// `erased` is what segments say of themselves.
+pub(super) fn report(
+    path: &Path,
+    holder: Option<String>,
+    found: &Survey,
+    erased: &Ranges,
+) -> Report {
     let segments: Vec<_> = found.segments.iter().map(segment).collect();
     let with_events = || segments.iter().filter(|s| s.first_time.is_some());
     let state = found.fold.state.values().map(|entry| StateReport {
@@ -152,8 +174,21 @@ pub(super) fn report(path: &Path, holder: Option<String>, found: &Survey) -> Rep
         state: state.collect(),
         state_is_partial: found.state_is_partial,
         gaps: gaps(found),
+        erased: GapReport::all(erased),
+        erasing: GapReport::all(&named(found).without(erased)),
         segments,
     }
+}
+
+/// What erasures that are not done name, of what is kept.
+fn named(found: &Survey) -> Ranges {
+    let state: Vec<_> = found.fold.state.values().cloned().collect();
+    let earliest = found.segments.first().map_or(Sequence::ZERO, |s| s.first);
+    let erasing = Erasing::found(&state, 0);
+    let masks = erasing.masks();
+    masks.fold(Ranges::default(), |all, erasure| {
+        all.with(&erasure.events, earliest)
+    })
 }
 
 fn segment(found: &Found) -> SegmentReport {

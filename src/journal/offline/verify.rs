@@ -4,7 +4,6 @@ use std::io;
 
 use super::report::{Finding, GapReport};
 use crate::domain::Sequence;
-use crate::journal::erasing::Erasing;
 use crate::journal::erasure::Ranges;
 use crate::journal::fold::Fold;
 use crate::journal::format::{Footer, SEGMENT_HEADER_LEN};
@@ -17,10 +16,6 @@ use crate::journal::survey::{META, Survey};
 pub(super) fn findings(found: &Survey, is_live: bool) -> io::Result<(Vec<Finding>, Ranges)> {
     let mut findings = Vec::new();
     let mut erased = Ranges::default();
-    let state: Vec<_> = found.fold.state.values().cloned().collect();
-    for erasure in Erasing::found(&state, 0).masks() {
-        erased = erased.with(&erasure.events, Sequence::ZERO);
-    }
     if found.meta.is_none() {
         findings.push(finding(
             Some(META),

@@ -2,10 +2,13 @@
 
 use std::path::Path;
 
+use tokio::sync::oneshot;
+
 use super::kit::{KEEP_ALL, Rig, Shape, events, limits};
-use crate::journal::OpenError;
-use crate::journal::offline::{Verification, inspect_on, new_epoch_on, verify_on};
+use crate::domain::Sequence;
+use crate::journal::offline::{GapReport, Verification, inspect_on, new_epoch_on, verify_on};
 use crate::journal::storage::simulated::SimulatedDisk;
+use crate::journal::{Erasure, OpenError};
 use crate::runtime::{Clock, Rng};
 
 fn written() -> Rig {
@@ -54,6 +57,45 @@ fn a_report_says_what_is_there() {
     let json = serde_json::to_value(verify(&rig.disk)).unwrap();
     assert_eq!(json["latest"], 24);
     assert_eq!(json["findings"], serde_json::json!([]));
+}
+
+#[test]
+fn a_report_names_what_was_erased_and_what_is_about_to_be() {
+    let runs = |runs: &[GapReport]| -> Vec<_> {
+        let each = runs.iter().map(|run| (run.first, run.last));
+        each.collect()
+    };
+    let mut rig = written();
+    let dir = Path::new("/simulated");
+    let looked = |rig: &Rig| inspect_on(&*rig.disk.process(), dir).unwrap();
+    let report = looked(&rig);
+    assert_eq!((report.erased, report.erasing), (vec![], vec![]));
+    let erasure = |sequences: [u64; 3]| Erasure {
+        events: sequences.map(Sequence::new).into_iter().collect(),
+        state: Vec::new(),
+    };
+    let (done, _) = oneshot::channel();
+    rig.writer().erase(erasure([3, 4, 9]), done).unwrap();
+    while rig.writer().owes_erasure() {
+        rig.writer().erase_step();
+    }
+    // The process dies before it has rewritten anything for the second.
+    let (done, _) = oneshot::channel();
+    rig.writer().erase(erasure([4, 5, 12]), done).unwrap();
+    rig.writer = None;
+    let report = looked(&rig);
+    assert_eq!(runs(&report.erased), [(3, 4), (9, 9)]);
+    assert_eq!(runs(&report.erasing), [(5, 5), (12, 12)]);
+    let text = report.to_string();
+    for line in [
+        "erasure    3 events in 2 runs, erased\n  3 to 4\n  9 to 9\n",
+        "erasure    2 events in 2 runs, erased from the next start on\n  5 to 5\n  12 to 12\n",
+    ] {
+        assert!(text.contains(line), "{text}");
+    }
+    let found = verify(&rig.disk);
+    assert!(found.is_sound(), "{found}");
+    assert_eq!(found.report, report);
 }
 
 #[test]

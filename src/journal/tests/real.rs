@@ -344,6 +344,7 @@ async fn what_was_erased_is_on_the_disk_no_more_and_verify_names_it() {
     let found = offline::verify(root.path()).unwrap();
     assert!(found.is_sound(), "{found}");
     let runs: Vec<_> = found
+        .report
         .erased
         .iter()
         .map(|run| (run.first, run.last))
@@ -352,7 +353,9 @@ async fn what_was_erased_is_on_the_disk_no_more_and_verify_names_it() {
         runs,
         (0..30).map(|n| (9 * n + 5, 9 * n + 5)).collect::<Vec<_>>()
     );
-    assert!(found.to_string().contains("erased     5 to 5"), "{found}");
+    let text = found.to_string();
+    assert!(text.contains("30 events in 30 runs, erased\n  5 to 5\n"));
+    assert!(text.contains("  and 10 more"), "{text}");
     let journal = open(root.path()).unwrap();
     let page = journal.read(Sequence::new(4), 1).await.unwrap();
     assert!(matches!(

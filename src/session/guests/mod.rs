@@ -18,6 +18,7 @@ use tokio::sync::{mpsc, oneshot};
 pub use self::problem::{CloseProblem, CreateProblem};
 pub use self::renewal::{Renewal, Renewals};
 pub use self::runner::{GuestsParts, GuestsRunner, TemplateParts};
+pub use self::stored::is_record_of;
 use super::outbound::{
     self, Accepted, CancelLetter, CancelProblem, Letter, Mail, NewMessage, SendLetter, SendProblem,
     Stage,

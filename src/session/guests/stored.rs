@@ -121,6 +121,24 @@ pub(super) fn read(entry: &StateEntry, sealer: Option<&Sealer>) -> Option<(Sessi
     Some((name, kept))
 }
 
+/// Whether this is kept of a guest's session that is over, and that one of these names or beginnings of
+/// names (`sessions/g1`, `sessions/g*`) means: nobody needs it any more, and older values of it hold what
+/// the guest was shown as.
+#[must_use]
+pub fn is_record_of(entry: &StateEntry, sessions: &[String]) -> bool {
+    let Some(name) = entry.key.strip_prefix(PREFIX) else {
+        return false;
+    };
+    let named = sessions.iter().any(|session| {
+        let session = session.strip_prefix("sessions/");
+        session.is_some_and(|session| match session.strip_suffix('*') {
+            Some(beginning) => name.starts_with(beginning),
+            None => name == session,
+        })
+    });
+    named && read(entry, None).is_some_and(|(_, kept)| matches!(kept.life, Life::Over(_)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -162,6 +180,18 @@ mod tests {
         let other = Sealer::new(&[8; 32]);
         assert!(matches!(life(Some(&other)), Life::Unreadable));
         assert!(matches!(life(None), Life::Unreadable));
+    }
+
+    #[test]
+    fn what_is_kept_of_a_guest_goes_by_its_name_once_it_is_over() {
+        let (name, mut kept) = open();
+        let stands = entry(keep(&name, &kept, None));
+        kept.life = Life::Over(WallTime::from_nanos(5));
+        let over = entry(keep(&name, &kept, None));
+        let is = |entry, session: &str| is_record_of(entry, &[session.to_owned()]);
+        assert!(is(&over, "sessions/g1") && is(&over, "sessions/g*"));
+        assert!(!is(&over, "sessions/g") && !is(&over, "g1"));
+        assert!(!is(&stands, "sessions/g1"), "it is needed");
     }
 
     #[test]
