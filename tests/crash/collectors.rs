@@ -144,7 +144,7 @@ async fn answer(
 }
 
 /// The sidecar's console, on a socket.
-fn with_console(place: &Place) -> String {
+pub(crate) fn with_console(place: &Place) -> String {
     let admin = format!("unix:{}", place.path("admin").display());
     place.change(r#""admin":[]"#, &format!(r#""admin":["{admin}"]"#));
     admin

@@ -13,6 +13,8 @@ mod directory;
 #[cfg(test)]
 mod ending;
 #[cfg(test)]
+mod erasing;
+#[cfg(test)]
 mod full_disk;
 #[cfg(test)]
 mod guests;

@@ -148,7 +148,7 @@ async fn kill(mut sidecar: Child, moment: Moment, place: &Place, rng: &Rng) -> b
 }
 
 /// Waits until the journal begins a file. Nobody tells, so the directory is looked at.
-async fn another_file(directory: &Path) {
+pub(crate) async fn another_file(directory: &Path) {
     let names = || -> BTreeSet<_> {
         let entries = std::fs::read_dir(directory).unwrap();
         entries.map(|entry| entry.unwrap().file_name()).collect()
