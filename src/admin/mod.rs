@@ -23,7 +23,7 @@ pub use listener::AdminServer;
 pub use routes::{Console, ConsoleParts, LogControl};
 pub use server::{HealthServer, ServeError};
 pub use status::{
-    Attention, Distribution, JournalStatus, LastReload, Latencies, LossStatus, Notices, Overview,
+    Attention, Distribution, JournalStatus, LastReload, Latencies, LossStatus, Overview,
     OverviewParts, ProcessStatus, SCHEMA, SessionStatus, Status, SubscriberStatus,
     TransitionStatus,
 };

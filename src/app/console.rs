@@ -1,11 +1,10 @@
 //! Puts the admin listener together: what it shows, what it serves over gRPC, where.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::{Host, StartError, bind};
 use crate::admin::{
-    AdminServer, Console, ConsoleParts, Distribution, Latencies, LogControl, Notices, Overview,
+    AdminServer, Console, ConsoleParts, Distribution, Latencies, LogControl, Overview,
     OverviewParts,
 };
 use crate::config::Config;
@@ -13,12 +12,9 @@ use crate::domain::JournalName;
 use crate::feed::Feed;
 use crate::grpc::{self, Access, AdminParts, Listener};
 use crate::journal::{FileJournal, Journal as _};
-use crate::runtime::{Clock, Drain, Readiness, Tally};
+use crate::runtime::{Clock, Drain, Readiness, ReloadStatus, Tally};
 use crate::session::SessionBoard;
 use crate::telemetry::LogLevel;
-
-/// Digits of a hash that are shown.
-const SHOWN: usize = 16;
 
 /// What operators are shown.
 pub(super) struct Parts<'a> {
@@ -29,7 +25,7 @@ pub(super) struct Parts<'a> {
     pub(super) announce: &'a Drain,
     pub(super) health: &'a grpc::Health,
     pub(super) clock: &'a Clock,
-    pub(super) notices: &'a Notices,
+    pub(super) reload: &'a ReloadStatus,
 }
 
 /// Binds the addresses of `listen.admin`; the server, and where it is.
@@ -50,7 +46,7 @@ pub(super) async fn open<H: Host>(
         })),
         readiness: parts.readiness.clone(),
         announce: parts.announce.clone(),
-        notices: parts.notices.clone(),
+        reload: parts.reload.clone(),
         tail_payloads: listen.admin_payloads,
         clock: parts.clock.clone(),
     });
@@ -114,19 +110,6 @@ fn distribution(name: &str, tally: &Tally) -> Distribution {
         bounds_seconds: tally.bounds().collect(),
         counts: tally.counts().to_vec(),
     }
-}
-
-/// By which operators see whether two processes run the same configuration. It holds names of files
-/// and variables, never secrets.
-pub(super) fn hash(config: &Config) -> String {
-    let text = serde_json::to_vec(config).unwrap_or_default();
-    let digest = ring::digest::digest(&ring::digest::SHA256, &text);
-    let mut shown = String::with_capacity(SHOWN);
-    for byte in digest.as_ref().iter().take(SHOWN / 2) {
-        // Writing to a string cannot fail.
-        let _always = write!(shown, "{byte:02x}").is_ok();
-    }
-    shown
 }
 
 impl LogControl for LogLevel {

@@ -199,7 +199,7 @@ impl App {
         let listeners = bind(&*host, &config.listen.grpc).await?;
         let addresses = listeners.iter().map(Listener::address).collect();
         let reload_status = ReloadStatus::default();
-        let notices = admin::Notices::new(console::hash(&config), reload_status.clone());
+        reload_status.counts(&config.hash());
         let shown = console::Parts {
             journals: &journals,
             feeds: &feeds,
@@ -208,7 +208,7 @@ impl App {
             announce: &announced,
             health: &health,
             clock: &clock,
-            notices: &notices,
+            reload: &reload_status,
         };
         let (admin, admin_addresses) = console::open(&*host, &config, &shown).await?;
 

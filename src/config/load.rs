@@ -5,8 +5,6 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use xxhash_rust::xxh3::xxh3_64;
-
 use super::check::Checks;
 use super::findings::{Code, Finding, Findings, Place, Severity};
 use super::key::KeyPath;
@@ -36,8 +34,6 @@ pub struct Loaded {
     pub config: Config,
     /// Warnings alone.
     pub warnings: Findings,
-    /// Tells the text of one file from that of another, in 16 hexadecimal digits.
-    pub hash: String,
 }
 
 /// Loads and checks a configuration.
@@ -69,7 +65,6 @@ pub fn load_text(text: &str, sources: &Sources) -> Result<Loaded, Findings> {
         Some(config) if !findings.has_errors() => Ok(Loaded {
             config,
             warnings: findings,
-            hash: format!("{:016x}", xxh3_64(text.as_bytes())),
         }),
         _ => Err(findings),
     }

@@ -10,6 +10,7 @@ mod check;
 mod difference;
 mod findings;
 mod forms;
+mod hash;
 mod key;
 mod load;
 mod model;

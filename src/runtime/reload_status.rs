@@ -13,7 +13,7 @@ pub struct ReloadStatus(watch::Sender<ReloadState>);
 pub struct ReloadState {
     /// The latest reading that changed something or was refused; `None` where there was none.
     pub last: Option<ReloadReport>,
-    /// Tells the text that counts from others; empty until it was read again for the first time.
+    /// Tells the configuration that was applied last from others.
     pub config_hash: String,
     /// Readings that were applied.
     pub applied: u64,
@@ -66,7 +66,7 @@ impl ReloadStatus {
         self.0.subscribe()
     }
 
-    /// The text of this hash counts.
+    /// The configuration of this hash was applied.
     pub fn counts(&self, hash: &str) {
         self.0
             .send_modify(|state| hash.clone_into(&mut state.config_hash));

@@ -2,15 +2,15 @@
 //! [`Overview`], which makes it. No secret, header, payload or environment is in it.
 
 mod model;
-mod notices;
 mod overview;
+mod reload;
 
 pub use model::{
     Attention, Distribution, JournalStatus, LossStatus, ProcessStatus, SessionStatus, Status,
     SubscriberStatus, TransitionStatus,
 };
-pub use notices::{LastReload, Notices};
 pub use overview::{Latencies, Overview, OverviewParts};
+pub use reload::LastReload;
 
 /// What the document calls its form. Within it, fields are only ever added.
 pub const SCHEMA: &str = "tieline.status/v1";

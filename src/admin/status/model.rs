@@ -32,8 +32,7 @@ pub struct ProcessStatus {
     pub start_time: String,
     /// How long ago that was.
     pub uptime_seconds: u64,
-    /// Tells the configuration in force from others: of its keys as the process began, of the text of
-    /// its file once that was read again.
+    /// Tells the configuration that was applied last from others.
     pub config_hash: String,
     /// How the last reload ended; none where there was none.
     pub reload: Option<LastReload>,

@@ -13,11 +13,11 @@ use super::model::{
     Attention, Distribution, JournalStatus, LossStatus, ProcessStatus, SessionStatus, Status,
     SubscriberStatus, TransitionStatus,
 };
-use super::{Notices, SCHEMA};
+use super::{LastReload, SCHEMA};
 use crate::domain::{JournalName, SessionName, SubscriptionName, WallTime};
 use crate::feed::{Feed, Health, Info, Registry, StateName, SubscriberFacts};
 use crate::proto::v1;
-use crate::runtime::{Clock, Drain, MonoTime, Readiness};
+use crate::runtime::{Clock, Drain, MonoTime, Readiness, ReloadStatus};
 use crate::session::{Loss, MOST_TRANSITIONS, Post, SessionBoard, Transition};
 use crate::telemetry::stats;
 use v1::session::State;
@@ -48,8 +48,8 @@ pub struct OverviewParts {
     pub readiness: Readiness,
     /// Told when the process is about to end.
     pub announce: Drain,
-    /// What others told.
-    pub notices: Notices,
+    /// Which configuration counts.
+    pub reload: ReloadStatus,
     /// Whether the live tail may show payloads.
     pub tail_payloads: bool,
     /// Time.
@@ -179,13 +179,13 @@ impl Inner {
     }
 
     fn process(&self, now: MonoTime) -> ProcessStatus {
-        let told = self.parts.notices.told();
+        let configuration = self.parts.reload.state();
         ProcessStatus {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             start_time: self.started.0.to_string(),
             uptime_seconds: now.saturating_duration_since(self.started.1).as_secs(),
-            config_hash: told.config_hash,
-            reload: told.reload,
+            reload: configuration.last.as_ref().map(LastReload::of),
+            config_hash: configuration.config_hash,
             draining: self.parts.announce.is_draining(),
             telemetry: stats().outcomes.told(),
             not_ready: self.parts.readiness.pending(),

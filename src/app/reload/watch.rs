@@ -72,14 +72,11 @@ impl Watch {
         let Ok(loaded) = offload(move || config::load(&sources)).await else {
             return;
         };
-        let (config, warnings, hash) = match loaded {
-            Ok(Loaded {
-                config,
-                warnings,
-                hash,
-            }) => (config, warnings, hash),
+        let Loaded { config, warnings } = match loaded {
+            Ok(loaded) => loaded,
             Err(findings) => return self.refused(&findings, said),
         };
+        let hash = config.hash();
         match self.reloads.apply(config).await {
             Ok(difference) => {
                 self.status.counts(&hash);
