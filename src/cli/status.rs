@@ -16,7 +16,6 @@ use crate::domain::WallTime;
 use crate::proto::v1;
 use crate::runtime::Clock;
 use v1::event_service_client::EventServiceClient;
-use v1::session::State;
 use v1::session_service_client::SessionServiceClient;
 use v1::subscription_service_client::SubscriptionServiceClient;
 
@@ -102,62 +101,62 @@ async fn ask(address: &Address) -> Result<Answer, Status> {
 
 async fn subscriptions(channel: Channel) -> Result<Vec<v1::Subscription>, Status> {
     let mut client = SubscriptionServiceClient::new(channel);
-    let mut all = Vec::new();
-    let mut page_token = String::new();
-    for _ in 0..MOST_PAGES {
+    pages(async |page_token| {
         let request = v1::ListSubscriptionsRequest {
             page_token,
             ..Default::default()
         };
-        let page = match client.list_subscriptions(request).await {
-            Ok(page) => page.into_inner(),
+        match client.list_subscriptions(request).await {
+            Ok(page) => {
+                let page = page.into_inner();
+                Ok((page.subscriptions, page.next_page_token))
+            }
             // A server from before there were any.
-            Err(status) if status.code() == Code::Unimplemented => break,
-            Err(status) => return Err(status),
-        };
-        all.extend(page.subscriptions);
-        page_token = page.next_page_token;
-        if page_token.is_empty() {
-            break;
+            Err(status) if status.code() == Code::Unimplemented => Ok((vec![], String::new())),
+            Err(status) => Err(status),
         }
-    }
-    Ok(all)
+    })
+    .await
 }
 
 async fn sessions(channel: Channel) -> Result<Vec<v1::Session>, Status> {
     let mut client = SessionServiceClient::new(channel);
-    let mut all = Vec::new();
-    let mut page_token = String::new();
-    for _ in 0..MOST_PAGES {
+    pages(async |page_token| {
         let request = v1::ListSessionsRequest {
             page_token,
             ..Default::default()
         };
         let page = client.list_sessions(request).await?.into_inner();
-        all.extend(page.sessions);
-        page_token = page.next_page_token;
-        if page_token.is_empty() {
-            break;
-        }
-    }
-    Ok(all)
+        Ok((page.sessions, page.next_page_token))
+    })
+    .await
 }
 
 async fn journals(channel: Channel) -> Result<Vec<v1::Journal>, Status> {
     let mut client = EventServiceClient::new(channel);
-    let mut all = Vec::new();
-    let mut page_token = String::new();
-    for _ in 0..MOST_PAGES {
+    pages(async |page_token| {
         let request = v1::ListJournalsRequest {
             page_token,
             ..Default::default()
         };
         let page = client.list_journals(request).await?.into_inner();
-        all.extend(page.journals);
-        page_token = page.next_page_token;
-        if page_token.is_empty() {
+        Ok((page.journals, page.next_page_token))
+    })
+    .await
+}
+
+/// Everything of all pages; `ask` gets one, and the token of the next.
+async fn pages<T>(
+    mut ask: impl AsyncFnMut(String) -> Result<(Vec<T>, String), Status>,
+) -> Result<Vec<T>, Status> {
+    let (mut all, mut token) = (Vec::new(), String::new());
+    for _ in 0..MOST_PAGES {
+        let (page, next) = ask(token).await?;
+        all.extend(page);
+        if next.is_empty() {
             break;
         }
+        token = next;
     }
     Ok(all)
 }
@@ -185,8 +184,8 @@ fn session_table(paint: Paint, sessions: &[v1::Session], now: WallTime) -> Strin
         .map(|session| {
             vec![
                 bare(&session.name),
-                state_word(session.state()).to_owned(),
-                transport_word(session.transport()).to_owned(),
+                session.state().word().to_owned(),
+                or_dash(session.transport().word()),
                 ago(session.last_receive_time.as_ref(), now),
                 session.reconnect_count.to_string(),
                 bare(&session.journal),
@@ -248,24 +247,12 @@ fn bare(resource: &str) -> String {
     printable(resource.rsplit('/').next().unwrap_or_default())
 }
 
-fn state_word(state: State) -> &'static str {
-    match state {
-        State::Unspecified => "?",
-        State::Connecting => "connecting",
-        State::Active => "active",
-        State::Degraded => "degraded",
-        State::Reconnecting => "reconnecting",
-        State::Suspended => "suspended",
-        State::Closed => "closed",
+fn or_dash(word: &str) -> String {
+    match word {
+        "" => "-",
+        word => word,
     }
-}
-
-fn transport_word(transport: v1::Transport) -> &'static str {
-    match transport {
-        v1::Transport::Unspecified => "-",
-        v1::Transport::Websocket => "websocket",
-        v1::Transport::LongPoll => "long poll",
-    }
+    .to_owned()
 }
 
 fn ago(time: Option<&prost_types::Timestamp>, now: WallTime) -> String {
@@ -296,6 +283,7 @@ pub(super) fn size(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use v1::session::State;
 
     #[test]
     fn a_session_is_one_line() {
@@ -316,8 +304,7 @@ mod tests {
             [
                 "queue-stats",
                 "active",
-                "long",
-                "poll",
+                "long_poll",
                 "2m",
                 "ago",
                 "3",

@@ -9,12 +9,13 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::HeaderMap;
-use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use hyper::body::Frame;
 use prost::Message as _;
 use tonic::body::Body;
 use tonic::{Code, Status};
 use tower::{Layer, Service};
 
+use super::body::{poll, through};
 use super::traced::Shown;
 use crate::runtime::{Counter, Histogram, MonoTime, Scale, Tally};
 
@@ -151,6 +152,15 @@ impl Drop for Call {
     }
 }
 
+/// A status code as it is written.
+pub(super) fn word(code: Code) -> &'static str {
+    let place = usize::try_from(i32::from(code)).ok();
+    place
+        .and_then(|place| CODES.get(place))
+        .copied()
+        .unwrap_or("UNKNOWN")
+}
+
 fn code_in(headers: &HeaderMap) -> Option<Code> {
     let status = headers.get(STATUS)?;
     Some(Code::from_bytes(status.as_bytes()))
@@ -228,46 +238,31 @@ where
                     call.code = code;
                     return response;
                 }
-                response.map(|inner| Body::new(CountedBody { inner, call }))
+                response.map(|body| {
+                    through(body, move |inner, cx| {
+                        let frame = ready!(poll(inner, cx));
+                        call.look(frame.as_ref());
+                        Poll::Ready(frame)
+                    })
+                })
             }
             None => response,
         }))
     }
 }
 
-/// A body that is followed by the status of its call.
-struct CountedBody {
-    inner: Body,
-    call: Call,
-}
-
-impl HttpBody for CountedBody {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let frame = ready!(Pin::new(&mut self.inner).poll_frame(cx));
-        match &frame {
+impl Call {
+    /// The status of the call follows its body.
+    fn look(&mut self, frame: Option<&Result<Frame<Bytes>, Status>>) {
+        match frame {
             Some(Ok(frame)) => {
                 if let Some(code) = frame.trailers_ref().and_then(code_in) {
-                    self.call.code = code;
+                    self.code = code;
                 }
             }
-            Some(Err(status)) => self.call.code = status.code(),
+            Some(Err(status)) => self.code = status.code(),
             None => {}
         }
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
     }
 }
 

@@ -4,6 +4,7 @@
 //! back into messages and statuses. It decides nothing about delivery.
 
 mod admin;
+mod body;
 mod calls;
 mod codec;
 mod convert;

@@ -7,11 +7,12 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
-use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use hyper::body::{Body as HttpBody, Frame};
 use tonic::Status;
 use tonic::body::Body;
 use tower::{Layer, Service};
 
+use super::body::{Polled, poll, through};
 use super::status::CallError;
 
 /// Wraps every call.
@@ -69,14 +70,9 @@ where
         };
         match catch_unwind(AssertUnwindSafe(|| inner.as_mut().poll(cx))) {
             Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(answer)) => Poll::Ready(answer.map(|response| {
-                response.map(|body| {
-                    Body::new(CaughtBody {
-                        inner: Some(body),
-                        over: false,
-                    })
-                })
-            })),
+            Ok(Poll::Ready(answer)) => {
+                Poll::Ready(answer.map(|response| response.map(|body| through(body, caught))))
+            }
             Err(_) => {
                 self.0 = None;
                 Poll::Ready(Ok(internal().into_http()))
@@ -85,42 +81,16 @@ where
     }
 }
 
-/// A body whose panics are trailers.
-struct CaughtBody {
-    inner: Option<Body>,
-    over: bool,
-}
-
-impl HttpBody for CaughtBody {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let this = &mut *self;
-        let Some(inner) = &mut this.inner else {
-            return Poll::Ready(None);
-        };
-        if let Ok(polled) = catch_unwind(AssertUnwindSafe(|| Pin::new(inner).poll_frame(cx))) {
-            return polled;
-        }
-        this.inner = None;
-        this.over = true;
-        let mut trailers = http::HeaderMap::new();
-        // A status of ours always fits into headers; without it the client sees a broken stream.
-        let written = internal().add_header(&mut trailers);
-        Poll::Ready(written.is_ok().then(|| Ok(Frame::trailers(trailers))))
+/// A body whose panics are trailers, and nothing comes behind them.
+fn caught(inner: &mut Body, cx: &mut Context<'_>) -> Polled {
+    if let Ok(polled) = catch_unwind(AssertUnwindSafe(|| poll(inner, cx))) {
+        return polled;
     }
-
-    fn is_end_stream(&self) -> bool {
-        self.over || self.inner.as_ref().is_some_and(HttpBody::is_end_stream)
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::default()
-    }
+    *inner = Body::empty();
+    let mut trailers = http::HeaderMap::new();
+    // A status of ours always fits into headers; without it the client sees a broken stream.
+    let written = internal().add_header(&mut trailers);
+    Poll::Ready(written.is_ok().then(|| Ok(Frame::trailers(trailers))))
 }
 
 /// Any body as the one that calls are made with.

@@ -20,7 +20,6 @@ use crate::proto::v1;
 use crate::runtime::{Clock, Drain, MonoTime, Readiness, ReloadStatus};
 use crate::session::{Loss, MOST_TRANSITIONS, Post, SessionBoard, Transition};
 use crate::telemetry::stats;
-use v1::session::State;
 
 /// A look is as good as new for so long.
 const FRESH: Duration = Duration::from_millis(500);
@@ -275,10 +274,10 @@ fn session(name: &SessionName, post: &Post, rate: f64, transitions: usize) -> Se
         platform: state.provider.clone(),
         template: post.owner.template.as_ref().map(ToString::to_string),
         journal: state.journal.trim_start_matches("journals/").to_owned(),
-        state: state_word(state.state()).to_owned(),
+        state: state.state().word().to_owned(),
         since: since.to_string(),
         reason: state.reason.clone(),
-        transport: transport_word(state.transport()).to_owned(),
+        transport: state.transport().word().to_owned(),
         phase: vitals.phase.to_owned(),
         failed_attempts: vitals.failed_attempts,
         next_attempt_time: vitals.next_attempt.map(|time| time.to_string()),
@@ -328,9 +327,9 @@ fn loss(loss: &Loss) -> LossStatus {
 fn transition(transition: Transition) -> TransitionStatus {
     TransitionStatus {
         time: transition.time.to_string(),
-        from: state_word(transition.from).to_owned(),
-        to: state_word(transition.to).to_owned(),
-        transport: transport_word(transition.transport).to_owned(),
+        from: transition.from.word().to_owned(),
+        to: transition.to.word().to_owned(),
+        transport: transition.transport.word().to_owned(),
         cause: transition.cause,
     }
 }
@@ -405,26 +404,6 @@ fn filter(filter: &v1::EventFilter) -> String {
         .map(|(name, count)| format!("{count} {name}"))
         .collect();
     words.join(", ")
-}
-
-pub(super) fn state_word(state: State) -> &'static str {
-    match state {
-        State::Unspecified => "unknown",
-        State::Connecting => "connecting",
-        State::Active => "active",
-        State::Degraded => "degraded",
-        State::Reconnecting => "reconnecting",
-        State::Suspended => "suspended",
-        State::Closed => "closed",
-    }
-}
-
-fn transport_word(transport: v1::Transport) -> &'static str {
-    match transport {
-        v1::Transport::Unspecified => "",
-        v1::Transport::Websocket => "websocket",
-        v1::Transport::LongPoll => "long_poll",
-    }
 }
 
 #[cfg(test)]

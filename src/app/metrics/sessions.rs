@@ -62,21 +62,11 @@ families! {
     WAITING: Gauge "tieline_outbound_waiting" ["session", "template"] "Messages that wait to be sent";
 }
 
-/// What a session may be in, and how that is written.
-const STATES: [(State, &str); 6] = [
-    (State::Connecting, "connecting"),
-    (State::Active, "active"),
-    (State::Degraded, "degraded"),
-    (State::Reconnecting, "reconnecting"),
-    (State::Suspended, "suspended"),
-    (State::Closed, "closed"),
-];
-
 pub(super) fn put(sheet: &mut Sheet, board: &SessionBoard, guests: &Guests) {
-    let mut by_template: BTreeMap<TemplateName, [u64; STATES.len()]> = BTreeMap::new();
+    let mut by_template: BTreeMap<TemplateName, [u64; State::ALL.len()]> = BTreeMap::new();
     for (template, stats) in guests.stats() {
         put_counts(sheet, &["", template.as_str()], &stats);
-        by_template.insert(template, [0; STATES.len()]);
+        by_template.insert(template, [0; State::ALL.len()]);
     }
     for (name, post) in board.posts() {
         match &post.owner.template {
@@ -89,7 +79,7 @@ pub(super) fn put(sheet: &mut Sheet, board: &SessionBoard, guests: &Guests) {
             Some(template) => {
                 let counts = by_template.entry(template.clone()).or_default();
                 let state = post.state.state();
-                let place = STATES.iter().position(|(known, _)| *known == state);
+                let place = State::ALL.iter().position(|known| *known == state);
                 if let Some(count) = place.and_then(|place| counts.get_mut(place)) {
                     *count += 1;
                 }
@@ -97,7 +87,7 @@ pub(super) fn put(sheet: &mut Sheet, board: &SessionBoard, guests: &Guests) {
         }
     }
     for (template, counts) in &by_template {
-        let words = STATES.iter().map(|(_, word)| *word);
+        let words = State::ALL.iter().map(|state| state.word());
         let counts = words.zip(counts.iter().copied()).collect();
         sheet.put_each(&GUESTS, &[template.as_str()], &counts);
     }
@@ -110,14 +100,11 @@ fn put_state(sheet: &mut Sheet, name: &str, state: &v1::Session) {
     let journal = journal.unwrap_or(&state.journal);
     sheet.put(&INFO, &[name, &state.provider, journal], 1);
     let now = state.state();
-    let states = STATES.map(|(known, word)| (word, u64::from(known == now)));
+    let states = State::ALL.map(|known| (known.word(), u64::from(known == now)));
     sheet.put_each(&STATE, session, &states.into());
     let by = state.transport();
-    let transports = [
-        (v1::Transport::Websocket, "websocket"),
-        (v1::Transport::LongPoll, "long_poll"),
-    ];
-    let transports = transports.map(|(known, word)| (word, u64::from(known == by)));
+    let transports = [v1::Transport::Websocket, v1::Transport::LongPoll];
+    let transports = transports.map(|known| (known.word(), u64::from(known == by)));
     sheet.put_each(&TRANSPORT, session, &transports.into());
     sheet.put(&TOPICS, session, u64::from(state.topic_count));
     sheet.put(&REVIEW, session, state.review_required);
