@@ -88,12 +88,12 @@ impl Latencies for Measured {
     fn of(&self, journal: &JournalName) -> Vec<Distribution> {
         let mut all = Vec::new();
         if let Some(own) = self.journals.iter().find(|j| j.info().name == *journal) {
-            let stats = own.stats();
+            let stats = own.stats().counted;
             all.push(distribution("append", &stats.append));
             all.push(distribution("sync", &stats.sync));
         }
         if let Some(feed) = self.feeds.iter().find(|feed| feed.name() == journal) {
-            all.push(distribution("delivery", &feed.stats().delay));
+            all.push(distribution("delivery", &feed.stats().counted.delay));
         }
         all
     }

@@ -3,36 +3,17 @@
 use std::time::Duration;
 
 use super::Feed;
-use super::metrics::FeedStats;
+use super::metrics::{FeedCounts, FeedStats};
 use super::registry::SubscriberFacts;
 use super::steps::StateName;
 use crate::journal::Info;
-use crate::runtime::{Counts, Tally};
+use crate::runtime::Counts;
 
 /// What a feed has counted and measured since it was attached, and how its readers fare now.
 #[derive(Debug, Clone)]
 pub struct FeedSnapshot {
-    /// Streams opened.
-    pub opened: u64,
-    /// Streams refused, by reason.
-    pub refused: Counts,
-    /// Streams ended, by reason.
-    pub ended: Counts,
-    /// How long they lasted.
-    pub lasted: Tally,
-    /// Events sent.
-    pub events: u64,
-    /// Bytes of events sent.
-    pub bytes: u64,
-    /// From an event's being durable until it was handed to the flow-controlled stream of a reader
-    /// at the live edge.
-    pub delay: Tally,
-    /// Times a reader was too slow for the live path.
-    pub fell_behind: u64,
-    /// Runs that were not delivered, by cause.
-    pub gaps: Counts,
-    /// Readers at a position that was never written.
-    pub not_written: u64,
+    /// What it has counted and measured.
+    pub counted: FeedCounts,
     /// Streams open now, by state.
     pub readers: Counts,
     /// Durable events that the reader furthest behind has yet to be sent.
@@ -53,16 +34,7 @@ impl FeedSnapshot {
         let cursors = feed.all_cursors();
         let behind = cursors.iter().map(|(_, cursor)| cursor.lag(&info));
         Self {
-            opened: stats.opened.get(),
-            refused: stats.refused.snapshot(),
-            ended: stats.ended.snapshot(),
-            lasted: stats.lasted.snapshot(),
-            events: stats.events.get(),
-            bytes: stats.bytes.get(),
-            delay: stats.delay.snapshot(),
-            fell_behind: stats.fell_behind.get(),
-            gaps: stats.gaps.snapshot(),
-            not_written: stats.not_written.get(),
+            counted: stats.snapshot(),
             readers: by_state(&readers),
             worst_lag_events: readers.iter().map(|r| lag(r, &info)).max().unwrap_or(0),
             worst_lag: readers

@@ -9,7 +9,7 @@ use super::error::FeedError;
 use super::registry::Seat;
 use super::steps::StateName;
 use crate::domain::{JournalName, Sequence, SubscriptionName, WallTime};
-use crate::runtime::{Counter, Counters, Histogram, Label, MonoTime, Scale};
+use crate::runtime::{Counter, Counters, Counts, Histogram, Label, MonoTime, Scale, Tally};
 
 crate::runtime::label!(
     /// Why no stream was opened.
@@ -50,35 +50,32 @@ impl Refused {
     }
 }
 
-/// What a feed has counted and measured since it was attached.
-#[derive(Debug)]
-pub(super) struct FeedStats {
-    pub(super) opened: Counter,
-    pub(super) refused: Counters<Refused>,
-    pub(super) ended: Counters<EndReason>,
-    pub(super) lasted: Histogram,
-    pub(super) events: Counter,
-    pub(super) bytes: Counter,
-    pub(super) delay: Histogram,
-    pub(super) fell_behind: Counter,
-    pub(super) gaps: Counters<Cause>,
-    pub(super) not_written: Counter,
-}
-
-impl Default for FeedStats {
-    fn default() -> Self {
-        Self {
-            opened: Counter::new(),
-            refused: Counters::default(),
-            ended: Counters::default(),
-            lasted: Histogram::new(Scale::LONG),
-            events: Counter::new(),
-            bytes: Counter::new(),
-            delay: Histogram::new(Scale::SHORT),
-            fell_behind: Counter::new(),
-            gaps: Counters::default(),
-            not_written: Counter::new(),
-        }
+crate::runtime::measures! {
+    /// What a feed has counted and measured since it was attached.
+    pub(super) FeedStats,
+    /// [`FeedStats`] at one moment.
+    pub FeedCounts {
+        /// Streams opened.
+        opened: Counter = Counter::new() => u64,
+        /// Streams refused, by reason.
+        refused: Counters<Refused> = Counters::default() => Counts,
+        /// Streams ended, by reason.
+        ended: Counters<EndReason> = Counters::default() => Counts,
+        /// How long they lasted.
+        lasted: Histogram = Histogram::new(Scale::LONG) => Tally,
+        /// Events sent.
+        events: Counter = Counter::new() => u64,
+        /// Bytes of events sent.
+        bytes: Counter = Counter::new() => u64,
+        /// From an event's being durable until it was handed to the flow-controlled stream of a reader
+        /// at the live edge.
+        delay: Histogram = Histogram::new(Scale::SHORT) => Tally,
+        /// Times a reader was too slow for the live path.
+        fell_behind: Counter = Counter::new() => u64,
+        /// Runs that were not delivered, by cause.
+        gaps: Counters<Cause> = Counters::default() => Counts,
+        /// Readers at a position that was never written.
+        not_written: Counter = Counter::new() => u64,
     }
 }
 

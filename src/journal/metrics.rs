@@ -35,46 +35,39 @@ impl Refusal {
     }
 }
 
-/// What a journal has counted and measured since it was opened.
-#[derive(Debug)]
-pub(crate) struct JournalStats {
-    events: Counter,
-    bytes: Counter,
-    writes: Counter,
-    commit_events: Histogram,
-    /// From handing a commit in until it is durable.
-    pub(crate) append: Histogram,
-    refused: Counters<Refusal>,
-    /// What one sync of what was appended took.
-    pub(crate) sync: Histogram,
-    damaged: Counter,
-    trims: Counter,
-    trims_failed: Counter,
+crate::runtime::measures! {
+    /// What a journal has counted and measured since it was opened.
+    pub(crate) JournalStats,
+    /// [`JournalStats`] at one moment.
+    pub JournalCounts {
+        /// Events appended.
+        events: Counter = Counter::new() => u64,
+        /// Bytes written for them.
+        bytes: Counter = Counter::new() => u64,
+        /// Writes, each of which is synced.
+        writes: Counter = Counter::new() => u64,
+        /// Events of a commit.
+        commit_events: Histogram = Histogram::new(Scale::COUNT) => Tally,
+        /// From handing a commit in until it is durable.
+        append: Histogram = Histogram::new(Scale::SHORT) => Tally,
+        /// What syncing a write took.
+        sync: Histogram = Histogram::new(Scale::SHORT) => Tally,
+        /// Appends that were refused, by reason.
+        refused: Counters<Refusal> = Counters::default() => Counts,
+        /// Damaged runs found at the start.
+        damaged: Counter = Counter::new() => u64,
+        /// Segments deleted by retention.
+        trims: Counter = Counter::new() => u64,
+        /// Segments that could not be deleted.
+        trims_failed: Counter = Counter::new() => u64,
+    }
 }
 
 /// What a journal has counted, and its extent, at one moment.
 #[derive(Debug, Clone)]
 pub struct JournalSnapshot {
-    /// Events appended.
-    pub events: u64,
-    /// Bytes written for them.
-    pub bytes: u64,
-    /// Writes, each of which is synced.
-    pub writes: u64,
-    /// Events of a commit.
-    pub commit_events: Tally,
-    /// From handing a commit in until it is durable.
-    pub append: Tally,
-    /// What syncing a write took.
-    pub sync: Tally,
-    /// Appends that were refused, by reason.
-    pub refused: Counts,
-    /// Damaged runs found at the start.
-    pub damaged: u64,
-    /// Segments deleted by retention.
-    pub trims: u64,
-    /// Segments that could not be deleted.
-    pub trims_failed: u64,
+    /// What it has counted and measured.
+    pub counted: JournalCounts,
     /// Segments on disk.
     pub segments: u64,
     /// Free space of its volume; `None` where it cannot be told.
@@ -83,37 +76,10 @@ pub struct JournalSnapshot {
     pub info: super::Info,
 }
 
-impl Default for JournalStats {
-    fn default() -> Self {
-        Self {
-            events: Counter::new(),
-            bytes: Counter::new(),
-            writes: Counter::new(),
-            commit_events: Histogram::new(Scale::COUNT),
-            append: Histogram::new(Scale::SHORT),
-            refused: Counters::default(),
-            sync: Histogram::new(Scale::SHORT),
-            damaged: Counter::new(),
-            trims: Counter::new(),
-            trims_failed: Counter::new(),
-        }
-    }
-}
-
 impl JournalSnapshot {
     pub(crate) fn of(shared: &Shared) -> Self {
-        let stats = &shared.stats;
         Self {
-            events: stats.events.get(),
-            bytes: stats.bytes.get(),
-            writes: stats.writes.get(),
-            commit_events: stats.commit_events.snapshot(),
-            append: stats.append.snapshot(),
-            sync: stats.sync.snapshot(),
-            refused: stats.refused.snapshot(),
-            damaged: stats.damaged.get(),
-            trims: stats.trims.get(),
-            trims_failed: stats.trims_failed.get(),
+            counted: shared.stats.snapshot(),
             segments: shared.catalog.all().len() as u64,
             free_bytes: shared.storage.free_space().ok(),
             info: shared.info(),

@@ -171,7 +171,7 @@ pub use element::{EncodedDraft, Store, View, ViewedElement, id_hash};
 pub use erasure::{Erasure, MOST_RANGES, Ranges};
 pub use error::{AppendError, OpenError, ReadError};
 pub use file::FileJournal;
-pub use metrics::{JournalSnapshot, Refusal};
+pub use metrics::{JournalCounts, JournalSnapshot, Refusal};
 pub use options::Options;
 pub use retention::{Hold, Retention};
 #[cfg(any(test, feature = "testing"))]

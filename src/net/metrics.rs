@@ -97,44 +97,23 @@ impl Sent {
     }
 }
 
-/// What a session's requests and handshakes have come to.
-#[derive(Debug)]
-pub struct NetStats {
-    handshakes: Counters<Outcome>,
-    polls: Counters<Outcome>,
-    requests: Counters<Outcome>,
-    handshake_took: Histogram,
-    poll_took: Histogram,
-    request_took: Histogram,
-}
-
-/// [`NetStats`] at one moment. Times are of those that succeeded.
-#[derive(Debug, Clone)]
-pub struct NetSnapshot {
-    /// WebSocket handshakes, by outcome.
-    pub handshakes: Counts,
-    /// Long polls, by outcome.
-    pub polls: Counts,
-    /// Other requests, by outcome.
-    pub requests: Counts,
-    /// How long handshakes that succeeded took.
-    pub handshake_took: Tally,
-    /// How long polls took.
-    pub poll_took: Tally,
-    /// How long other requests took.
-    pub request_took: Tally,
-}
-
-impl Default for NetStats {
-    fn default() -> Self {
-        Self {
-            handshakes: Counters::default(),
-            polls: Counters::default(),
-            requests: Counters::default(),
-            handshake_took: Histogram::new(Scale::CALL),
-            poll_took: Histogram::new(Scale::CALL),
-            request_took: Histogram::new(Scale::CALL),
-        }
+crate::runtime::measures! {
+    /// What a session's requests and handshakes have come to.
+    pub NetStats,
+    /// [`NetStats`] at one moment. Times are of those that succeeded.
+    pub NetSnapshot {
+        /// WebSocket handshakes, by outcome.
+        handshakes: Counters<Outcome> = Counters::default() => Counts,
+        /// Long polls, by outcome.
+        polls: Counters<Outcome> = Counters::default() => Counts,
+        /// Other requests, by outcome.
+        requests: Counters<Outcome> = Counters::default() => Counts,
+        /// How long handshakes that succeeded took.
+        handshake_took: Histogram = Histogram::new(Scale::CALL) => Tally,
+        /// How long polls took.
+        poll_took: Histogram = Histogram::new(Scale::CALL) => Tally,
+        /// How long other requests took.
+        request_took: Histogram = Histogram::new(Scale::CALL) => Tally,
     }
 }
 
@@ -148,19 +127,6 @@ impl NetStats {
         counters.one(outcome);
         if outcome == Outcome::Ok {
             times.took(took);
-        }
-    }
-
-    /// All of it, as of now.
-    #[must_use]
-    pub fn snapshot(&self) -> NetSnapshot {
-        NetSnapshot {
-            handshakes: self.handshakes.snapshot(),
-            polls: self.polls.snapshot(),
-            requests: self.requests.snapshot(),
-            handshake_took: self.handshake_took.snapshot(),
-            poll_took: self.poll_took.snapshot(),
-            request_took: self.request_took.snapshot(),
         }
     }
 }

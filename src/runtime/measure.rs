@@ -6,6 +6,8 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use super::{Histogram, Tally};
+
 /// A number that only rises.
 #[derive(Debug, Default)]
 pub struct Counter(AtomicU64);
@@ -140,6 +142,85 @@ impl<L> fmt::Debug for Counters<L> {
         f.debug_list().entries(&self.each).finish()
     }
 }
+
+/// Something that counts or measures, and what a look at it shows.
+pub trait Measured {
+    /// What is shown.
+    type Seen;
+
+    /// A look at it.
+    fn seen(&self) -> Self::Seen;
+}
+
+impl Measured for Counter {
+    type Seen = u64;
+
+    fn seen(&self) -> u64 {
+        self.get()
+    }
+}
+
+impl Measured for Gauge {
+    type Seen = u64;
+
+    fn seen(&self) -> u64 {
+        self.get()
+    }
+}
+
+impl<L: Label> Measured for Counters<L> {
+    type Seen = Counts;
+
+    fn seen(&self) -> Counts {
+        self.snapshot()
+    }
+}
+
+impl Measured for Histogram {
+    type Seen = Tally;
+
+    fn seen(&self) -> Tally {
+        self.snapshot()
+    }
+}
+
+/// Makes a struct of what a module counts and measures, each with what it begins with, and a struct of
+/// what all of it is at one moment.
+macro_rules! measures {
+    (
+        $(#[$meta:meta])* $vis:vis $stats:ident,
+        $(#[$seen_meta:meta])* $seen_vis:vis $snapshot:ident {
+            $($(#[$doc:meta])* $field:ident: $kind:ty = $new:expr => $seen:ty,)+
+        }
+    ) => {
+        $(#[$meta])*
+        #[derive(Debug)]
+        $vis struct $stats {
+            $($(#[$doc])* $vis $field: $kind,)+
+        }
+
+        $(#[$seen_meta])*
+        #[derive(Debug, Clone)]
+        $seen_vis struct $snapshot {
+            $($(#[$doc])* pub $field: $seen,)+
+        }
+
+        impl Default for $stats {
+            fn default() -> Self {
+                Self { $($field: $new,)+ }
+            }
+        }
+
+        impl $stats {
+            /// All of it, as of now.
+            #[must_use]
+            $vis fn snapshot(&self) -> $snapshot {
+                $snapshot { $($field: $crate::runtime::Measured::seen(&self.$field),)+ }
+            }
+        }
+    };
+}
+pub(crate) use measures;
 
 #[cfg(test)]
 mod tests {

@@ -88,41 +88,22 @@ impl CloseClass {
     }
 }
 
-/// Counters by label, and histograms, of one session.
-#[derive(Debug)]
-pub(super) struct Measures {
-    gaps: Counters<GapCause>,
-    histories: Counters<HistoryOutcome>,
-    closes: Counters<CloseClass>,
-    last_close: Gauge,
-    ingest_delay: Histogram,
-}
-
-/// What a session has measured, at one moment.
-#[derive(Debug, Clone)]
-pub struct SessionMeasures {
-    /// Gaps suspected, by cause.
-    pub gaps: Counts,
-    /// Loss windows that the platform's history was asked about, by what it told.
-    pub histories: Counts,
-    /// WebSockets that ended, by class of close code.
-    pub closes: Counts,
-    /// The close code of the last that ended; zero before the first, 1006 where it broke.
-    pub last_close: u64,
-    /// From the time that the platform gives its event until it was durable. Backfilled ones do not
-    /// count.
-    pub ingest_delay: Tally,
-}
-
-impl Default for Measures {
-    fn default() -> Self {
-        Self {
-            gaps: Counters::default(),
-            histories: Counters::default(),
-            closes: Counters::default(),
-            last_close: Gauge::new(),
-            ingest_delay: Histogram::new(Scale::CALL),
-        }
+crate::runtime::measures! {
+    /// Counters by label, and histograms, of one session.
+    pub(super) Measures,
+    /// What a session has measured, at one moment.
+    pub SessionMeasures {
+        /// Gaps suspected, by cause.
+        gaps: Counters<GapCause> = Counters::default() => Counts,
+        /// Loss windows that the platform's history was asked about, by what it told.
+        histories: Counters<HistoryOutcome> = Counters::default() => Counts,
+        /// WebSockets that ended, by class of close code.
+        closes: Counters<CloseClass> = Counters::default() => Counts,
+        /// The close code of the last that ended; zero before the first, 1006 where it broke.
+        last_close: Gauge = Gauge::new() => u64,
+        /// From the time that the platform gives its event until it was durable. Backfilled ones do not
+        /// count.
+        ingest_delay: Histogram = Histogram::new(Scale::CALL) => Tally,
     }
 }
 
@@ -149,16 +130,6 @@ impl Measures {
     /// A span shows such a delay.
     pub(super) fn ingest_shown(&self, delay: Duration, span: TraceContext, at: WallTime) {
         self.ingest_delay.show(delay, span, at);
-    }
-
-    pub(super) fn snapshot(&self) -> SessionMeasures {
-        SessionMeasures {
-            gaps: self.gaps.snapshot(),
-            histories: self.histories.snapshot(),
-            closes: self.closes.snapshot(),
-            last_close: self.last_close.get(),
-            ingest_delay: self.ingest_delay.snapshot(),
-        }
     }
 }
 

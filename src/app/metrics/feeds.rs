@@ -24,19 +24,20 @@ families! {
 
 pub(super) fn put(sheet: &mut Sheet, journal: &str, seen: &FeedSnapshot) {
     let journal = &[journal][..];
+    let counted = &seen.counted;
     sheet.put(&CURSORS, journal, seen.cursors);
     sheet.put(&CURSOR_LAG, journal, seen.worst_cursor_lag);
-    sheet.put(&DELAY, journal, seen.delay.clone());
-    sheet.put_each(&ENDED, journal, &seen.ended);
-    sheet.put(&EVENTS, journal, seen.events);
-    sheet.put(&BYTES, journal, seen.bytes);
-    sheet.put(&FELL_BEHIND, journal, seen.fell_behind);
-    sheet.put_each(&GAPS, journal, &seen.gaps);
+    sheet.put(&DELAY, journal, counted.delay.clone());
+    sheet.put_each(&ENDED, journal, &counted.ended);
+    sheet.put(&EVENTS, journal, counted.events);
+    sheet.put(&BYTES, journal, counted.bytes);
+    sheet.put(&FELL_BEHIND, journal, counted.fell_behind);
+    sheet.put_each(&GAPS, journal, &counted.gaps);
     sheet.put(&LAG, journal, seen.worst_lag_events);
     sheet.put(&LAG_SECONDS, journal, seen.worst_lag.as_secs_f64());
-    sheet.put(&LASTED, journal, seen.lasted.clone());
-    sheet.put(&NOT_WRITTEN, journal, seen.not_written);
-    sheet.put(&OPENED, journal, seen.opened);
+    sheet.put(&LASTED, journal, counted.lasted.clone());
+    sheet.put(&NOT_WRITTEN, journal, counted.not_written);
+    sheet.put(&OPENED, journal, counted.opened);
     sheet.put_each(&READERS, journal, &seen.readers);
-    sheet.put_each(&REFUSED, journal, &seen.refused);
+    sheet.put_each(&REFUSED, journal, &counted.refused);
 }

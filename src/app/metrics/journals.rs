@@ -29,22 +29,22 @@ families! {
 }
 
 pub(super) fn put(sheet: &mut Sheet, seen: &JournalSnapshot) {
-    let info = &seen.info;
+    let (counted, info) = (&seen.counted, &seen.info);
     let journal = &[info.name.as_str()][..];
-    sheet.put(&APPEND, journal, seen.append.clone());
-    sheet.put(&COMMIT, journal, seen.commit_events.clone());
-    sheet.put(&SYNC, journal, seen.sync.clone());
-    sheet.put(&DAMAGED, journal, seen.damaged);
+    sheet.put(&APPEND, journal, counted.append.clone());
+    sheet.put(&COMMIT, journal, counted.commit_events.clone());
+    sheet.put(&SYNC, journal, counted.sync.clone());
+    sheet.put(&DAMAGED, journal, counted.damaged);
     sheet.put(&EARLIEST, journal, info.earliest.get());
     sheet.put(&LATEST, journal, info.latest.get());
-    sheet.put(&EVENTS, journal, seen.events);
-    sheet.put(&WRITES, journal, seen.writes);
-    sheet.put(&WRITTEN, journal, seen.bytes);
+    sheet.put(&EVENTS, journal, counted.events);
+    sheet.put(&WRITES, journal, counted.writes);
+    sheet.put(&WRITTEN, journal, counted.bytes);
     sheet.put(&SEGMENTS, journal, seen.segments);
     sheet.put(&SIZE, journal, info.size_bytes);
-    sheet.put(&TRIMMED, journal, seen.trims);
-    sheet.put(&TRIM_FAILED, journal, seen.trims_failed);
-    sheet.put_each(&REFUSED, journal, &seen.refused);
+    sheet.put(&TRIMMED, journal, counted.trims);
+    sheet.put(&TRIM_FAILED, journal, counted.trims_failed);
+    sheet.put_each(&REFUSED, journal, &counted.refused);
     if let Some(most) = info.max_bytes {
         sheet.put(&MOST, journal, most);
     }

@@ -63,7 +63,7 @@ async fn what_a_live_reader_is_sent_is_joined_to_what_was_created_and_a_replay_i
     assert_eq!(links, [OTHER]);
     assert_eq!(span.attributes[names::BATCH_COUNT], "3");
     assert!(!span.failed);
-    let delay = edge.bench.feed.stats().delay;
+    let delay = edge.bench.feed.stats().counted.delay;
     let shown: Vec<_> = (0..delay.counts().len())
         .filter_map(|class| Some((delay.counts()[class], delay.exemplar(class)?.0.span)))
         .collect();
