@@ -53,6 +53,7 @@ impl Drop for Running {
 /// The binary and its platform.
 pub(crate) struct Process {
     child: Option<Running>,
+    variables: Vec<(&'static str, String)>,
     config: PathBuf,
     socket: PathBuf,
     /// One for each session.
@@ -70,7 +71,17 @@ impl Process {
     }
 
     /// Starts with this configuration, but for where it listens.
-    pub(crate) fn with(folder: &Path, source: Source, mut config: Value) -> anyhow::Result<Self> {
+    pub(crate) fn with(folder: &Path, source: Source, config: Value) -> anyhow::Result<Self> {
+        Self::seen(folder, source, config, Vec::new())
+    }
+
+    /// The same with these variables in its environment.
+    pub(crate) fn seen(
+        folder: &Path,
+        source: Source,
+        mut config: Value,
+        variables: Vec<(&'static str, String)>,
+    ) -> anyhow::Result<Self> {
         static STARTED: AtomicUsize = AtomicUsize::new(0);
         // A socket's path is short; where the target folder stands is not ours to know.
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
@@ -85,6 +96,7 @@ impl Process {
         let sessions = sessions.map_or(0, Vec::len);
         let mut process = Self {
             child: None,
+            variables,
             config: file,
             socket,
             upstreams: Vec::new(),
@@ -102,7 +114,8 @@ impl Process {
         let mut command = Command::new(BINARY);
         command
             .args(["--log", "error", "run", "--config"])
-            .arg(&self.config);
+            .arg(&self.config)
+            .envs(self.variables.iter().map(|(name, value)| (name, value)));
         self.child = Some(Running::start(&mut command)?);
         Ok(())
     }
@@ -132,9 +145,14 @@ impl Process {
         self.child.as_ref().map_or(0, Running::id)
     }
 
+    /// Where it serves gRPC.
+    pub(crate) fn address(&self) -> String {
+        format!("unix:{}", self.socket.display())
+    }
+
     /// Connects as soon as it listens.
     pub(crate) async fn connect(&mut self) -> anyhow::Result<Channel> {
-        let address = format!("unix:{}", self.socket.display());
+        let address = self.address();
         let until = MonoTime::now() + PATIENCE;
         loop {
             match connect(&address).await {

@@ -92,7 +92,8 @@ fn measure(
 ) -> anyhow::Result<Sample> {
     let (ready, is_ready) = std::sync::mpsc::channel();
     let count = effort.ingested();
-    let reader = std::thread::spawn(move || read(address, count, &ready));
+    let address = format!("http://{address}");
+    let reader = std::thread::spawn(move || read(&address, count, &ready));
     is_ready.recv()?;
     let (started, spent) = (MonoTime::now(), server_time());
     upstream.flood(count)?;
@@ -104,9 +105,9 @@ fn measure(
 }
 
 /// Counts that many events, and says by `ready` that the stream is open.
-fn read(address: SocketAddr, count: u64, ready: &Sender<()>) -> anyhow::Result<()> {
+pub(super) fn read(address: &str, count: u64, ready: &Sender<()>) -> anyhow::Result<()> {
     single_threaded()?.block_on(async {
-        let channel = connect(&format!("http://{address}")).await?;
+        let channel = connect(address).await?;
         let mut messages = subscribe(channel, from_now_on()).await?;
         let mut events = 0;
         while events < count {

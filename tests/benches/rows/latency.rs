@@ -135,7 +135,8 @@ fn peer(folder: &Path, kind: Kind) -> Contender {
 fn measure(address: SocketAddr, upstream: &mut Upstream, pace: Pace) -> anyhow::Result<Sample> {
     let (ready, is_ready) = std::sync::mpsc::channel();
     let first = upstream.next;
-    let reader = std::thread::spawn(move || read(address, first, pace.total(), &ready));
+    let address = format!("http://{address}");
+    let reader = std::thread::spawn(move || read(&address, first, pace.total(), &ready));
     is_ready.recv()?;
     let started = MonoTime::now();
     pace.keep(started, |_, count| Ok(upstream.send(count)?))?;
@@ -146,14 +147,14 @@ fn measure(address: SocketAddr, upstream: &mut Upstream, pace: Pace) -> anyhow::
 }
 
 /// Decodes `count` events numbered from `first`, and says by `ready` that the stream is open.
-fn read(
-    address: SocketAddr,
+pub(super) fn read(
+    address: &str,
     first: u64,
     count: u64,
     ready: &Sender<()>,
 ) -> anyhow::Result<Vec<(u64, MonoTime)>> {
     single_threaded()?.block_on(async {
-        let channel = connect(&format!("http://{address}")).await?;
+        let channel = connect(address).await?;
         let mut messages = subscribe(channel, from_now_on()).await?;
         let mut arrivals = Vec::new();
         while (arrivals.len() as u64) < count {

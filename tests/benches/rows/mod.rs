@@ -15,6 +15,7 @@ mod replay;
 mod sessions;
 mod stored;
 mod swallowed;
+mod telemetry;
 
 use std::path::Path;
 
@@ -32,6 +33,7 @@ pub(crate) fn all(folder: &Path, peers: bool) -> Vec<Row> {
     rows.extend(recovery::rows(folder));
     rows.extend(parse::rows());
     rows.extend(swallowed::rows(folder));
+    rows.extend(telemetry::rows(folder));
     rows.extend(sessions::rows(folder));
     rows.extend(memory::rows(folder));
     rows.extend(guests::rows(folder));
