@@ -32,7 +32,7 @@ def arguments():
     parser.add_argument("--tieline", required=True)
     parser.add_argument("--backend", required=True)
     parser.add_argument("--stubs", required=True)
-    parser.add_argument("--picture", help="take one of a trace in the backend's page")
+    parser.add_argument("--picture", help="take one of an event's spans in the backend's page")
     return parser.parse_args()
 
 
@@ -176,8 +176,7 @@ def with_a_backend(platform, folder):
         processed = named(theirs, "process journals/default")
         look_at(ours, created, sent, processed)
         if ASKED.picture and processed:
-            place = next(p for p, span in processed.items() if joined(span) & set(created))
-            take_picture(f"{page}/trace/{place[0]}?uiFind={place[1]}")
+            take_picture(page, one_event(created, sent, processed))
 
 
 def is_own(span):
@@ -226,13 +225,24 @@ def of_one(created, processed):
     check("its attributes say what was created and where", found == wanted, found)
 
 
-def take_picture(url):
+def one_event(created, sent, processed):
+    """The places of three spans of one event: created, sent alone, processed."""
+    return next(
+        (place, one, other)
+        for place in created
+        for one, span in sent.items()
+        if joined(span) == {place}
+        for other, span in processed.items()
+        if place in joined(span)
+    )
+
+
+def take_picture(page, places):
+    urls = [f"{page}/trace/{trace}?uiFind={span}" for trace, span in places]
     command = [
-        "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
-        "--no-proxy-server", "--window-size=1280,460", "--virtual-time-budget=15000",
-        f"--screenshot={ASKED.picture}", url,
+        "node", HERE / "picture.cjs", "--chromium", "chromium", "--out", ASKED.picture, "--url", *urls,
     ]  # fmt: skip
-    subprocess.run(command, check=True, timeout=2 * PATIENCE, stderr=subprocess.DEVNULL)
+    subprocess.run(command, check=True, timeout=4 * PATIENCE)
 
 
 def with_a_bad_collector(platform, folder, endpoint, protocol):
