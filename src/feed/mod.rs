@@ -59,9 +59,9 @@ pub use self::erase::ErasePlan;
 pub use self::error::{Bounds, FeedError};
 pub use self::expression::{MAX_EXPRESSION_LEN, MAX_OPERATIONS};
 pub use self::figures::FeedSnapshot;
-pub use self::metrics::FeedCounts;
 pub use self::filter::{Filter, FilterSpec, InvalidFilter, MAX_VALUE_LEN, MAX_VALUES};
 pub use self::metrics::EndReason;
+pub use self::metrics::FeedCounts;
 pub use self::read::Reading;
 pub use self::registry::{Registry, SubscriberFacts};
 pub use self::request::{

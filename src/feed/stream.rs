@@ -194,8 +194,7 @@ impl Stream for Subscriber {
                 Step::Emit(mut delivery) => {
                     let state = this.subscription.state();
                     this.seat.sent(&delivery, state, moment.now);
-                    delivery.delay =
-                        metrics::delivered(&this.seat, &delivery, state, moment.wall);
+                    delivery.delay = metrics::delivered(&this.seat, &delivery, state, moment.wall);
                     return Poll::Ready(Some(Ok(delivery)));
                 }
                 Step::Read { after } => this.read = Some((after, this.pages.read(after))),

@@ -126,10 +126,8 @@ async fn serve(
 async fn answer(
     request: Request<Incoming>,
     took: mpsc::UnboundedSender<(String, Bytes)>,
-) -> Result<
-    Response<impl hyper::body::Body<Data = Bytes, Error = Infallible> + Send>,
-    hyper::Error,
-> {
+) -> Result<Response<impl hyper::body::Body<Data = Bytes, Error = Infallible> + Send>, hyper::Error>
+{
     let path = request.uri().path().to_owned();
     let body = request.into_body().collect().await?.to_bytes();
     took.send((path, body)).ok();
@@ -140,7 +138,10 @@ async fn answer(
     let message = Full::new(Bytes::from_static(&[0; 5]));
     let body = message.with_trailers(async { Some(Ok(trailers)) });
     let kind = (http::header::CONTENT_TYPE, "application/grpc");
-    Ok(Response::builder().header(kind.0, kind.1).body(body).unwrap())
+    Ok(Response::builder()
+        .header(kind.0, kind.1)
+        .body(body)
+        .unwrap())
 }
 
 /// The sidecar's console, on a socket.
@@ -269,7 +270,11 @@ async fn latencies_name_spans_that_show_them_where_spans_are_recorded() {
         let text = scraped(&health).await;
         for histogram in HISTOGRAMS {
             let found = shown(&text, histogram);
-            assert_eq!(found.is_empty(), variables.is_empty(), "{histogram}\n{text}");
+            assert_eq!(
+                found.is_empty(),
+                variables.is_empty(),
+                "{histogram}\n{text}"
+            );
             // A span that is named is one that the collector gets.
             if let Some(trace) = found.first() {
                 let id: Vec<u8> = (0..32)
@@ -307,6 +312,9 @@ async fn neither_silent_collectors_nor_a_reader_that_never_reads_hold_up_the_end
         let took = began.elapsed();
         assert!(status.success(), "{status}\n{}", sidecar.last_words());
         assert!(took < DRAIN_TIMEOUT + LAST_WORDS, "{protocol}: {took:?}");
-        assert!(took >= DRAIN_TIMEOUT, "the reader was not waited for: {took:?}");
+        assert!(
+            took >= DRAIN_TIMEOUT,
+            "the reader was not waited for: {took:?}"
+        );
     }
 }

@@ -62,7 +62,10 @@ async fn an_erasure_that_is_killed_is_not_begun_or_done_and_leaves_no_byte() {
     fill(&place, &mut sidecar, &names, &rng).await;
     let mut expected = everything(&place).await;
     let people = people(&expected, &names);
-    assert!(files_with(&place, "person-") > 2, "they stand in several segments");
+    assert!(
+        files_with(&place, "person-") > 2,
+        "they stand in several segments"
+    );
 
     let (first, rest) = names.split_first().unwrap();
     let asked = MonoTime::now();
@@ -149,12 +152,16 @@ async fn everything(place: &Place) -> Reading {
         while let Some(response) = stream.message().await? {
             if let Some(Notice::Gap(gap)) = response.notice {
                 assert_eq!(gap.cause(), v1::gap::Cause::Erased, "{gap:?}");
-                reading.erased.extend(gap.first_sequence..=gap.last_sequence);
+                reading
+                    .erased
+                    .extend(gap.first_sequence..=gap.last_sequence);
             }
             let events = response.events.into_iter();
             // What the sidecar says of its own connections is nobody's.
             let events = events.filter(|event| event.r#type.starts_with("ccaas."));
-            reading.events.extend(events.map(|event| (event.sequence, event)));
+            reading
+                .events
+                .extend(events.map(|event| (event.sequence, event)));
         }
         Ok::<_, Status>(reading)
     };

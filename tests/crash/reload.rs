@@ -72,7 +72,9 @@ async fn sighup_applies_a_good_file_and_refuses_a_bad_one_while_events_flow() {
             looks.tick().await;
         }
     };
-    timeout(BOUND, as_before).await.expect("the hash of the start");
+    timeout(BOUND, as_before)
+        .await
+        .expect("the hash of the start");
     place.sandbox.set_rate(0.0);
     let head = place.sandbox.ledger().head();
     let finish = readers.finish(&mut sidecar, head).await;

@@ -83,7 +83,11 @@ fn erasures(f: &mut fmt::Formatter<'_>, runs: &[GapReport], what: &str) -> fmt::
         return Ok(());
     }
     let count: u64 = runs.iter().map(GapReport::count).sum();
-    writeln!(f, "erasure    {count} events in {} runs, {what}", runs.len())?;
+    writeln!(
+        f,
+        "erasure    {count} events in {} runs, {what}",
+        runs.len()
+    )?;
     for run in runs.iter().take(MOST_RUNS) {
         writeln!(f, "  {} to {}", run.first, run.last)?;
     }

@@ -41,10 +41,20 @@ impl Destination {
         bare.set_fragment(None);
         let user = [url.username(), url.password().unwrap_or_default()].join(":");
         let user = user.trim_end_matches(':');
-        let secrets = [format!("{user}@"), format!("?{}", url.query().unwrap_or_default())];
+        let secrets = [
+            format!("{user}@"),
+            format!("?{}", url.query().unwrap_or_default()),
+        ];
         Self {
-            shown: format!("{} ({})", bare.as_str().trim_end_matches('/'), protocol.word()),
-            secrets: secrets.into_iter().filter(|secret| secret.len() > 1).collect(),
+            shown: format!(
+                "{} ({})",
+                bare.as_str().trim_end_matches('/'),
+                protocol.word()
+            ),
+            secrets: secrets
+                .into_iter()
+                .filter(|secret| secret.len() > 1)
+                .collect(),
         }
     }
 }
@@ -141,7 +151,11 @@ mod tests {
     fn what_is_off_is_told_as_off_and_all_off_is_nothing_to_tell() {
         let outcomes = Outcomes::default();
         assert_eq!(outcomes.told(), None);
-        outcomes.is_off(Signal::Traces, "read /ca.pem: no such file", WallTime::default());
+        outcomes.is_off(
+            Signal::Traces,
+            "read /ca.pem: no such file",
+            WallTime::default(),
+        );
         let told = outcomes.told().unwrap();
         assert_eq!(told, "traces off: read /ca.pem: no such file; metrics off");
     }

@@ -108,7 +108,11 @@ impl<'a> Variables<'a> {
             Some(value) if value == "otlp" => true,
             Some(value) if others.contains(&value.as_str()) => false,
             Some(value) => {
-                self.bad(&key, value, "write otlp or none; nothing is sent until then");
+                self.bad(
+                    &key,
+                    value,
+                    "write otlp or none; nothing is sent until then",
+                );
                 false
             }
         }
@@ -175,11 +179,7 @@ impl<'a> Variables<'a> {
     /// The collector's address: the one that is given for this signal alone as it is, the general one
     /// with `path` where that is spoken over HTTP. Without a scheme, gRPC goes by TLS unless told
     /// otherwise.
-    pub(in crate::telemetry) fn endpoint(
-        &mut self,
-        protocol: Protocol,
-        path: &str,
-    ) -> Option<Url> {
+    pub(in crate::telemetry) fn endpoint(&mut self, protocol: Protocol, path: &str) -> Option<Url> {
         let default = match protocol {
             Protocol::Grpc => "http://localhost:4317",
             Protocol::Http => "http://localhost:4318",

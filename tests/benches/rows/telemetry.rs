@@ -160,7 +160,9 @@ impl Watchers {
         threads.push(std::thread::spawn(move || {
             while !ended.load(Ordering::Relaxed) {
                 // What is not answered at the very end is nobody's loss.
-                ask(&health, "/metrics").and_then(|stream| drain(stream, &ended)).ok();
+                ask(&health, "/metrics")
+                    .and_then(|stream| drain(stream, &ended))
+                    .ok();
                 std::thread::park_timeout(EVERY);
             }
         }));
