@@ -112,7 +112,10 @@ async fn serve(
     while let Ok((stream, _)) = listener.accept().await {
         let (tls, took) = (tls.clone(), took.clone());
         connections.spawn(async move {
-            let stream = tls.accept(stream).await.unwrap();
+            // Whoever gives up on the handshake is nobody.
+            let Ok(stream) = tls.accept(stream).await else {
+                return;
+            };
             let service = service_fn(|request| answer(request, took.clone()));
             let connection = http2::Builder::new(TokioExecutor::new())
                 .serve_connection(TokioIo::new(stream), service);
