@@ -67,7 +67,7 @@ fn a_report_names_what_was_erased_and_what_is_about_to_be() {
     };
     let mut rig = written();
     let dir = Path::new("/simulated");
-    let looked = |rig: &Rig| inspect_on(&*rig.disk.process(), dir).unwrap();
+    let looked = |rig: &Rig| inspect_on(&*rig.disk.copy(1).process(), dir).unwrap();
     let report = looked(&rig);
     assert_eq!((report.erased, report.erasing), (vec![], vec![]));
     let erasure = |sequences: [u64; 3]| Erasure {
