@@ -9,7 +9,8 @@ use crate::session::is_record_of;
 use crate::session::outbound::is_message;
 
 /// Erases the events of one of these journals that match, with the messages that they tell of and, where
-/// everything of a session goes, what is kept of its guest once that is over; how many events there were. A filter that names nothing in particular is refused, for whoever leaves it out would erase
+/// everything of a session goes, what is kept of its guest once that is over; how many events there
+/// were. A filter that names nothing in particular is refused, for whoever leaves it out would erase
 /// everything.
 pub(super) async fn erase(
     journals: &Journals,

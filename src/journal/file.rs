@@ -253,7 +253,8 @@ impl FileJournal {
     ) -> Result<Committed, AppendError> {
         let clock = &self.0.options.clock;
         let began = clock.now();
-        let (span, outcome) = match self.encode(commit.borrow()) {
+        let encoded = self.encode(commit.borrow());
+        let (span, outcome) = match encoded {
             Ok(encoded) => (encoded.span, self.append_encoded(encoded, commit).await),
             Err(error) => (None, Err(error)),
         };
