@@ -25,7 +25,7 @@ impl Exemplars {
     /// Keeps it in the place of the one before, in one of so many classes. Nobody waits for another who
     /// does so at the same time: that one's is as good.
     pub(super) fn keep(&self, class: usize, classes: usize, exemplar: Exemplar) {
-        let room = || Mutex::new(vec![None; classes].into());
+        let room = || Mutex::new(vec![None; classes].into_boxed_slice());
         if let Some(mut all) = self.0.get_or_init(room).try_lock()
             && let Some(place) = all.get_mut(class)
         {

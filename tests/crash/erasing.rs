@@ -222,8 +222,8 @@ fn files_with(place: &Place, text: &str) -> usize {
     let files = entries.map(|entry| std::fs::read(entry.unwrap().path()).unwrap());
     let (first, rest) = text.as_bytes().split_first().unwrap();
     let holds = |bytes: &Vec<u8>| {
-        let places = bytes.iter().enumerate().filter(|(_, byte)| *byte == first);
-        { places }.any(|(at, _)| bytes[at + 1..].starts_with(rest))
+        let mut places = bytes.iter().enumerate().filter(|(_, byte)| *byte == first);
+        places.any(|(at, _)| bytes[at + 1..].starts_with(rest))
     };
     files.filter(holds).count()
 }
