@@ -3,8 +3,8 @@
     layout.py --out DIR --binary tieline --ca-bundle FILE --sbom FILE --licenses DIR --version 0.1.0 \\
       --revision COMMIT --epoch SECONDS [--source URL] [--architecture amd64]
 
-DIR/oci is the layout: the image, tagged with the version, and its SBOM, which refers to it. Prints the
-digest of the image.
+DIR/oci is the layout: the image, tagged with the version, and its SBOM, which refers to it. DIR/root.tar
+is what is in it. Prints the digest of the image.
 """
 
 import argparse
@@ -124,6 +124,7 @@ def main():
     created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(asked.epoch))
     annotations = labels(asked, created)
     tar = layer(asked)
+    (asked.out / "root.tar").write_bytes(tar)
     layout = Layout(asked.out / "oci")
     config = {
         "architecture": asked.architecture,

@@ -56,12 +56,11 @@ def contents(root, program):
 
 
 def configuration(image, inspected):
-    layout = image / "oci"
-    index = json.loads((layout / "index.json").read_text())
+    index = json.loads((image / "oci/index.json").read_text())
 
     def blob(descriptor):
-        algorithm, digest = descriptor["digest"].split(":")
-        content = (layout / "blobs" / algorithm / digest).read_bytes()
+        content = blob_of(image, descriptor)
+        digest = descriptor["digest"].split(":")[1]
         holds(
             f"blob {digest[:12]} is what it is called by",
             hashlib.sha256(content).hexdigest() == digest and len(content) == descriptor["size"],
@@ -86,6 +85,32 @@ def configuration(image, inspected):
     return json.loads(blob(attached["layers"][0]))
 
 
+def dockerfile(image):
+    """Where there is Docker, it makes the same."""
+    index = json.loads((image / "oci/index.json").read_text())
+    manifest = json.loads(blob_of(image, index["manifests"][0]))
+    run = json.loads(blob_of(image, manifest["config"]))["config"]
+    lines = pathlib.Path("image/Dockerfile").read_text().splitlines()
+    said = dict(line.split(" ", 1) for line in lines if re.match(r"[A-Z]+ ", line))
+    same = (
+        said["USER"] == run["User"]
+        and json.loads(said["ENTRYPOINT"]) == run["Entrypoint"]
+        and json.loads(said["CMD"]) == run["Cmd"]
+        and [said["ENV"]] == run["Env"]
+        and said["STOPSIGNAL"] == run["StopSignal"]
+        and set(json.loads(said["VOLUME"])) == set(run["Volumes"])
+        and {f"{port}/tcp" for port in said["EXPOSE"].split()} == set(run["ExposedPorts"])
+    )
+    holds("the Dockerfile says the same", same)
+    toolchain = pathlib.Path("image/toolchain").read_text().strip()
+    holds("and builds with the same toolchain", f"FROM rust:{toolchain}-bookworm AS build" in lines)
+
+
+def blob_of(image, descriptor):
+    algorithm, digest = descriptor["digest"].split(":")
+    return (image / "oci/blobs" / algorithm / digest).read_bytes()
+
+
 def sbom(bom, program):
     holds("the SBOM is CycloneDX of this program", bom["bomFormat"] == "CycloneDX" and bom["metadata"]["component"]["name"] == "tieline")
     digest = hashlib.sha256(program.read_bytes()).hexdigest()
@@ -101,6 +126,7 @@ def main():
     program = root / "tieline"
     contents(root, program)
     sbom(configuration(asked.image, asked.inspected), program)
+    dockerfile(asked.image)
     licences = (root / "usr/share/doc/tieline/THIRD-PARTY-LICENSES").read_text()
     holds("the licences of what is in it", "Apache License" in licences and "ring" in licences)
     sys.exit(1 if FAILED else 0)
