@@ -5,6 +5,7 @@ Expects to be root in namespaces of its own for mounts and the network.
 """
 
 import argparse
+import contextlib
 import ctypes
 import json
 import os
@@ -16,12 +17,15 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 
 # The name in the sandbox's certificate that no file of the container knows: DNS has to answer.
 NAME = "sandbox.invalid"
 LONGEST = 30
 EVENTS = 20
 GROUP_WRITES = 0o2775
+# Of the volumes: a journal begins with a segment, and keeps 256 MiB of its volume free.
+ROOM = "1g"
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND = 1, 2, 4, 8, 32, 4096
 CLONE_NEWPID = 0x20000000
 PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 24, 38
@@ -130,7 +134,7 @@ def root_file_system(root, group, folder, trusted, scratch):
         mount(source, root / target, "", MS_BIND)
         mount(source, root / target, "", MS_REMOUNT | flags)
     for target in ("run/tieline", "var/lib/tieline"):
-        options = f"size=64m,uid=0,gid={group},mode={GROUP_WRITES:o}"
+        options = f"size={ROOM},uid=0,gid={group},mode={GROUP_WRITES:o}"
         mount("tmpfs", root / target, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, options)
 
 
@@ -179,6 +183,7 @@ def container(root, process):
         if first == 0:
             enter(root, process, process["args"])
         os.write(tell, str(first).encode())
+        os.close(tell)
         status = os.waitstatus_to_exitcode(os.waitpid(first, 0)[1])
         os._exit(status if status >= 0 else 128 - status)
     os.close(tell)
@@ -198,6 +203,15 @@ def ended(child):
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     assert done, f"process {child} did not end within {LONGEST} s"
     return status
+
+
+def without_privilege(running, user):
+    """What the kernel says of it."""
+    lines = pathlib.Path(f"/proc/{running}/status").read_text().splitlines()
+    said = dict(line.split(":", 1) for line in lines)
+    assert set(said["Uid"].split()) | set(said["Gid"].split()) == {str(user)}, said["Uid"] + said["Gid"]
+    held = {name: int(said[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")}
+    assert not any(held.values()) and int(said["NoNewPrivs"]) == 1, f"{held}, NoNewPrivs {said['NoNewPrivs']}"
 
 
 def cannot_write(root, process):
@@ -221,10 +235,11 @@ def cannot_write(root, process):
 def read(program, root, *more):
     """What a reader outside gets through the socket of the shared volume."""
     target = f"unix:{root}/run/tieline/tieline.sock"
+    until = time.monotonic() + LONGEST
     tail = subprocess.Popen(
         [program, "tail", "--address", target, "--json", *more], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True
     )
-    events, until = [], time.monotonic() + LONGEST
+    events = []
     try:
         while len(events) < EVENTS:
             ready, _, _ = select.select([tail.stdout], [], [], max(0, until - time.monotonic()))
@@ -263,16 +278,18 @@ def main():
                     [program, "wait", "--address", f"unix:{asked.root}/run/tieline/tieline.sock", "--timeout", f"{LONGEST}s"],
                     check=True,
                 )
+                without_privilege(running, process["user"]["uid"])
                 events = read(program, asked.root, "--earliest")
                 healthy = executed(asked.root, process, ["/tieline", "healthcheck", "--address", "unix:/run/tieline/tieline.sock"])
                 assert healthy == 0, f"tieline healthcheck ended with {healthy}"
                 os.kill(running, signal.SIGTERM)
                 status = ended(keeper)
             except BaseException:
-                os.kill(running, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(running, signal.SIGKILL)
                 raise
             assert status == 0, f"it ended with {status} after SIGTERM"
-            ok(f"{turn}: {len(events)} events by TLS from a name that DNS knows, healthy, ended with 0 at SIGTERM")
+            ok(f"{turn}: {len(events)} events by TLS from a name that DNS knows, healthy, no privilege, 0 at SIGTERM")
             first = first or events[0]
             assert events[0] == first, "the journal was not found again"
         assert NAME in resolver.asked, "DNS was not asked"
