@@ -24,17 +24,22 @@ const KNOWN: [&str; 6] = ["target", "ca", "token-file", "journal", "store", "out
 async fn main() -> Result<(), Failure> {
     let mut args = args()?;
     let mut take = |key: &str| args.remove(key).ok_or(format!("--{key} is missing"));
-    let mut out = File::options().create(true).append(true).open(take("out")?)?;
+    let mut out = File::options()
+        .create(true)
+        .append(true)
+        .open(take("out")?)?;
     let mut ends = signal(SignalKind::terminate())?;
     let stop = async move {
         ends.recv().await;
     };
-    Subscriber::new(take("target")?.parse()?, Start::Earliest, |_gone| GapChoice::Stop)
-        .journal(take("journal")?)
-        .store(FileStore::new(take("store")?))
-        .on_interruption(|interruption| complain(&interruption.cause))
-        .run_until(stop, async |batch| write(&mut out, &batch))
-        .await?;
+    Subscriber::new(take("target")?.parse()?, Start::Earliest, |_gone| {
+        GapChoice::Stop
+    })
+    .journal(take("journal")?)
+    .store(FileStore::new(take("store")?))
+    .on_interruption(|interruption| complain(&interruption.cause))
+    .run_until(stop, async |batch| write(&mut out, &batch))
+    .await?;
     Ok(())
 }
 

@@ -43,7 +43,9 @@ pub(super) fn begin(journal: &str, batch: &Batch) -> Option<Context> {
 
 /// Notes that the handler failed; why is for its own log.
 pub(super) fn failed(context: &Context) {
-    context.span().set_status(Status::error("the handler failed"));
+    context
+        .span()
+        .set_status(Status::error("the handler failed"));
 }
 
 /// The span that `traceparent` names, if it names one.

@@ -150,6 +150,9 @@ mod tests {
         }
         let missing = folder.path().join("no/position");
         let error = FileStore::new(missing).save(at(1)).await.unwrap_err();
-        assert!(error.to_string().starts_with("write the position"), "{error}");
+        assert!(
+            error.to_string().starts_with("write the position"),
+            "{error}"
+        );
     }
 }

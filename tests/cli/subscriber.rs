@@ -84,7 +84,10 @@ async fn what_a_handler_failed_at_comes_again() {
         _ => Ok(()),
     });
     let ended = timeout(BOUND, failing).await.unwrap();
-    assert!(matches!(ended, Err(SubscriberError::Handler("the database is away"))));
+    assert!(matches!(
+        ended,
+        Err(SubscriberError::Handler("the database is away"))
+    ));
     let mut got = Vec::new();
     let reader = reading(&fake, Start::Earliest).store(store);
     let run = reader.run(async |batch| {
@@ -234,17 +237,33 @@ async fn a_batch_is_handled_within_a_span_that_is_joined_to_its_events() {
         // What the handler does is below the span.
         let inside = opentelemetry::trace::get_active_span(|span| span.span_context().is_valid());
         assert_eq!(inside, !batch.events.is_empty());
-        tokio::time::timeout(Duration::ZERO, std::future::pending::<()>()).await.ok();
+        tokio::time::timeout(Duration::ZERO, std::future::pending::<()>())
+            .await
+            .ok();
         Ok::<_, io::Error>(())
     });
     timeout(BOUND, run).await.unwrap().unwrap();
     let spans = kept.0.lock();
     // Other tests of this program may have read meanwhile.
-    let ours: Vec<_> = spans.iter().filter(|span| span.name == "process journals/traced").collect();
-    assert_eq!(ours.len(), 1, "one for the batch, none where only the position moved");
+    let ours: Vec<_> = spans
+        .iter()
+        .filter(|span| span.name == "process journals/traced")
+        .collect();
+    assert_eq!(
+        ours.len(),
+        1,
+        "one for the batch, none where only the position moved"
+    );
     assert_eq!(ours[0].span_kind, SpanKind::Consumer);
-    let links: Vec<_> = ours[0].links.iter().map(|link| link.span_context.clone()).collect();
+    let links: Vec<_> = ours[0]
+        .links
+        .iter()
+        .map(|link| link.span_context.clone())
+        .collect();
     assert_eq!(links.len(), 1);
-    assert_eq!(links[0].trace_id().to_string(), "0af7651916cd43dd8448eb211c80319c");
+    assert_eq!(
+        links[0].trace_id().to_string(),
+        "0af7651916cd43dd8448eb211c80319c"
+    );
     assert_eq!(links[0].span_id().to_string(), "b7ad6b7169203331");
 }
