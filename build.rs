@@ -28,12 +28,18 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         out.join("tieline_descriptor.bin"),
         compiler.encode_file_descriptor_set(),
     )?;
+    // Applications that read have no need of servers, profiles and a small program.
+    let sidecar = std::env::var_os("CARGO_FEATURE_SIDECAR").is_some();
     tonic_prost_build::configure()
+        .build_server(sidecar)
         .bytes(".tieline.v1.Event.raw_data")
         .compile_fds(compiler.file_descriptor_set())?;
-    event_service_without_subscribe()?;
-    link_small();
-    built_in_profiles(&out)
+    if sidecar {
+        event_service_without_subscribe()?;
+        link_small();
+        built_in_profiles(&out)?;
+    }
+    Ok(())
 }
 
 /// Relative relocations in their short form, and functions of equal code once: a tenth of the

@@ -42,23 +42,45 @@
 //! Decisions are made in pure state machines that take time, frames and chance as input
 //! (`session::machine`, `session::ordering`, `auth::schedule`, `feed::subscription`,
 //! `client::decision`); beside each stands a shell that does the I/O and decides nothing.
+//!
+//! # Features
+//!
+//! `sidecar`, the default, is all of it. An application that reads takes `client` alone
+//! (`default-features = false`): [`client`], [`proto`] and what of [`runtime`] they need, without
+//! anything that serves. `traces` gives it a span for what it handles.
 
+#[cfg(feature = "sidecar")]
 pub mod admin;
+#[cfg(feature = "sidecar")]
 pub mod app;
+#[cfg(feature = "sidecar")]
 pub mod auth;
+#[cfg(feature = "sidecar")]
 pub mod cli;
+#[cfg(feature = "client")]
 pub mod client;
+#[cfg(feature = "sidecar")]
 pub mod config;
+#[cfg(feature = "sidecar")]
 pub mod connectors;
+#[cfg(feature = "sidecar")]
 pub mod domain;
+#[cfg(feature = "sidecar")]
 pub mod feed;
+#[cfg(feature = "sidecar")]
 pub mod grpc;
+#[cfg(feature = "sidecar")]
 pub mod journal;
+#[cfg(feature = "sidecar")]
 pub mod net;
 pub mod proto;
+#[cfg(feature = "client")]
 pub mod runtime;
+#[cfg(feature = "sidecar")]
 pub mod sandbox;
+#[cfg(feature = "sidecar")]
 pub mod session;
+#[cfg(feature = "sidecar")]
 pub mod telemetry;
-#[cfg(any(test, feature = "testing"))]
+#[cfg(all(feature = "sidecar", any(test, feature = "testing")))]
 pub mod testing;

@@ -2,37 +2,42 @@
 //! after the last position it delivered.
 //!
 //! gRPC's own retry never resumes a stream that has delivered a message, so every reader needs this
-//! loop. [`Machine`] holds its decisions and knows no network; [`Resuming`] runs it.
+//! loop. [`Machine`] holds its decisions and knows no network; [`Resuming`] runs it; a [`Subscriber`]
+//! adds what an application needs: a position that is kept, batches, and an end.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! use tieline::client::{GapChoice, Item, Resuming};
-//! use tieline::proto::v1;
-//! use tieline::runtime::Rng;
+//! use tieline::client::{FileStore, GapChoice, Start, Subscriber};
 //!
-//! let request = v1::SubscribeRequest {
-//!     start: Some(v1::subscribe_request::Start::Preset(v1::StartPreset::Earliest.into())),
-//!     ..Default::default()
-//! };
-//! // What to do when the position is gone has to be decided, so it has to be said.
-//! let on_gap = |_: &_| GapChoice::Stop;
-//! let mut events = Resuming::new("127.0.0.1:7443".parse()?, request, on_gap, Rng::from_entropy())?;
-//! while let Some(item) = events.next().await {
-//!     if let Item::Response(response) = item? {
-//!         // Handle `response.events`, then store `events.position()`.
-//!     }
-//! }
+//! let sidecar = "unix:/run/tieline/tieline.sock".parse()?;
+//! // Where to begin, and what to do when the position is gone, have to be decided, so they have to be said.
+//! Subscriber::new(sidecar, Start::Earliest, |_gone| GapChoice::Earliest)
+//!     .store(FileStore::new("position"))
+//!     .run(async |batch| {
+//!         for event in batch.events {
+//!             println!("{} {}", event.sequence, event.r#type);
+//!         }
+//!         Ok::<_, std::io::Error>(())
+//!     })
+//!     .await?;
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! With the feature `traces` each batch is handled within a span, `process journals/…`, of
+//! OpenTelemetry's global tracer, joined by links to the spans in which its events were created.
 
 mod address;
 mod error;
 mod failure;
 mod machine;
+#[cfg(feature = "traces")]
+mod process;
 mod resuming;
 #[cfg(any(test, feature = "testing"))]
 mod simulated;
+mod store;
+mod subscriber;
 #[cfg(test)]
 mod tests;
 
@@ -43,3 +48,5 @@ pub use machine::{Decision, GapChoice, Machine};
 pub use resuming::{Interruption, Item, Resuming};
 #[cfg(any(test, feature = "testing"))]
 pub use simulated::SimulatedAddress;
+pub use store::{FileStore, Store};
+pub use subscriber::{Batch, Start, Subscriber, SubscriberError};

@@ -9,4 +9,6 @@ mod process;
 #[cfg(test)]
 mod resuming;
 #[cfg(test)]
+mod subscriber;
+#[cfg(test)]
 mod tail;
