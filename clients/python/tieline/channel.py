@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 
 import grpc
+import grpc.aio
 
 FilePath = str | os.PathLike[str]
 
@@ -69,17 +70,29 @@ class Door:
 
     def open(self) -> grpc.Channel:
         """A new channel; connects when it is first used."""
-        if self._unix:
-            # grpcio sends the path as `:authority`, which is no authority to HTTP/2 and is refused.
-            return grpc.insecure_channel(
-                self._target, options=[*OPTIONS, ("grpc.default_authority", "localhost")]
-            )
+        credentials, options = self._credentials(), self._options()
+        if credentials is None:
+            return grpc.insecure_channel(self._target, options=options)
+        return grpc.secure_channel(self._target, credentials, options=options)
+
+    def open_async(self) -> grpc.aio.Channel:
+        """The same for asyncio."""
+        credentials, options = self._credentials(), self._options()
+        if credentials is None:
+            return grpc.aio.insecure_channel(self._target, options=options)
+        return grpc.aio.secure_channel(self._target, credentials, options=options)
+
+    def _options(self) -> list[tuple[str, int | str]]:
+        # grpcio sends the path of a socket as `:authority`, which is none to HTTP/2 and is refused.
+        authority = [("grpc.default_authority", "localhost")] if self._unix else []
+        return [*OPTIONS, *authority]
+
+    def _credentials(self) -> grpc.ChannelCredentials | None:
         if self._tls is None:
-            return grpc.insecure_channel(self._target, options=OPTIONS)
-        credentials = grpc.ssl_channel_credentials(
+            return None
+        return grpc.ssl_channel_credentials(
             _read(self._tls.ca_file), _read(self._tls.key_file), _read(self._tls.cert_file)
         )
-        return grpc.secure_channel(self._target, credentials, options=OPTIONS)
 
     def metadata(self) -> tuple[tuple[str, str], ...]:
         """What each call carries; the token is read again each time."""

@@ -5,6 +5,6 @@ const store = new FileStore("position");
 const onGap = () => "earliest" as const;
 for await (const batch of subscribe({ target: "127.0.0.1:7443", start: "earliest", store, onGap })) {
   for (const event of batch.events) {
-    console.log(event.sequence, event.type, event.subject);
+    console.log(`${event.sequence} ${event.type} ${event.subject}`);
   }
 }
