@@ -37,7 +37,9 @@ def events(first: int, last: int) -> pb.SubscribeResponse:
     )
 
 
-def closing(through: int, reason: pb.Closing.Reason = pb.Closing.REASON_END_REACHED) -> pb.SubscribeResponse:
+def closing(
+    through: int, reason: pb.Closing.Reason = pb.Closing.REASON_END_REACHED
+) -> pb.SubscribeResponse:
     return pb.SubscribeResponse(through_sequence=through, closing=pb.Closing(reason=reason))
 
 

@@ -38,7 +38,9 @@ class Resuming(unittest.IsolatedAsyncioTestCase):
 
     async def test_resumes_after_the_last_batch_that_was_handled(self) -> None:
         for unix in (False, True):
-            got = await self.read(play(opened("e", 0), events(1, 3), then=DRAINING), REST, unix=unix)
+            got = await self.read(
+                play(opened("e", 0), events(1, 3), then=DRAINING), REST, unix=unix
+            )
             self.assertEqual(got, [1, 2, 3, 4, 5])
         got = await self.read(play(opened("e", 0), events(1, 3)), REST)
         self.assertEqual(got, [1, 2, 3, 4, 5])

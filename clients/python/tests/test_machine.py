@@ -95,7 +95,9 @@ class Decisions(unittest.TestCase):
         self.assertIsInstance(from_status(CODES.FAILED_PRECONDITION, "", gone), Unavailable)
         foreign = details("EPOCH_CHANGED", domain="example")
         read = from_status(CODES.FAILED_PRECONDITION, "", foreign)
-        self.assertEqual(read, refused(CODES.FAILED_PRECONDITION, None).__class__(CODES.FAILED_PRECONDITION, ""))
+        self.assertEqual(
+            read, refused(CODES.FAILED_PRECONDITION, None).__class__(CODES.FAILED_PRECONDITION, "")
+        )
         reset = "Received RST_STREAM with error code 2"
         self.assertIsInstance(from_status(CODES.INTERNAL, reset, b""), Broken)
         self.assertIsInstance(from_status(CODES.UNKNOWN, "", b""), Broken)
@@ -140,7 +142,9 @@ class Decisions(unittest.TestCase):
             assert isinstance(decision, Retry), decision
             self.assertLessEqual(decision.delay, 10)
             live = False
-        self.assertEqual(reader.position, Position(str(epoch), delivered) if live else reader.position)
+        self.assertEqual(
+            reader.position, Position(str(epoch), delivered) if live else reader.position
+        )
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import grpc
 from server import Server, closing, events, hang, opened, play, refuse, sequences
 
 from tieline import GapError, Position, RefusedError, Subscriber, Tls, ViolationError
+from tieline.machine import GapChoice
 from tieline.v1 import event_service_pb2 as pb
 
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
@@ -29,7 +30,9 @@ GAPS = {
 class Resuming(unittest.TestCase):
     def test_resumes_after_the_last_batch_that_was_handled(self) -> None:
         for unix in (False, True):
-            with Server(play(opened("e", 0), events(1, 3), then=DRAINING), REST, unix=unix) as server:
+            with Server(
+                play(opened("e", 0), events(1, 3), then=DRAINING), REST, unix=unix
+            ) as server:
                 batches = server.run()
                 self.assertEqual(sequences(batches), [1, 2, 3, 4, 5])
                 self.assertEqual(server.requests[0].preset, pb.START_PRESET_EARLIEST)
@@ -51,7 +54,11 @@ class Resuming(unittest.TestCase):
             self.assertEqual(batches[-1].position, Position("e", 5))
 
     def test_a_stream_that_was_cut_off_or_ended_without_its_end_is_resumed(self) -> None:
-        for cut in (refuse(grpc.StatusCode.UNKNOWN, None), refuse(grpc.StatusCode.CANCELLED, None), None):
+        for cut in (
+            refuse(grpc.StatusCode.UNKNOWN, None),
+            refuse(grpc.StatusCode.CANCELLED, None),
+            None,
+        ):
             with Server(play(opened("e", 0), events(1, 3), then=cut), REST) as server:
                 self.assertEqual(sequences(server.run()), [1, 2, 3, 4, 5])
 
@@ -101,29 +108,29 @@ class Resuming(unittest.TestCase):
             subscriber.run(lambda batch: None)
 
     def test_the_proxy_of_the_environment_is_not_asked(self) -> None:
-        nobody = {name: "http://proxy.invalid:1" for name in ("http_proxy", "grpc_proxy")}
+        nobody = dict.fromkeys(("http_proxy", "grpc_proxy"), "http://proxy.invalid:1")
         with mock.patch.dict(os.environ, nobody), Server(REST) as server:
             self.assertEqual(sequences(server.run(start=Position("e", 3))), [4, 5])
 
 
 class Gaps(unittest.TestCase):
     def test_what_follows_a_lost_position_is_asked(self) -> None:
+        policies: dict[GapChoice, pb.UnavailablePolicy] = {
+            "earliest": pb.UNAVAILABLE_POLICY_RESUME_AT_EARLIEST,
+            "latest": pb.UNAVAILABLE_POLICY_RESUME_AT_LATEST,
+        }
         for reason, code in GAPS.items():
-            lost = refuse(code, reason, earliest_sequence="8")
-            policies = {
-                "earliest": pb.UNAVAILABLE_POLICY_RESUME_AT_EARLIEST,
-                "latest": pb.UNAVAILABLE_POLICY_RESUME_AT_LATEST,
-            }
             for choice, policy in policies.items():
-                asked = []
+                lost = refuse(code, reason, earliest_sequence="8")
+                on_gap = mock.Mock(return_value=choice)
                 with Server(lost, play(opened("new", 7), events(8, 9), closing(9))) as server:
                     server.store.save(Position("old", 3))
-                    batches = server.run(on_gap=lambda gap: asked.append(gap) or choice)
-                    self.assertEqual(sequences(batches), [8, 9])
+                    self.assertEqual(sequences(server.run(on_gap=on_gap)), [8, 9])
                     self.assertEqual(server.requests[1].unavailable_policy, policy)
                     self.assertEqual(server.store.load(), Position("new", 9))
-                self.assertEqual([gap.reason for gap in asked], [reason])
-                self.assertEqual(asked[0].metadata["earliest_sequence"], "8")
+                on_gap.assert_called_once()
+                (gap,) = on_gap.call_args.args
+                self.assertEqual((gap.reason, gap.metadata["earliest_sequence"]), (reason, "8"))
 
     def test_stop_surfaces_it(self) -> None:
         for reason, code in GAPS.items():

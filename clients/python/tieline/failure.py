@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 import grpc
+from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 
 # The domain of every error that is ours.
@@ -102,17 +103,16 @@ def _is_broken(code: grpc.StatusCode, message: str) -> bool:
 
 
 def _details(encoded: bytes) -> tuple[error_details_pb2.ErrorInfo | None, float | None]:
-    status = status_pb2.Status()
-    try:
-        status.MergeFromString(encoded)
-    except ValueError:  # DecodeError: not google.rpc.Status
-        return None, None
     found, retry_after = None, None
-    for detail in status.details:
-        info, retry = error_details_pb2.ErrorInfo(), error_details_pb2.RetryInfo()
-        if detail.Unpack(info) and info.domain == DOMAIN:
-            found = info
-        elif detail.Unpack(retry) and retry.HasField("retry_delay"):
-            delay: timedelta = retry.retry_delay.ToTimedelta()
-            retry_after = max(0.0, delay.total_seconds())
+    try:
+        for detail in status_pb2.Status.FromString(encoded).details:
+            info, retry = error_details_pb2.ErrorInfo(), error_details_pb2.RetryInfo()
+            if detail.Unpack(info) and info.domain == DOMAIN:
+                found = info
+            elif detail.Unpack(retry) and retry.HasField("retry_delay"):
+                delay: timedelta = retry.retry_delay.ToTimedelta()
+                retry_after = max(0.0, delay.total_seconds())
+    except DecodeError:
+        # Not what it says it is: nobody's details.
+        return found, retry_after
     return found, retry_after

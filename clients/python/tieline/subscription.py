@@ -17,6 +17,8 @@ from tieline.v1 import event_pb2
 from tieline.v1 import event_service_pb2 as pb
 
 LOG = logging.getLogger("tieline")
+# More than these in a row are not a restart.
+FEW_FAILURES = 5
 DEFAULT_TARGET = "unix:/run/tieline/tieline.sock"
 
 Start = Literal["earliest", "latest"] | datetime | Position
@@ -90,7 +92,9 @@ class Subscription:
             raise decision.error
         if not isinstance(decision, Retry):
             return None
-        LOG.info("interrupted: %s; trying again in %.1f s", failure, decision.delay)
+        # What is refused while it is tried again, such as a credential, may want a person.
+        level = logging.WARNING if machine.failures > FEW_FAILURES else logging.INFO
+        LOG.log(level, "interrupted: %s; trying again in %.1f s", failure, decision.delay)
         return decision.delay
 
 
@@ -114,7 +118,9 @@ def _template(
     elif start == "latest":
         template.preset = pb.START_PRESET_LATEST
     elif not isinstance(start, Position):
-        raise ValueError(f"start: {start!r} is none of 'earliest', 'latest', a datetime, a Position")
+        raise ValueError(
+            f"start: {start!r} is none of 'earliest', 'latest', a datetime, a Position"
+        )
     template.journal = journal
     if filter is not None:
         template.filter.CopyFrom(filter)

@@ -28,7 +28,7 @@ const broken: Failure = { kind: "broken", what: "reset" };
 const retry = (delayMs: number) => ({ kind: "retry", delayMs });
 
 test("exactly UNAVAILABLE and our own exhaustion are retried", () => {
-  for (let code: status = 1; code <= 16; code++) {
+  for (const code of Array.from({ length: 16 }, (_, place): status => place + 1)) {
     for (const reason of [undefined, "SUBSCRIBER_QUOTA"]) {
       const retried = machine().ended(refused(code, reason), 0.5).kind === "retry";
       const ours = code === status.RESOURCE_EXHAUSTED && reason !== undefined;
