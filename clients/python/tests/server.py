@@ -55,7 +55,8 @@ def details(
         info = error_details_pb2.RetryInfo()
         info.retry_delay.FromMilliseconds(int(retry * 1000))
         _add(status, info)
-    return status.SerializeToString()
+    encoded: bytes = status.SerializeToString()
+    return encoded
 
 
 def _add(status: status_pb2.Status, detail: Any) -> None:

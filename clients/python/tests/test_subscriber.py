@@ -203,7 +203,8 @@ class Refusals(unittest.TestCase):
 
     def test_a_mistake_in_the_options_is_named(self) -> None:
         def made(**options: Any) -> Subscriber:
-            return Subscriber(**({"start": "earliest", "on_gap": lambda gap: "stop"} | options))
+            defaults: dict[str, Any] = {"start": "earliest", "on_gap": lambda gap: "stop"}
+            return Subscriber(**(defaults | options))
 
         for options, words in (
             ({"start": "newest"}, "newest"),

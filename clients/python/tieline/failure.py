@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -76,8 +77,9 @@ class Unavailable:
 Failure = Ended | Broken | Silent | Refused | Unavailable
 
 
-def from_call(call: grpc.Call) -> Failure:
-    """Reads the status of a call that failed: whose word it is, and what it says."""
+def from_call(call: Any) -> Failure:
+    """Reads the error that a call ended with: whose word it is, and what it says. What grpc raises is a
+    call too, which its types do not say."""
     trailers = dict(call.trailing_metadata() or ())
     details = trailers.get("grpc-status-details-bin", b"")
     return from_status(call.code(), call.details() or "", details)

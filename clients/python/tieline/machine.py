@@ -25,7 +25,7 @@ BACKOFF_CAP = 10.0
 LONGEST_WAIT = 120.0
 
 GapChoice = Literal["earliest", "latest", "stop"]
-POLICIES = {
+POLICIES: dict[str, pb.UnavailablePolicy] = {
     "earliest": pb.UNAVAILABLE_POLICY_RESUME_AT_EARLIEST,
     "latest": pb.UNAVAILABLE_POLICY_RESUME_AT_LATEST,
 }
@@ -191,7 +191,7 @@ class Machine:
 
     def _delay(self, asked: float | None, unit: float) -> float:
         """At least what the server asked for; what it asked for again and again is not enough alone."""
-        first, longest = self.failures == 0, BACKOFF_BASE * 2 ** min(self.failures, 31)
+        first, longest = self.failures == 0, BACKOFF_BASE * 2.0 ** min(self.failures, 31)
         self.failures += 1
         backoff = min(BACKOFF_CAP, longest) * unit
         if asked is None:

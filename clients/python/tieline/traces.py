@@ -11,7 +11,7 @@ try:
     from opentelemetry import trace
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 except ImportError:
-    trace = None
+    trace = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
     from tieline.v1 import event_pb2
