@@ -14,6 +14,8 @@ import urllib.request
 # What is waited for comes within this, or never.
 PATIENCE = 60.0
 GLANCE = 0.02
+# As Python and as shells and JVMs tell it.
+BY_SIGTERM = (-signal.SIGTERM, 128 + signal.SIGTERM)
 DRAIN_TIMEOUT = 3
 CHANNELS = ["routing.queueStats", "routing.agentEvent", "platform.connectionEvent"]
 NOBODY = "http://proxy.invalid:1"
@@ -62,8 +64,8 @@ class Process:
         if self._child is not None and self._child.poll() is not None:
             raise Failed(f"{self.name} ended by itself with {self._child.returncode}")
 
-    def terminate(self, patience):
-        """SIGTERM, which has to end it in time and with status 0."""
+    def terminate(self, patience, allowed=()):
+        """SIGTERM, which has to end it in time and with status 0, or one that is allowed."""
         child = self._child
         self.expect_alive()
         child.send_signal(signal.SIGTERM)
@@ -71,9 +73,10 @@ class Process:
             status = child.wait(patience)
         except subprocess.TimeoutExpired:
             raise Failed(f"{self.name} still runs {patience} s after SIGTERM") from None
-        if status != 0:
+        if status != 0 and status not in allowed:
             raise Failed(f"{self.name} ended with {status} after SIGTERM")
         self._child = None
+        return status
 
     def kill(self):
         if self._child is not None:
@@ -197,12 +200,13 @@ class Reader(Process):
         }
         for name in PROXIES:
             self._environment |= {name: NOBODY, name.upper(): NOBODY}
-        self.lines, self._read = [], 0
+        self.lines, self._read, self._began = [], 0, 0
         # Before which line it was killed, and what it had stored by then.
         self.marks = {}
         self.stopped = self.killed = 0
 
     def start(self):
+        self._began = self.poll()
         self.launch(self._command, stdout=subprocess.DEVNULL, env=self._environment)
 
     def poll(self):
@@ -230,17 +234,24 @@ class Reader(Process):
 
     def stop(self):
         """Lets it end, after which it has stored what it wrote."""
-        self.terminate(20)
+        # SIGTERM itself kills what has not got as far as to listen for it.
+        early = self.poll() == self._began
+        status = self.terminate(20, BY_SIGTERM if early else ())
         self.stopped += 1
         last, stored = self.last(), self.stored()
-        if stored < last:
+        if status == 0 and stored < last:
             raise Failed(f"{self.name} ended having stored {stored} and written {last}")
+        if status != 0:
+            self._mark()
 
     def murder(self):
-        """SIGKILL. What it wrote after the position that it stored comes again; a line that was cut is
+        """SIGKILL: what it wrote after the position that it stored comes again; a line that was cut is
         none."""
         self.kill()
         self.killed += 1
+        self._mark()
+
+    def _mark(self):
         line = self.poll()
         if self.out.exists():
             os.truncate(self.out, self._read)
