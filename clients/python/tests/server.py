@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import pathlib
 import tempfile
 import threading
@@ -16,6 +17,9 @@ from google.rpc import error_details_pb2, status_pb2
 from tieline import Batch, FileStore, Subscriber
 from tieline.v1 import event_pb2
 from tieline.v1 import event_service_pb2 as pb
+
+# What is logged is of interest where a test asks for it.
+logging.getLogger("tieline").addHandler(logging.NullHandler())
 
 Act = Callable[[pb.SubscribeRequest, Any], Iterator[pb.SubscribeResponse]]
 

@@ -105,18 +105,17 @@ class Decisions(unittest.TestCase):
         self.assertIsInstance(from_status(CODES.INTERNAL, "a bug", b"\xff\xff"), Refused)
 
     def test_every_event_comes_once_whatever_breaks(self) -> None:
-        for seed in range(2000):
-            with self.subTest(seed=seed):
-                self.survive(random.Random(seed))
+        for seed in range(500):
+            self.survive(random.Random(seed), f"seed {seed}")
 
-    def survive(self, chance: random.Random) -> None:
+    def survive(self, chance: random.Random, seed: str) -> None:
         """A server that keeps the contract and fails at will."""
         reader, epoch, delivered, live = machine(), 0, 0, False
         for _ in range(chance.randrange(1, 60)):
             if not live:
                 request = reader.request()
                 here = request.HasField("after") and request.after.epoch == str(epoch)
-                self.assertEqual(request.after.sequence if here else 0, delivered)
+                self.assertEqual(request.after.sequence if here else 0, delivered, seed)
                 reader.accept(opened(str(epoch), delivered))
                 live = True
             act = chance.choice(["events"] * 4 + ["heartbeat", "break", "refuse", "ok", "lose"])

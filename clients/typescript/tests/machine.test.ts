@@ -134,7 +134,7 @@ function chances(seed: number): () => number {
 }
 
 test("every event comes once whatever breaks", () => {
-  for (let seed = 0; seed < 2_000; seed++) survive(chances(seed), `seed ${seed}`);
+  for (let seed = 0; seed < 500; seed++) survive(chances(seed), `seed ${seed}`);
 });
 
 /** A server that keeps the contract and fails at will. */
