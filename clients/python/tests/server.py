@@ -105,7 +105,9 @@ def hang(request: pb.SubscribeRequest, context: Any) -> Iterator[pb.SubscribeRes
 class Server:
     """Plays one act for each Subscribe, in order."""
 
-    def __init__(self, *acts: Act, unix: bool = False) -> None:
+    def __init__(
+        self, *acts: Act, unix: bool = False, tls: tuple[bytes, bytes, bytes] | None = None
+    ) -> None:
         self._acts = list(acts)
         self.requests: list[pb.SubscribeRequest] = []
         self.tokens: list[str | None] = []
@@ -122,7 +124,11 @@ class Server:
             "tieline.v1.EventService", {"Subscribe": handler}
         )
         self._server.add_generic_rpc_handlers((service,))
-        if unix:
+        if tls:
+            key, certificate, authority = tls
+            credentials = grpc.ssl_server_credentials([(key, certificate)], authority, True)
+            self.target = f"127.0.0.1:{self._server.add_secure_port('127.0.0.1:0', credentials)}"
+        elif unix:
             self.target = f"unix:{self.folder}/s"
             self._server.add_insecure_port(self.target)
         else:

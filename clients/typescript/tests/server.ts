@@ -109,7 +109,11 @@ export class Server implements AsyncDisposable {
 
   target = "";
 
-  static async start(acts: readonly Act[], unix = false): Promise<Server> {
+  static async start(
+    acts: readonly Act[],
+    unix = false,
+    credentials = grpc.ServerCredentials.createInsecure(),
+  ): Promise<Server> {
     const server = new Server(acts, await mkdtemp(join(tmpdir(), "tieline-")));
     const method = {
       path: "/tieline.v1.EventService/Subscribe",
@@ -126,8 +130,7 @@ export class Server implements AsyncDisposable {
     server.#server.addService({ subscribe: method }, { subscribe });
     const address = unix ? `unix:${server.folder}/s` : "127.0.0.1:0";
     const port = await new Promise<number>((resolve, reject) => {
-      const insecure = grpc.ServerCredentials.createInsecure();
-      server.#server.bindAsync(address, insecure, (error, bound) =>
+      server.#server.bindAsync(address, credentials, (error, bound) =>
         error ? reject(error) : resolve(bound),
       );
     });

@@ -1,1 +1,1 @@
-"""Generated of the contract by `generate`."""
+"""Generated of the contract."""
