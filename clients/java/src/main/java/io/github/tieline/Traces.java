@@ -8,7 +8,6 @@ import io.opentelemetry.api.trace.Tracer;
 import io.opentelemetry.api.trace.propagation.W3CTraceContextPropagator;
 import io.opentelemetry.context.Context;
 import io.opentelemetry.context.propagation.TextMapGetter;
-import java.util.List;
 
 /**
  * Joins what a consumer does with an event to the trace in which it was created. Needs
@@ -34,21 +33,11 @@ public final class Traces {
             .setAttribute("messaging.message.id", event.getId())
             .setAttribute("cloudevents.event_type", event.getType())
             .setAttribute("tieline.sequence", event.getSequence());
+    TextMapGetter<Event> carrier =
+        (from, key) -> key.equals("traceparent") ? from.getTraceParent() : from.getTraceState();
     Context remote =
-        W3CTraceContextPropagator.getInstance().extract(Context.root(), event, new Carrier());
+        W3CTraceContextPropagator.getInstance().extract(Context.root(), event, carrier);
     SpanContext created = Span.fromContext(remote).getSpanContext();
     return (created.isValid() ? span.addLink(created) : span).startSpan();
-  }
-
-  private static final class Carrier implements TextMapGetter<Event> {
-    @Override
-    public Iterable<String> keys(Event event) {
-      return List.of("traceparent", "tracestate");
-    }
-
-    @Override
-    public String get(Event event, String key) {
-      return key.equals("traceparent") ? event.getTraceParent() : event.getTraceState();
-    }
   }
 }
