@@ -64,7 +64,9 @@ sealed interface Failure {
   /** Tells whose word the end of a stream is, and what it says. */
   static Failure of(StatusException end) {
     Status status = end.getStatus();
-    String message = String.valueOf(status.getDescription());
+    Throwable cause = status.getCause();
+    // grpc-java says "io exception", and why in the cause.
+    String message = status.getDescription() + (cause == null ? "" : " (" + cause + ")");
     String reason = "";
     Map<String, String> metadata = Map.of();
     Optional<Duration> retryAfter = Optional.empty();
@@ -85,8 +87,7 @@ sealed interface Failure {
       }
     }
     if (reason.isEmpty() && isBroken(status)) {
-      Throwable cause = status.getCause();
-      return new Broken(cause == null ? message : message + " (" + cause + ")");
+      return new Broken(message);
     }
     if (GAP_REASONS.contains(reason)) {
       return new Lost(new SubscriptionException.PositionLost(reason, message, metadata));

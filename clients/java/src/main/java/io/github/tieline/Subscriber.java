@@ -123,7 +123,7 @@ public final class Subscriber implements AutoCloseable {
       LOG.log(
           machine.isClosing() ? System.Logger.Level.INFO : System.Logger.Level.WARNING,
           "Subscription interrupted: target={0} journal={1} error={2} retry_after_ms={3} failures={4}",
-          target, template.getJournal(), cause, retry.delay().toMillis(), machine.failures());
+          target, template.getJournal(), cause, Long.toString(retry.delay().toMillis()), machine.failures());
       return Optional.of(retry.delay());
     }
     return Optional.empty();

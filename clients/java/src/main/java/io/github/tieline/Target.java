@@ -5,11 +5,14 @@ import io.grpc.Grpc;
 import io.grpc.InsecureChannelCredentials;
 import io.grpc.ManagedChannel;
 import io.grpc.ManagedChannelBuilder;
+import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
+import io.grpc.netty.shaded.io.netty.channel.ChannelOption;
 import java.io.IOException;
 import java.util.concurrent.TimeUnit;
 
 /** Where a sidecar listens, and how a channel to it is made. */
 record Target(String socket, String host, int port) {
+  private static final int CONNECT_MILLIS = 5_000;
   private static final int KEEP_ALIVE_SECONDS = 30;
   private static final int KEEP_ALIVE_TIMEOUT_SECONDS = 60;
 
@@ -71,6 +74,13 @@ record Target(String socket, String host, int port) {
     } else if (socket != null) {
       // Servers refuse the path of a socket as `:authority`, with PROTOCOL_ERROR.
       builder.overrideAuthority("localhost");
+    }
+    if (builder instanceof NettyChannelBuilder netty) {
+      netty.withOption(ChannelOption.CONNECT_TIMEOUT_MILLIS, CONNECT_MILLIS);
+      if (socket != null) {
+        // Netty warns at each connection of this option of TCP, which grpc-java always sets.
+        netty.withOption(ChannelOption.SO_KEEPALIVE, null);
+      }
     }
     return builder
         // Else the proxy of the JVM's properties is asked.
