@@ -1,0 +1,236 @@
+"""Checks the charts; `run` beside this says with what. Prints a line for each check and ends with their number."""
+
+import argparse
+import difflib
+import json
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import traceback
+
+import kubernetes_validate
+import yaml
+
+import generate
+import objects
+from rendering import Helm, Refused
+
+HERE = pathlib.Path("tests/helm")
+CHARTS = {
+    "app": pathlib.Path("helm/examples/app"),
+    "tieline": pathlib.Path("helm/tieline"),
+    "tieline-policy": pathlib.Path("helm/tieline-policy"),
+}
+# The oldest with native sidecars, and the newest at hand; the policy's kind is younger.
+VERSIONS = {"app": ["1.29", "1.33", "1.37"], "tieline": ["1.29", "1.33", "1.37"], "tieline-policy": ["1.36", "1.37"]}
+
+
+class Checks:
+    """Runs checks and keeps which failed."""
+
+    def __init__(self, helm: Helm, tieline: str, bless: bool):
+        self.helm, self.tieline, self.bless = helm, tieline, bless
+        self.passed, self.failed = 0, []
+
+    def run(self, name: str, check, *arguments):
+        try:
+            check(*arguments)
+        except Exception as error:  # Each check says what is wrong; all of them are to be heard.
+            self.failed.append(name)
+            print(f"FAILED {name}: {error}")
+            if not isinstance(error, (AssertionError, Refused)):
+                traceback.print_exc()
+        else:
+            self.passed += 1
+
+    def scenarios(self):
+        for path in sorted((HERE / "scenarios").glob("*.yaml")):
+            yield path.stem, path.stem.split(".")[0], path
+
+    def all(self):
+        for chart in [*CHARTS.values(), pathlib.Path("helm/tieline-sidecar")]:
+            self.run(f"{chart}: versions", self.versions, chart)
+            self.run(f"{chart}: links lead into the repository", self.links, chart)
+        for name, chart, path in self.scenarios():
+            self.run(f"{name}: lint", self.helm.lint, CHARTS[chart], path)
+            self.run(f"{name}: golden", self.golden, name, chart, path)
+            for version in VERSIONS[chart]:
+                self.run(f"{name}: Kubernetes {version}", self.schemas, chart, path, version)
+            self.run(f"{name}: pods", self.pods, chart, path)
+            self.run(f"{name}: configuration", self.configuration, chart, path)
+        for case in yaml.safe_load((HERE / "refusals.yaml").read_text()):
+            self.run(f"refuses {case['name']}", self.refusal, case)
+        self.run("refuses 21 channels of one client", self.channels)
+        self.run("refuses what a cluster does not know", self.unknown_policy)
+        self.run("a changed session keeps the pod, a changed address rolls it", self.rolls)
+        self.run("a package holds what the links lead to", self.package)
+        self.run("a user's chart fetches the library", self.fetched)
+        self.run("what is generated from the charts", self.generated)
+        self.run("kustomize", self.kustomize)
+
+    def versions(self, chart):
+        described = yaml.safe_load((chart / "Chart.yaml").read_text())
+        crate = next(it.split('"')[1] for it in pathlib.Path("Cargo.toml").read_text().splitlines() if it.startswith("version"))
+        library = yaml.safe_load(pathlib.Path("helm/tieline-sidecar/Chart.yaml").read_text())["version"]
+        if chart.parent.name != "examples":
+            assert described["appVersion"] == crate, f"appVersion is {described['appVersion']}, the crate's version {crate}"
+        for dependency in described.get("dependencies", []):
+            assert dependency["version"] == library, f"wants {dependency['version']} of the library, which is {library}"
+
+    def links(self, chart):
+        root = pathlib.Path.cwd().resolve()
+        for path in chart.rglob("*"):
+            if path.is_symlink():
+                assert not path.readlink().is_absolute(), f"{path} is absolute"
+                assert root in path.resolve(strict=True).parents, f"{path} leads out of the repository"
+
+    def golden(self, name, chart, path):
+        golden = HERE / "goldens" / f"{name}.yaml"
+        got = self.helm.template(CHARTS[chart], path)
+        if self.bless:
+            golden.write_text(got)
+        wanted = golden.read_text().splitlines()
+        changed = list(difflib.unified_diff(wanted, got.splitlines(), str(golden), "rendered", lineterm=""))
+        assert not changed, "\n".join(["it renders otherwise (TIELINE_BLESS=1 writes it):", *changed[:60]])
+
+    def schemas(self, chart, path, version):
+        for it in self.helm.documents(CHARTS[chart], path, version):
+            try:
+                objects.conforms(it, version)
+            except Exception as error:
+                raise AssertionError(f"{it['kind']} {it['metadata']['name']}: {error}") from error
+
+    def pods(self, chart, path):
+        documents = self.helm.documents(CHARTS[chart], path)
+        found = list(objects.pods(documents))
+        assert chart == "tieline-policy" or found, "no pod"
+        for pod in found:
+            objects.restricted(pod)
+            objects.sidecar(pod, documents)
+
+    def configuration(self, chart, path):
+        """What is in the ConfigMap, by the binary that will read it."""
+        for text in objects.configurations(self.helm.documents(CHARTS[chart], path)):
+            listen = yaml.safe_load(text)["listen"]
+            if listen.get("tls") and not self.authenticates():
+                print(f"not run: {path.stem}: this binary has no listen.tls yet")
+                return
+            with tempfile.TemporaryDirectory() as scratch:
+                file = pathlib.Path(scratch, "tieline.yaml")
+                file.write_text(text)
+                checked = subprocess.run([self.tieline, "check", "--config", file], capture_output=True, text=True, timeout=20)
+            assert checked.returncode == 0, checked.stdout + checked.stderr
+
+    def authenticates(self):
+        printed = json.loads(subprocess.check_output([self.tieline, "schema"], timeout=20))
+        return "tls" in printed["$defs"]["ListenConfig"]["properties"]
+
+    def refused(self, chart, says, *values):
+        try:
+            self.helm.template(CHARTS[chart], *values)
+        except Refused as refusal:
+            for word in says:
+                assert str(word) in str(refusal), f"does not say {word!r}: {refusal}"
+        else:
+            raise AssertionError("rendered")
+
+    def refusal(self, case):
+        over = HERE / "scenarios" / f"{case['over']}.yaml"
+        self.refused(case["over"].split(".")[0], case["says"], over, case["values"])
+
+    def channels(self):
+        session = yaml.safe_load((CHARTS["app"] / "values.yaml").read_text())["tieline"]["config"]["sessions"][0]
+
+        def sessions(number, **more):
+            return {"tieline": {"config": {"sessions": [{**session, "name": f"s{n}", **more} for n in range(number)]}}}
+
+        over = HERE / "scenarios/app.smallest.yaml"
+        self.helm.template(CHARTS["app"], over, sessions(20))
+        self.helm.template(CHARTS["app"], over, sessions(10, redundancy=2))
+        self.refused("app", ["21 channels"], over, sessions(21))
+        self.refused("app", ["22 channels"], over, sessions(11, redundancy=2))
+        topics = [{"v2.users.{id}.presence": [f"agent-{n}" for n in range(17_900)]}, "v2.users.a.presence"]
+        self.helm.template(CHARTS["app"], over, sessions(1, topics=topics))
+        topics = [{"v2.users.{id}.presence": [f"agent-{n}" for n in range(18_001)]}]
+        self.refused("app", ["21 channels"], over, sessions(1, topics=topics))
+
+    def unknown_policy(self):
+        over = HERE / "scenarios/tieline-policy.smallest.yaml"
+        beta = self.helm.template(CHARTS["tieline-policy"], over, kube="1.34", apis=["admissionregistration.k8s.io/v1beta1/MutatingAdmissionPolicy"])
+        assert "admissionregistration.k8s.io/v1beta1" in beta
+        try:
+            self.helm.template(CHARTS["tieline-policy"], over, kube="1.35", apis=[])
+        except Refused as refusal:
+            assert "MutatingAdmissionPolicy" in str(refusal), refusal
+        else:
+            raise AssertionError("rendered for a cluster that does not know it")
+
+    def rolls(self):
+        def checksum(values):
+            documents = self.helm.documents(CHARTS["app"], HERE / "scenarios/app.everything.yaml", None, values)
+            return next(objects.pods(documents))["metadata"]["annotations"]["tieline/config"]
+
+        first = checksum({})
+        kept = {"sessions": [], "max_dynamic_sessions": 7, "listen": {"limits": {"subscribers": 7}}}
+        assert checksum({"tieline": {"config": kept}}) == first, "rolls for what is read again"
+        for lasting in ({"drain_timeout": "19s"}, {"listen": {"health": "0.0.0.0:17444"}}, {"listen": {"limits": {"message": "2MiB"}}}):
+            assert checksum({"tieline": {"config": lasting}}) != first, f"does not roll for {lasting}"
+
+    def package(self):
+        with tempfile.TemporaryDirectory() as scratch:
+            for chart in ("tieline", "tieline-policy"):
+                self.helm.call("package", CHARTS[chart], "--destination", scratch)
+                path = HERE / "scenarios" / f"{chart}.everything.yaml"
+                packed = next(pathlib.Path(scratch).glob(f"{chart}-0*.tgz"))
+                assert self.helm.template(packed, path) == self.helm.template(CHARTS[chart], path)
+
+    def fetched(self):
+        with tempfile.TemporaryDirectory() as scratch:
+            root = pathlib.Path(scratch, "helm")
+            shutil.copytree("helm/tieline-sidecar", root / "tieline-sidecar")
+            shutil.copytree(CHARTS["app"], root / "examples/app", ignore=shutil.ignore_patterns("charts"))
+            self.helm.call("dependency", "update", root / "examples/app")
+            path = HERE / "scenarios/app.everything.yaml"
+            assert self.helm.template(root / "examples/app", path) == self.helm.template(CHARTS["app"], path)
+
+    def generated(self):
+        for path, text in generate.files(self.helm):
+            if self.bless:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text)
+            assert path.exists() and path.read_text() == text, f"{path} is not what the charts render: TIELINE_BLESS=1 tests/helm/run writes it"
+
+    def kustomize(self):
+        kubectl = shutil.which("kubectl") or shutil.which("kustomize")
+        if not kubectl:
+            print("not run: kustomize: neither kubectl nor kustomize is installed")
+            return
+        command = [kubectl, "kustomize"] if kubectl.endswith("kubectl") else [kubectl, "build"]
+        built = subprocess.run([*command, "helm/examples/kustomize"], capture_output=True, text=True, timeout=60)
+        assert built.returncode == 0, built.stderr
+        documents = list(yaml.safe_load_all(built.stdout))
+        for version in VERSIONS["app"]:
+            for it in documents:
+                kubernetes_validate.validate(it, version, strict=True)
+        pods = {pod["metadata"]["name"]: pod for pod in objects.pods(documents)}
+        objects.restricted(pods["app"])
+        objects.sidecar(pods["app"], documents)
+        assert "initContainers" not in pods["other"]["spec"], "a workload without the label has a sidecar"
+
+
+def main() -> int:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--helm", required=True)
+    arguments.add_argument("--tieline", required=True)
+    arguments.add_argument("--bless", action="store_true")
+    given = arguments.parse_args()
+    checks = Checks(Helm(given.helm), given.tieline, given.bless)
+    checks.all()
+    print(f"{checks.passed} passed, {len(checks.failed)} failed")
+    return 1 if checks.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
