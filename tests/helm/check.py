@@ -96,7 +96,7 @@ class Checks:
         assert not changed, "\n".join(["it renders otherwise (TIELINE_BLESS=1 writes it):", *changed[:60]])
 
     def schemas(self, chart, path, version):
-        for it in self.helm.documents(CHARTS[chart], path, version):
+        for it in self.helm.documents(CHARTS[chart], path):
             try:
                 objects.conforms(it, version)
             except Exception as error:
@@ -169,7 +169,7 @@ class Checks:
 
     def rolls(self):
         def checksum(values):
-            documents = self.helm.documents(CHARTS["app"], HERE / "scenarios/app.everything.yaml", None, values)
+            documents = self.helm.documents(CHARTS["app"], HERE / "scenarios/app.everything.yaml", values)
             return next(objects.pods(documents))["metadata"]["annotations"]["tieline/config"]
 
         first = checksum({})

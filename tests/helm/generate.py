@@ -21,7 +21,7 @@ def files(helm: Helm):
 
 def sidecar(helm: Helm) -> str:
     """The pod of the example without the example: a patch for any workload."""
-    rendered = helm.documents(APP, "/dev/null", None, COMPONENT)
+    rendered = helm.documents(APP, COMPONENT)
     deployment = next(it for it in rendered if it["kind"] == "Deployment")
     pod = deployment["spec"]["template"]
     labels = {key: value for key, value in pod["metadata"]["labels"].items() if key.startswith("tieline/")}

@@ -20,6 +20,7 @@ class Helm:
     def __init__(self, binary: str):
         self.binary = binary
         self.home = tempfile.TemporaryDirectory()
+        self.rendered = {}
 
     def call(self, *arguments) -> str:
         own = {name: f"{self.home.name}/{name}" for name in ("HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME")}
@@ -31,7 +32,13 @@ class Helm:
         return ended.stdout
 
     def template(self, chart, *values, kube="1.36", apis=(POLICY,), release="tieline") -> str:
-        """The chart with values from files and maps, the later over the earlier."""
+        """The chart with values from files and maps, the later over the earlier; once for the same."""
+        key = (str(chart), repr(values), kube, tuple(apis), release)
+        if key not in self.rendered:
+            self.rendered[key] = self._template(chart, values, kube, apis, release)
+        return self.rendered[key]
+
+    def _template(self, chart, values, kube, apis, release) -> str:
         with tempfile.TemporaryDirectory() as scratch:
             arguments = ["template", release, chart, "--namespace", "contact", "--kube-version", kube]
             for api in apis:
@@ -39,8 +46,8 @@ class Helm:
             arguments += self._values(values, scratch)
             return self.call(*arguments)
 
-    def documents(self, chart, path, kube=None, *values) -> list[dict]:
-        text = self.template(chart, path, *values, kube=kube or "1.36")
+    def documents(self, chart, *values) -> list[dict]:
+        text = self.template(chart, *values)
         return [it for it in yaml.safe_load_all(text) if it]
 
     def lint(self, chart, *values):

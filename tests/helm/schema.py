@@ -6,23 +6,35 @@ import pathlib
 import subprocess
 import sys
 
-# What the design has for `listen` and a binary without authentication does not print.
-FILE = {"type": ["string", "null"]}
+# What a binary without authentication does not print yet: goes with the first that does.
+TEXT = {"type": ["string", "null"]}
+RIGHTS = {"type": "array", "items": {"enum": ["read", "commit", "send", "admin"]}}
+PERMISSION = {
+    "type": "object",
+    "properties": {"principal": {"type": "string"}, "journals": {"type": "array", "items": {"type": "string"}}, "allow": RIGHTS},
+    "required": ["principal", "journals", "allow"],
+    "additionalProperties": False,
+}
 PENDING = {
     "tls": {
         "type": ["object", "null"],
-        "properties": {"cert_file": FILE, "key_file": FILE, "client_ca_file": FILE},
+        "properties": {"cert_file": {"type": "string"}, "key_file": {"type": "string"}, "client_ca_file": TEXT},
+        "required": ["cert_file", "key_file"],
         "additionalProperties": False,
     },
     "auth": {
         "type": ["object", "null"],
         "properties": {
-            "tokens_file": FILE,
-            "jwks_file": FILE,
-            "permissions": {"type": "array", "items": {"type": "object"}},
+            "tokens_file": TEXT,
+            "jwks_file": TEXT,
+            "issuer": TEXT,
+            "audience": TEXT,
+            "leeway": {"$ref": "#/$defs/Duration"},
+            "permissions": {"type": "array", "items": PERMISSION},
         },
         "additionalProperties": False,
     },
+    "insecure": {"enum": ["insecure-plaintext", "insecure-anyone", "insecure-plaintext-and-anyone", None]},
 }
 
 VALUES = pathlib.Path("helm/tieline-sidecar/values.schema.json")

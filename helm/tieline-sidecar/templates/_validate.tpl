@@ -13,24 +13,30 @@ What no schema can say: everything that cannot work, at once, each with its key,
 {{- end -}}
 
 {{- define "tieline.checkListeners" -}}
-{{- $listen := .values.config.listen -}}
+{{- $listen := .values.config.listen | default dict -}}
 {{- $at := printf "%s.config.listen" .key -}}
 {{- if not .health.port }}
-{{ $at }}.health is '{{ $listen.health }}': the probes ask it; write 0.0.0.0:7444
+{{ $at }}.health is '{{ $listen.health | default "" }}': the probes ask it; write 0.0.0.0:7444
 {{- else if eq (include "tieline.isLocal" $listen.health) "true" }}
 {{ $at }}.health is '{{ $listen.health }}', which the kubelet's probes cannot reach; write 0.0.0.0:{{ .health.port }}: it has no data
 {{- end }}
 {{- if not $listen.grpc }}
 {{ $at }}.grpc is empty: nobody could subscribe; write ["127.0.0.1:7443", "unix:/run/tieline/tieline.sock"]
 {{- end }}
-{{- $tls := $listen.tls | default dict }}
-{{- $closed := and $tls.cert_file $tls.key_file $listen.auth }}
+{{- $insecure := $listen.insecure | default "" }}
+{{- $open := list }}
+{{- if not (or $listen.tls (contains "plaintext" $insecure)) }}
+{{- $open = append $open (printf "%s.tls (cert_file, key_file)" $at) }}
+{{- end }}
+{{- if not (or $listen.auth (contains "anyone" $insecure)) }}
+{{- $open = append $open (printf "%s.auth (tokens_file or jwks_file, permissions)" $at) }}
+{{- end }}
 {{- $directories := list "/run/tieline/" "/var/lib/tieline/" }}
 {{- range .values.extraVolumeMounts }}
 {{- $directories = append $directories (printf "%s/" (trimSuffix "/" .mountPath)) }}
 {{- end }}
 {{- range $name := list "grpc" "admin" }}
-{{- range $index, $address := get $listen $name }}
+{{- range $index, $address := get $listen $name | default list }}
 {{- if hasPrefix "unix:" $address }}
 {{- $path := trimPrefix "unix:" $address }}
 {{- $writable := false }}
@@ -40,8 +46,8 @@ What no schema can say: everything that cannot work, at once, each with its key,
 {{- if not $writable }}
 {{ $at }}.{{ $name }}[{{ $index }}] is '{{ $address }}', and nothing can be written there; put the socket below /run/tieline
 {{- end }}
-{{- else if and (ne (include "tieline.isLocal" $address) "true") (not $closed) }}
-{{ $at }}.{{ $name }}[{{ $index }}] is '{{ $address }}', which other machines reach: give {{ $at }}.tls (cert_file, key_file) and {{ $at }}.auth, or listen on 127.0.0.1
+{{- else if and (ne (include "tieline.isLocal" $address) "true") $open }}
+{{ $at }}.{{ $name }}[{{ $index }}] is '{{ $address }}', which other machines reach: give {{ join " and " $open }}, or listen on 127.0.0.1
 {{- end }}
 {{- end }}
 {{- end }}

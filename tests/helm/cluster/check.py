@@ -84,7 +84,7 @@ def injected(server: Server, helm: Helm, scenario: str, label: str, config_map: 
             assert not warnings, warnings
     values = yaml.safe_load((SCENARIOS / f"{scenario}.yaml").read_text())["tieline"]
     only_sidecar = {"tieline": {**values, "existingConfigMap": {"name": config_map}}}
-    wanted = next(objects.pods(helm.documents(CHARTS["app"], "/dev/null", None, only_sidecar)))["spec"]
+    wanted = next(objects.pods(helm.documents(CHARTS["app"], only_sidecar)))["spec"]
 
     def sidecars(pod):
         admitted, warnings = server.create(pod, NAMESPACE, dry=True)
