@@ -38,7 +38,7 @@ def configurations(documents: list[dict]):
 
 
 def containers(pod: dict) -> list[dict]:
-    return pod["spec"].get("initContainers", []) + pod["spec"]["containers"]
+    return (pod["spec"].get("initContainers") or []) + pod["spec"]["containers"]
 
 
 def restricted(pod: dict):
@@ -63,7 +63,7 @@ def restricted(pod: dict):
 def sidecar(pod: dict, documents: list[dict]):
     """That probes, ports, configuration, mounts and volumes of the sidecar are of one piece."""
     ours = next(it for it in containers(pod) if "tieline-health" in [port["name"] for port in it.get("ports", [])])
-    native = ours in pod["spec"].get("initContainers", [])
+    native = ours in (pod["spec"].get("initContainers") or [])
     assert not native or ours.get("restartPolicy") == "Always", "an init container that ends"
     assert not native or pod["spec"]["initContainers"][0] is ours, "other init containers come before it"
     assert all("lifecycle" not in it for it in [ours]), "a preStop of a sidecar runs while the application works"

@@ -44,7 +44,11 @@ class Helm:
             for api in apis:
                 arguments += ["--api-versions", api]
             arguments += self._values(values, scratch)
-            return self.call(*arguments)
+            text = self.call(*arguments)
+        # What fromYaml says of text that it cannot read is a text to it.
+        if "error converting YAML" in text or "error unmarshaling" in text:
+            raise Refused(f"a template renders no YAML: {text}")
+        return text
 
     def documents(self, chart, *values) -> list[dict]:
         text = self.template(chart, *values)

@@ -18,23 +18,6 @@ variables.configMap
 {{- end -}}
 {{- end -}}
 
-{{/* Adds values to a list of the pod that may not be there yet. Takes a list: path in the pod, field, whether it comes first, values. */}}
-{{- define "tieline.celAdd" -}}
-{{- $field := index . 0 -}}
-{{- $place := index . 1 -}}
-{{- $values := index . 2 -}}
-has(object.spec.{{ $field }}) ?
-  [
-    {{- range $index, $value := $values }}
-    {{- if $index }},{{ end }}
-    JSONPatch{op: "add", path: "/spec/{{ $field }}/{{ $place }}", value: {{ include "tieline.cel" $value }}}
-    {{- end }}
-  ] :
-  [
-    JSONPatch{op: "add", path: "/spec/{{ $field }}", value: {{ include "tieline.cel" $values }}}
-  ]
-{{- end -}}
-
 {{/* A YAML map of texts as the entries of a CEL map. */}}
 {{- define "tieline.celPairs" -}}
 {{- $pairs := list -}}

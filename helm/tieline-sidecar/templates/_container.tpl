@@ -82,7 +82,7 @@ volumeMounts:
     mountPath: /var/lib/tieline
   {{- range $values.credentials }}
   - name: tieline-{{ .name }}
-    mountPath: {{ include "tieline.mountPath" . }}
+    mountPath: {{ include "tieline.mountPath" . | quote }}
     readOnly: true
   {{- end }}
   {{- with $values.extraVolumeMounts }}

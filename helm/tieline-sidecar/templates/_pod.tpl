@@ -4,7 +4,7 @@
 {{- $values := $scope.values -}}
 - name: tieline-config
   configMap:
-    name: {{ $scope.configMap }}
+    name: {{ $scope.configMap | quote }}
     items:
       - key: {{ $values.existingConfigMap.key }}
         path: tieline.yaml
@@ -15,7 +15,7 @@
 - name: tieline-journal
   {{- if eq $values.journal.type "claim" }}
   persistentVolumeClaim:
-    claimName: {{ tpl $values.journal.claim.name . }}
+    claimName: {{ tpl $values.journal.claim.name . | quote }}
   {{- else }}
   emptyDir:
     sizeLimit: {{ $values.journal.sizeLimit }}
@@ -24,11 +24,11 @@
 - name: tieline-{{ .name }}
   {{- if .secretName }}
   secret:
-    secretName: {{ .secretName }}
+    secretName: {{ .secretName | quote }}
     defaultMode: 0440
   {{- else }}
   configMap:
-    name: {{ .configMapName }}
+    name: {{ .configMapName | quote }}
     defaultMode: 0440
   {{- end }}
   {{- with .items }}
