@@ -15,6 +15,7 @@ import yaml
 
 import generate
 import objects
+from admitted import Admission
 from rendering import Helm, Refused
 
 HERE = pathlib.Path("tests/helm")
@@ -31,8 +32,8 @@ VERSIONS = {"app": ["1.29", "1.33", "1.37"], "tieline": ["1.29", "1.33", "1.37"]
 class Checks:
     """Runs checks and keeps which failed."""
 
-    def __init__(self, helm: Helm, tieline: str, bless: bool):
-        self.helm, self.tieline, self.bless = helm, tieline, bless
+    def __init__(self, helm: Helm, admission: Admission, tieline: str, bless: bool):
+        self.helm, self.admission, self.tieline, self.bless = helm, admission, tieline, bless
         self.passed, self.failed = 0, []
 
     def run(self, name: str, check, *arguments):
@@ -65,6 +66,8 @@ class Checks:
             self.run(f"refuses {case['name']}", self.refusal, case)
         self.run("refuses 21 channels of one client", self.channels)
         self.run("refuses what a cluster does not know", self.unknown_policy)
+        for name, label, config_map in (("smallest", "tieline/inject", "contact-centre"), ("everything", "sidecars.example/tieline", "contact-centre")):
+            self.run(f"the policy injects: {name}", self.policy, name, label, config_map)
         self.run("a changed session keeps the pod, a changed address rolls it", self.rolls)
         self.run("alerts and dashboard are shipped as they are", self.shipped)
         self.run("a package holds what the links lead to", self.package)
@@ -113,6 +116,7 @@ class Checks:
         for pod in found:
             objects.restricted(pod)
             objects.sidecar(pod, documents)
+        self.admission.restricted(documents)
 
     def configuration(self, chart, path):
         """What is in the ConfigMap, by the binary that will read it."""
@@ -168,6 +172,11 @@ class Checks:
             assert "MutatingAdmissionPolicy" in str(refusal), refusal
         else:
             raise AssertionError("rendered for a cluster that does not know it")
+
+    def policy(self, name, label, config_map):
+        scenario = HERE / f"scenarios/tieline-policy.{name}.yaml"
+        values = yaml.safe_load(scenario.read_text())["tieline"]
+        self.admission.injects(self.helm, scenario, values, label, config_map)
 
     def rolls(self):
         def checksum(values):
@@ -243,9 +252,10 @@ def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--helm", required=True)
     arguments.add_argument("--tieline", required=True)
+    arguments.add_argument("--admission", required=True)
     arguments.add_argument("--bless", action="store_true")
     given = arguments.parse_args()
-    checks = Checks(Helm(given.helm), given.tieline, given.bless)
+    checks = Checks(Helm(given.helm), Admission(given.admission), given.tieline, given.bless)
     checks.all()
     print(f"{checks.passed} passed, {len(checks.failed)} failed")
     return 1 if checks.failed else 0
