@@ -31,7 +31,11 @@ class Admission:
         for template in objects.pods(documents):
             pod = as_pod(template)
             assert self.admit(pod)[1] == [], self.admit(pod)[1]
-            for key, value in (("allowPrivilegeEscalation", True), ("runAsNonRoot", False), ("capabilities", {})):
+            for key, value in (
+                ("allowPrivilegeEscalation", True),
+                ("runAsNonRoot", False),
+                ("capabilities", {}),
+            ):
                 bad = copy.deepcopy(pod)
                 objects.containers(bad)[0]["securityContext"][key] = value
                 assert self.admit(bad)[1], f"a sidecar with {key} {value} passes"
@@ -62,7 +66,10 @@ class Admission:
         busy["spec"]["securityContext"]["fsGroup"] = 4711
         admitted, _ = self.admit(busy, policy)
         assert [it["name"] for it in admitted["spec"]["initContainers"]] == ["tieline", "migrate"]
-        assert [it["name"] for it in admitted["spec"]["volumes"]] == ["cache", *(it["name"] for it in wanted["volumes"])]
+        assert [it["name"] for it in admitted["spec"]["volumes"]] == [
+            "cache",
+            *(it["name"] for it in wanted["volumes"]),
+        ]
         assert admitted["spec"]["securityContext"]["fsGroup"] == 4711
         assert self.admit(admitted, policy)[0] == admitted, "a sidecar beside a sidecar"
 
@@ -76,10 +83,24 @@ def as_pod(template: dict) -> dict:
 def plain(label: str, value: str, **spec) -> dict:
     """A pod of somebody who has not heard of charts."""
     context = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}, "runAsUser": 65533}
-    container = {"name": "app", "image": "app:0.1.0", "securityContext": context, "env": [{"name": "NO_PROXY", "value": "own"}]}
+    container = {
+        "name": "app",
+        "image": "app:0.1.0",
+        "securityContext": context,
+        "env": [{"name": "NO_PROXY", "value": "own"}],
+    }
     of_pod = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
-    spec = {"containers": [container, {**container, "name": "helper", "env": []}], "securityContext": of_pod, **spec}
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "plain", "labels": {label: value}}, "spec": spec}
+    spec = {
+        "containers": [container, {**container, "name": "helper", "env": []}],
+        "securityContext": of_pod,
+        **spec,
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "plain", "labels": {label: value}},
+        "spec": spec,
+    }
 
 
 def within(wanted, got, at: str):

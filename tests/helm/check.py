@@ -26,7 +26,11 @@ CHARTS = {
 }
 # The oldest with native sidecars, and the newest at hand; the policy's kind is younger.
 SHIPPED = ("tieline/templates/alerts.yaml", "tieline/templates/dashboard.yaml")
-VERSIONS = {"app": ["1.29", "1.33", "1.37"], "tieline": ["1.29", "1.33", "1.37"], "tieline-policy": ["1.36", "1.37"]}
+VERSIONS = {
+    "app": ["1.29", "1.33", "1.37"],
+    "tieline": ["1.29", "1.33", "1.37"],
+    "tieline-policy": ["1.36", "1.37"],
+}
 
 
 class Checks:
@@ -66,7 +70,10 @@ class Checks:
             self.run(f"refuses {case['name']}", self.refusal, case)
         self.run("refuses 21 channels of one client", self.channels)
         self.run("refuses what a cluster does not know", self.unknown_policy)
-        for name, label, config_map in (("smallest", "tieline/inject", "contact-centre"), ("everything", "sidecars.example/tieline", "contact-centre")):
+        for name, label, config_map in (
+            ("smallest", "tieline/inject", "contact-centre"),
+            ("everything", "sidecars.example/tieline", "contact-centre"),
+        ):
             self.run(f"the policy injects: {name}", self.policy, name, label, config_map)
         self.run("a changed session keeps the pod, a changed address rolls it", self.rolls)
         self.run("alerts and dashboard are shipped as they are", self.shipped)
@@ -77,12 +84,20 @@ class Checks:
 
     def versions(self, chart):
         described = yaml.safe_load((chart / "Chart.yaml").read_text())
-        crate = next(it.split('"')[1] for it in pathlib.Path("Cargo.toml").read_text().splitlines() if it.startswith("version"))
+        crate = next(
+            it.split('"')[1]
+            for it in pathlib.Path("Cargo.toml").read_text().splitlines()
+            if it.startswith("version")
+        )
         library = yaml.safe_load(pathlib.Path("helm/tieline-sidecar/Chart.yaml").read_text())["version"]
         if chart.parent.name != "examples":
-            assert described["appVersion"] == crate, f"appVersion is {described['appVersion']}, the crate's version {crate}"
+            assert described["appVersion"] == crate, (
+                f"appVersion is {described['appVersion']}, the crate's version {crate}"
+            )
         for dependency in described.get("dependencies", []):
-            assert dependency["version"] == library, f"wants {dependency['version']} of the library, which is {library}"
+            assert dependency["version"] == library, (
+                f"wants {dependency['version']} of the library, which is {library}"
+            )
 
     def links(self, chart):
         root = pathlib.Path.cwd().resolve()
@@ -99,8 +114,12 @@ class Checks:
         if self.bless:
             golden.write_text(got)
         wanted = golden.read_text().splitlines()
-        changed = list(difflib.unified_diff(wanted, got.splitlines(), str(golden), "rendered", lineterm=""))
-        assert not changed, "\n".join(["it renders otherwise (TIELINE_BLESS=1 writes it):", *changed[:60]])
+        changed = list(
+            difflib.unified_diff(wanted, got.splitlines(), str(golden), "rendered", lineterm="")
+        )
+        assert not changed, "\n".join(
+            ["it renders otherwise (TIELINE_BLESS=1 writes it):", *changed[:60]]
+        )
 
     def schemas(self, chart, path, version):
         for it in self.helm.documents(CHARTS[chart], path):
@@ -126,7 +145,12 @@ class Checks:
             with tempfile.TemporaryDirectory() as scratch:
                 file = pathlib.Path(scratch, "tieline.yaml")
                 file.write_text(text)
-                checked = subprocess.run([self.tieline, "check", "--config", file], capture_output=True, text=True, timeout=20)
+                checked = subprocess.run(
+                    [self.tieline, "check", "--config", file],
+                    capture_output=True,
+                    text=True,
+                    timeout=20,
+                )
             assert checked.returncode == 0, checked.stdout + checked.stderr
 
     def authenticates(self):
@@ -147,24 +171,40 @@ class Checks:
         self.refused(case["over"].split(".")[0], case["says"], over, case["values"])
 
     def channels(self):
-        session = yaml.safe_load((CHARTS["app"] / "values.yaml").read_text())["tieline"]["config"]["sessions"][0]
+        session = yaml.safe_load((CHARTS["app"] / "values.yaml").read_text())["tieline"]["config"][
+            "sessions"
+        ][0]
 
         def sessions(number, **more):
-            return {"tieline": {"config": {"sessions": [{**session, "name": f"s{n}", **more} for n in range(number)]}}}
+            return {
+                "tieline": {
+                    "config": {
+                        "sessions": [{**session, "name": f"s{n}", **more} for n in range(number)]
+                    }
+                }
+            }
 
         over = HERE / "scenarios/app.smallest.yaml"
         self.helm.template(CHARTS["app"], over, sessions(20))
         self.helm.template(CHARTS["app"], over, sessions(10, redundancy=2))
         self.refused("app", ["21 channels"], over, sessions(21))
         self.refused("app", ["22 channels"], over, sessions(11, redundancy=2))
-        topics = [{"v2.users.{id}.presence": [f"agent-{n}" for n in range(17_900)]}, "v2.users.a.presence"]
+        topics = [
+            {"v2.users.{id}.presence": [f"agent-{n}" for n in range(17_900)]},
+            "v2.users.a.presence",
+        ]
         self.helm.template(CHARTS["app"], over, sessions(1, topics=topics))
         topics = [{"v2.users.{id}.presence": [f"agent-{n}" for n in range(18_001)]}]
         self.refused("app", ["21 channels"], over, sessions(1, topics=topics))
 
     def unknown_policy(self):
         over = HERE / "scenarios/tieline-policy.smallest.yaml"
-        beta = self.helm.template(CHARTS["tieline-policy"], over, kube="1.34", apis=["admissionregistration.k8s.io/v1beta1/MutatingAdmissionPolicy"])
+        beta = self.helm.template(
+            CHARTS["tieline-policy"],
+            over,
+            kube="1.34",
+            apis=["admissionregistration.k8s.io/v1beta1/MutatingAdmissionPolicy"],
+        )
         assert "admissionregistration.k8s.io/v1beta1" in beta
         try:
             self.helm.template(CHARTS["tieline-policy"], over, kube="1.35", apis=[])
@@ -180,13 +220,19 @@ class Checks:
 
     def rolls(self):
         def checksum(values):
-            documents = self.helm.documents(CHARTS["app"], HERE / "scenarios/app.everything.yaml", values)
+            documents = self.helm.documents(
+                CHARTS["app"], HERE / "scenarios/app.everything.yaml", values
+            )
             return next(objects.pods(documents))["metadata"]["annotations"]["tieline/config"]
 
         first = checksum({})
         kept = {"sessions": [], "max_dynamic_sessions": 7, "listen": {"limits": {"subscribers": 7}}}
         assert checksum({"tieline": {"config": kept}}) == first, "rolls for what is read again"
-        for lasting in ({"drain_timeout": "19s"}, {"listen": {"health": "0.0.0.0:17444"}}, {"listen": {"limits": {"message": "2MiB"}}}):
+        for lasting in (
+            {"drain_timeout": "19s"},
+            {"listen": {"health": "0.0.0.0:17444"}},
+            {"listen": {"limits": {"message": "2MiB"}}},
+        ):
             assert checksum({"tieline": {"config": lasting}}) != first, f"does not roll for {lasting}"
 
     def shipped(self):
@@ -194,7 +240,10 @@ class Checks:
         rule = next(it for it in documents if it["kind"] == "PrometheusRule")
         assert rule["spec"] == yaml.safe_load(pathlib.Path("helm/alerts/tieline.yaml").read_text())
         dashboard = next(it for it in documents if it["metadata"]["name"].endswith("-dashboard"))
-        assert dashboard["data"]["tieline.json"].strip() == pathlib.Path("helm/dashboards/tieline.json").read_text().strip()
+        assert (
+            dashboard["data"]["tieline.json"].strip()
+            == pathlib.Path("helm/dashboards/tieline.json").read_text().strip()
+        )
 
     def package(self):
         with tempfile.TemporaryDirectory() as scratch:
@@ -208,17 +257,23 @@ class Checks:
         with tempfile.TemporaryDirectory() as scratch:
             root = pathlib.Path(scratch, "helm")
             shutil.copytree("helm/tieline-sidecar", root / "tieline-sidecar")
-            shutil.copytree(CHARTS["app"], root / "examples/app", ignore=shutil.ignore_patterns("charts"))
+            shutil.copytree(
+                CHARTS["app"], root / "examples/app", ignore=shutil.ignore_patterns("charts")
+            )
             self.helm.call("dependency", "update", root / "examples/app")
             path = HERE / "scenarios/app.everything.yaml"
-            assert self.helm.template(root / "examples/app", path) == self.helm.template(CHARTS["app"], path)
+            assert self.helm.template(root / "examples/app", path) == self.helm.template(
+                CHARTS["app"], path
+            )
 
     def generated(self):
         for path, text in generate.files(self.helm):
             if self.bless:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(text)
-            assert path.exists() and path.read_text() == text, f"{path} is not what the charts render: TIELINE_BLESS=1 tests/helm/run writes it"
+            assert path.exists() and path.read_text() == text, (
+                f"{path} is not what the charts render: TIELINE_BLESS=1 tests/helm/run writes it"
+            )
 
     def kustomize(self):
         kubectl = shutil.which("kubectl") or shutil.which("kustomize")
@@ -226,7 +281,9 @@ class Checks:
             print("not run: kustomize: neither kubectl nor kustomize is installed")
             return
         command = [kubectl, "kustomize"] if kubectl.endswith("kubectl") else [kubectl, "build"]
-        built = subprocess.run([*command, "helm/examples/kustomize"], capture_output=True, text=True, timeout=60)
+        built = subprocess.run(
+            [*command, "helm/examples/kustomize"], capture_output=True, text=True, timeout=60
+        )
         assert built.returncode == 0, built.stderr
         documents = list(yaml.safe_load_all(built.stdout))
         for version in VERSIONS["app"]:
@@ -235,7 +292,9 @@ class Checks:
         pods = {pod["metadata"]["name"]: pod for pod in objects.pods(documents)}
         objects.restricted(pods["app"])
         objects.sidecar(pods["app"], documents)
-        assert "initContainers" not in pods["other"]["spec"], "a workload without the label has a sidecar"
+        assert "initContainers" not in pods["other"]["spec"], (
+            "a workload without the label has a sidecar"
+        )
 
 
 def without_authentication(text: str, name: str) -> str:

@@ -37,7 +37,11 @@ POD_MONITOR = closed(
         "podMetricsEndpoints": many(
             closed(
                 {
-                    "port": {"type": "string", "maxLength": 15, "pattern": "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"},
+                    "port": {
+                        "type": "string",
+                        "maxLength": 15,
+                        "pattern": "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$",
+                    },
                     "path": {"type": "string", "pattern": "^/"},
                     "interval": DURATION,
                     "scrapeTimeout": DURATION,
@@ -66,7 +70,11 @@ RULE = closed(
 )
 
 PROMETHEUS_RULE = closed(
-    {"groups": many(closed({"name": TEXT, "interval": DURATION, "rules": many(RULE)}, "name", "rules"))},
+    {
+        "groups": many(
+            closed({"name": TEXT, "interval": DURATION, "rules": many(RULE)}, "name", "rules")
+        )
+    },
     "groups",
 )
 

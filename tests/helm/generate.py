@@ -9,14 +9,28 @@ from rendering import Helm
 APP = pathlib.Path("helm/examples/app")
 HEAD = "# Generated from the charts: TIELINE_BLESS=1 tests/helm/run writes it, and CI holds it against them.\n"
 # The component's user brings the ConfigMap and the Secret, by these names.
-COMPONENT = {"tieline": {"existingConfigMap": {"name": "tieline"}, "credentials": [{"name": "genesys", "secretName": "tieline-credentials", "mountPath": "/var/run/secrets/tieline"}]}}
+COMPONENT = {
+    "tieline": {
+        "existingConfigMap": {"name": "tieline"},
+        "credentials": [
+            {
+                "name": "genesys",
+                "secretName": "tieline-credentials",
+                "mountPath": "/var/run/secrets/tieline",
+            }
+        ],
+    }
+}
 
 
 def files(helm: Helm):
     """Each generated file with its text."""
     yield pathlib.Path("helm/kustomize/sidecar.yaml"), HEAD + sidecar(helm)
     scenario = pathlib.Path("tests/helm/scenarios/tieline.smallest.yaml")
-    yield pathlib.Path("helm/kustomize/standalone.yaml"), HEAD + plain(helm.template("helm/tieline", scenario))
+    yield (
+        pathlib.Path("helm/kustomize/standalone.yaml"),
+        HEAD + plain(helm.template("helm/tieline", scenario)),
+    )
 
 
 def sidecar(helm: Helm) -> str:
@@ -24,15 +38,28 @@ def sidecar(helm: Helm) -> str:
     rendered = helm.documents(APP, COMPONENT)
     deployment = next(it for it in rendered if it["kind"] == "Deployment")
     pod = deployment["spec"]["template"]
-    labels = {key: value for key, value in pod["metadata"]["labels"].items() if key.startswith("tieline/")}
+    labels = {
+        key: value for key, value in pod["metadata"]["labels"].items() if key.startswith("tieline/")
+    }
     spec = pod["spec"]
-    context = {key: value for key, value in spec["securityContext"].items() if key.startswith("fsGroup")}
-    kept = {"securityContext": context, "initContainers": spec["initContainers"], "volumes": spec["volumes"]}
+    context = {
+        key: value for key, value in spec["securityContext"].items() if key.startswith("fsGroup")
+    }
+    kept = {
+        "securityContext": context,
+        "initContainers": spec["initContainers"],
+        "volumes": spec["volumes"],
+    }
     patch = {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
         "metadata": {"name": "any"},
-        "spec": {"template": {"metadata": {"labels": labels, "annotations": pod["metadata"]["annotations"]}, "spec": kept}},
+        "spec": {
+            "template": {
+                "metadata": {"labels": labels, "annotations": pod["metadata"]["annotations"]},
+                "spec": kept,
+            }
+        },
     }
     return yaml.safe_dump(patch, sort_keys=False)
 

@@ -23,7 +23,10 @@ class Helm:
         self.rendered = {}
 
     def call(self, *arguments) -> str:
-        own = {name: f"{self.home.name}/{name}" for name in ("HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME")}
+        own = {
+            name: f"{self.home.name}/{name}"
+            for name in ("HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME")
+        }
         environment = {"PATH": os.environ["PATH"], "HOME": self.home.name, **own}
         command = [self.binary, *(str(it) for it in arguments)]
         ended = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
@@ -56,7 +59,9 @@ class Helm:
 
     def lint(self, chart, *values):
         with tempfile.TemporaryDirectory() as scratch:
-            self.call("lint", "--strict", chart, "--kube-version", "1.36", *self._values(values, scratch))
+            self.call(
+                "lint", "--strict", chart, "--kube-version", "1.36", *self._values(values, scratch)
+            )
 
     @staticmethod
     def _values(values, scratch) -> list:

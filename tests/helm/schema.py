@@ -11,14 +11,22 @@ TEXT = {"type": ["string", "null"]}
 RIGHTS = {"type": "array", "items": {"enum": ["read", "commit", "send", "admin"]}}
 PERMISSION = {
     "type": "object",
-    "properties": {"principal": {"type": "string"}, "journals": {"type": "array", "items": {"type": "string"}}, "allow": RIGHTS},
+    "properties": {
+        "principal": {"type": "string"},
+        "journals": {"type": "array", "items": {"type": "string"}},
+        "allow": RIGHTS,
+    },
     "required": ["principal", "journals", "allow"],
     "additionalProperties": False,
 }
 PENDING = {
     "tls": {
         "type": ["object", "null"],
-        "properties": {"cert_file": {"type": "string"}, "key_file": {"type": "string"}, "client_ca_file": TEXT},
+        "properties": {
+            "cert_file": {"type": "string"},
+            "key_file": {"type": "string"},
+            "client_ca_file": TEXT,
+        },
         "required": ["cert_file", "key_file"],
         "additionalProperties": False,
     },
@@ -34,7 +42,9 @@ PENDING = {
         },
         "additionalProperties": False,
     },
-    "insecure": {"enum": ["insecure-plaintext", "insecure-anyone", "insecure-plaintext-and-anyone", None]},
+    "insecure": {
+        "enum": ["insecure-plaintext", "insecure-anyone", "insecure-plaintext-and-anyone", None]
+    },
 }
 
 VALUES = pathlib.Path("helm/tieline-sidecar/values.schema.json")
@@ -80,7 +90,10 @@ def main() -> int:
     if given.bless:
         VALUES.write_text(wanted)
     elif VALUES.read_text() != wanted:
-        print(f"{VALUES} is not what `tieline schema` prints: TIELINE_BLESS=1 tests/helm/run writes it", file=sys.stderr)
+        print(
+            f"{VALUES} is not what `tieline schema` prints: TIELINE_BLESS=1 tests/helm/run writes it",
+            file=sys.stderr,
+        )
         return 1
     return 0
 
