@@ -4,33 +4,20 @@ import argparse
 import difflib
 import json
 import pathlib
-import shutil
 import subprocess
 import sys
 import tempfile
 import traceback
 
-import kubernetes_validate
 import yaml
 
-import generate
 import objects
+import shipping
 from admitted import Admission
 from rendering import Helm, Refused
+from shipping import CHARTS, HERE, VERSIONS
 
-HERE = pathlib.Path("tests/helm")
-CHARTS = {
-    "app": pathlib.Path("helm/examples/app"),
-    "tieline": pathlib.Path("helm/tieline"),
-    "tieline-policy": pathlib.Path("helm/tieline-policy"),
-}
-# The oldest with native sidecars, and the newest at hand; the policy's kind is younger.
 SHIPPED = ("tieline/templates/alerts.yaml", "tieline/templates/dashboard.yaml")
-VERSIONS = {
-    "app": ["1.29", "1.33", "1.37"],
-    "tieline": ["1.29", "1.33", "1.37"],
-    "tieline-policy": ["1.36", "1.37"],
-}
 
 
 class Checks:
@@ -57,8 +44,8 @@ class Checks:
 
     def all(self):
         for chart in [*CHARTS.values(), pathlib.Path("helm/tieline-sidecar")]:
-            self.run(f"{chart}: versions", self.versions, chart)
-            self.run(f"{chart}: links lead into the repository", self.links, chart)
+            self.run(f"{chart}: versions", shipping.versions, chart)
+            self.run(f"{chart}: links lead into the repository", shipping.links, chart)
         for name, chart, path in self.scenarios():
             self.run(f"{name}: lint", self.helm.lint, CHARTS[chart], path)
             self.run(f"{name}: golden", self.golden, name, chart, path)
@@ -76,35 +63,11 @@ class Checks:
         ):
             self.run(f"the policy injects: {name}", self.policy, name, label, config_map)
         self.run("a changed session keeps the pod, a changed address rolls it", self.rolls)
-        self.run("alerts and dashboard are shipped as they are", self.shipped)
-        self.run("a package holds what the links lead to", self.package)
-        self.run("a user's chart fetches the library", self.fetched)
-        self.run("what is generated from the charts", self.generated)
-        self.run("kustomize", self.kustomize)
-
-    def versions(self, chart):
-        described = yaml.safe_load((chart / "Chart.yaml").read_text())
-        crate = next(
-            it.split('"')[1]
-            for it in pathlib.Path("Cargo.toml").read_text().splitlines()
-            if it.startswith("version")
-        )
-        library = yaml.safe_load(pathlib.Path("helm/tieline-sidecar/Chart.yaml").read_text())["version"]
-        if chart.parent.name != "examples":
-            assert described["appVersion"] == crate, (
-                f"appVersion is {described['appVersion']}, the crate's version {crate}"
-            )
-        for dependency in described.get("dependencies", []):
-            assert dependency["version"] == library, (
-                f"wants {dependency['version']} of the library, which is {library}"
-            )
-
-    def links(self, chart):
-        root = pathlib.Path.cwd().resolve()
-        for path in chart.rglob("*"):
-            if path.is_symlink():
-                assert not path.readlink().is_absolute(), f"{path} is absolute"
-                assert root in path.resolve(strict=True).parents, f"{path} leads out of the repository"
+        self.run("alerts and dashboard are shipped as they are", shipping.as_they_are, self.helm)
+        self.run("a package holds what the links lead to", shipping.package, self.helm)
+        self.run("a user's chart fetches the library", shipping.fetched, self.helm)
+        self.run("what is generated from the charts", shipping.generated, self.helm, self.bless)
+        self.run("kustomize", shipping.kustomize)
 
     def golden(self, name, chart, path):
         golden = HERE / "goldens" / f"{name}.yaml"
@@ -234,67 +197,6 @@ class Checks:
             {"listen": {"limits": {"message": "2MiB"}}},
         ):
             assert checksum({"tieline": {"config": lasting}}) != first, f"does not roll for {lasting}"
-
-    def shipped(self):
-        documents = self.helm.documents(CHARTS["tieline"], HERE / "scenarios/tieline.everything.yaml")
-        rule = next(it for it in documents if it["kind"] == "PrometheusRule")
-        assert rule["spec"] == yaml.safe_load(pathlib.Path("helm/alerts/tieline.yaml").read_text())
-        dashboard = next(it for it in documents if it["metadata"]["name"].endswith("-dashboard"))
-        assert (
-            dashboard["data"]["tieline.json"].strip()
-            == pathlib.Path("helm/dashboards/tieline.json").read_text().strip()
-        )
-
-    def package(self):
-        with tempfile.TemporaryDirectory() as scratch:
-            for chart in ("tieline", "tieline-policy"):
-                self.helm.call("package", CHARTS[chart], "--destination", scratch)
-                path = HERE / "scenarios" / f"{chart}.everything.yaml"
-                packed = next(pathlib.Path(scratch).glob(f"{chart}-0*.tgz"))
-                assert self.helm.template(packed, path) == self.helm.template(CHARTS[chart], path)
-
-    def fetched(self):
-        with tempfile.TemporaryDirectory() as scratch:
-            root = pathlib.Path(scratch, "helm")
-            shutil.copytree("helm/tieline-sidecar", root / "tieline-sidecar")
-            shutil.copytree(
-                CHARTS["app"], root / "examples/app", ignore=shutil.ignore_patterns("charts")
-            )
-            self.helm.call("dependency", "update", root / "examples/app")
-            path = HERE / "scenarios/app.everything.yaml"
-            assert self.helm.template(root / "examples/app", path) == self.helm.template(
-                CHARTS["app"], path
-            )
-
-    def generated(self):
-        for path, text in generate.files(self.helm):
-            if self.bless:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(text)
-            assert path.exists() and path.read_text() == text, (
-                f"{path} is not what the charts render: TIELINE_BLESS=1 tests/helm/run writes it"
-            )
-
-    def kustomize(self):
-        kubectl = shutil.which("kubectl") or shutil.which("kustomize")
-        if not kubectl:
-            print("not run: kustomize: neither kubectl nor kustomize is installed")
-            return
-        command = [kubectl, "kustomize"] if kubectl.endswith("kubectl") else [kubectl, "build"]
-        built = subprocess.run(
-            [*command, "helm/examples/kustomize"], capture_output=True, text=True, timeout=60
-        )
-        assert built.returncode == 0, built.stderr
-        documents = list(yaml.safe_load_all(built.stdout))
-        for version in VERSIONS["app"]:
-            for it in documents:
-                kubernetes_validate.validate(it, version, strict=True)
-        pods = {pod["metadata"]["name"]: pod for pod in objects.pods(documents)}
-        objects.restricted(pods["app"])
-        objects.sidecar(pods["app"], documents)
-        assert "initContainers" not in pods["other"]["spec"], (
-            "a workload without the label has a sidecar"
-        )
 
 
 def without_authentication(text: str, name: str) -> str:
