@@ -1,5 +1,4 @@
-// The transaction: the records of a batch and the position behind them become visible together, or
-// neither does.
+// The right to write under a name, and what is known when a write fails.
 
 package main
 
@@ -88,21 +87,11 @@ func (w *writer) takeOver(ctx context.Context, brokers []string) (*tieline.Posit
 func (w *writer) write(ctx context.Context, records []*kgo.Record, behind tieline.Position) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), batchTimeout)
 	defer cancel()
-	if err := w.client.BeginTransaction(); err != nil {
-		return w.failed("begin", err)
-	}
-	at := &kgo.Record{
+	return w.commit(ctx, records, &kgo.Record{
 		Topic: w.topics.positions,
 		Key:   []byte(w.topics.name),
 		Value: []byte(behind.String()),
-	}
-	if err := w.client.ProduceSync(ctx, append(records, at)...).FirstErr(); err != nil {
-		return w.failed("write", err)
-	}
-	if err := w.client.EndTransaction(ctx, kgo.TryCommit); err != nil {
-		return w.failed("commit", err)
-	}
-	return nil
+	})
 }
 
 func (w *writer) failed(what string, err error) error {
