@@ -52,7 +52,8 @@ class Adherence:
         # Ends of the journal, and when they were: up to there everything will be known once they are
         # behind us.
         self._ends: deque[tuple[float, str, int]] = deque(maxlen=int(SILENCE / TICK) + 1)
-        self._heard = time.time()
+        self._known = 0.0
+        self._began = time.time()
         self._silent = False
         self._journal = asked.journal
         tls = Tls(ca_file=asked.ca) if asked.ca else None
@@ -110,9 +111,10 @@ class Adherence:
             while not self._ended.wait(TICK):
                 self._ask(journals)
                 with self._lock:
+                    self._reach()
                     notices = self._say_silence()
-                    if self._known_until() > self._rule.now:
-                        notices += self._rule.pass_time(self._known_until())
+                    if self._known > self._rule.now:
+                        notices += self._rule.pass_time(self._known)
                     self._voice.say(notices)
                     self._voice.status(self._rule.now, self._rule.counts())
                     if notices:
@@ -124,15 +126,14 @@ class Adherence:
             answer = journals.GetJournal(request, timeout=ASKING, metadata=self._door.metadata())
             self._ends.append((asked_at, answer.journal.epoch, answer.journal.latest_sequence))
 
-    def _known_until(self) -> float:
-        """When the newest of the ends was that lie behind us."""
+    def _reach(self) -> None:
+        """Finds the newest of the ends that lie behind us."""
         for at, epoch, sequence in self._ends:
             if self._behind is not None and self._behind[0] == epoch and self._behind[1] >= sequence:
-                self._heard = max(self._heard, at)
-        return self._heard
+                self._known = max(self._known, at)
 
     def _say_silence(self) -> list[Notice]:
-        late = time.time() - self._known_until()
+        late = time.time() - max(self._known, self._began)
         was_silent, self._silent = self._silent, late > SILENCE
         if self._silent and not was_silent:
             return [Notice("away", time.time(), f"nothing is known of the last {late:.0f} s: no alerts", False)]
