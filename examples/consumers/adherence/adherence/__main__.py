@@ -55,6 +55,9 @@ class Adherence:
         self._known = 0.0
         self._began = time.time()
         self._silent = False
+        # A batch was taken in and its position is not saved yet: saved now, it would come again.
+        self._midway = False
+        self._failure: OSError | None = None
         self._journal = asked.journal
         tls = Tls(ca_file=asked.ca) if asked.ca else None
         self._door = Door(asked.target, tls, asked.token_file)
@@ -85,6 +88,7 @@ class Adherence:
     def save(self, position) -> None:
         with self._lock:
             self._store.save(position)
+            self._midway = False
             self._behind = (position.epoch, position.sequence)
 
     def run(self) -> None:
@@ -95,30 +99,42 @@ class Adherence:
         finally:
             self._ended.set()
             clock.join()
+        if self._failure is not None:
+            raise self._failure
 
     def stop(self, *_: object) -> None:
         self._subscriber.stop()
 
     def _take(self, batch: Batch) -> None:
         with self._lock:
+            self._midway = True
             notices = list(take(self._rule, batch))
             self._voice.say(notices)
 
     def _pass_time(self) -> None:
         """Time alone makes alerts too, but only time of which everything that happened is known."""
-        with self._door.open() as channel:
-            journals = rpc.EventServiceStub(channel)
-            while not self._ended.wait(TICK):
-                self._ask(journals)
-                with self._lock:
-                    self._reach()
-                    notices = self._say_silence()
-                    if self._known > self._rule.now:
-                        notices += self._rule.pass_time(self._known)
-                    self._voice.say(notices)
-                    self._voice.status(self._rule.now, self._rule.counts())
-                    if notices:
-                        self._store.save_again()
+        try:
+            with self._door.open() as channel:
+                journals = rpc.EventServiceStub(channel)
+                while not self._ended.wait(TICK):
+                    self._ask(journals)
+                    with self._lock:
+                        self._tick()
+        except OSError as error:
+            self._failure = error
+            self._subscriber.stop()
+
+    def _tick(self) -> None:
+        if self._midway:
+            return
+        self._reach()
+        notices = self._say_silence()
+        if self._known > self._rule.now:
+            notices += self._rule.pass_time(self._known)
+        self._voice.say(notices)
+        self._voice.status(self._rule.now, self._rule.counts())
+        if notices:
+            self._store.save_again()
 
     def _ask(self, journals: rpc.EventServiceStub) -> None:
         request, asked_at = pb.GetJournalRequest(name=self._journal), time.time()

@@ -103,7 +103,7 @@ class Rule:
         for agent, known in self.agents.items():
             for feed, fact in known.facts.items():
                 if concerns is None or f"{agent}/{feed}" in concerns:
-                    fact.doubts.append(gap)
+                    fact.doubts = [*fact.doubts, gap]
                     fact.fetched = False
                     met.append(agent)
         met = sorted(set(met))
