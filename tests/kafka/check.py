@@ -17,7 +17,7 @@ import urllib.request
 
 import compare
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 RATE = 300
 # So many kills at most until the planted mistake is found: each finds it in about a third of cases.
 PLANTED_KILLS = 60
