@@ -93,7 +93,7 @@ async function main() {
     await page.waitForSelector('#live.on');
     return page;
   };
-  const page = await open('light', { viewport: { width: 1280, height: 760 }, colorScheme: 'light' });
+  const page = await open('light', { viewport: { width: 1280, height: 510 }, colorScheme: 'light' });
   const until = (what, test, given) => page.waitForFunction(test, given, { timeout: PATIENCE }).then(() => ok(what, true), () => ok(what, false));
   await until('queues are shown by their names', (wanted) => {
     const shown = [...document.querySelectorAll('#queues tbody th')].map((th) => th.innerText);

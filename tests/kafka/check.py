@@ -92,7 +92,7 @@ class Check:
                     "name": "queue-stats",
                     "platform": "genesys-events",
                     "endpoint": self.sandbox["endpoint"],
-                    "channels": ["routing.queueStats", "routing.agentEvent", "routing.conversationEvent"],
+                    "channels": ["routing.queueStats", "routing.agentEvent", "platform.connectionEvent"],
                     "auth": {
                         "grant": "client_credentials",
                         "client_id_file": self.secret("client_id"),
