@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -27,7 +28,7 @@ const (
 	backoffBase = 200 * time.Millisecond
 	backoffCap  = 10 * time.Second
 	// How often it says how far it is.
-	reportInterval = time.Second
+	reportInterval = 500 * time.Millisecond
 	// Status when another pipeline of the name took over; restarting would only take it back.
 	exitFenced = 3
 )
@@ -97,10 +98,17 @@ func run(ctx context.Context, s settings, log *slog.Logger) error {
 // pipeline is one attempt: one writer, one subscription.
 type pipeline struct {
 	settings
-	log      *slog.Logger
-	writer   *writer
-	written  int
-	reported time.Time
+	log     *slog.Logger
+	writer  *writer
+	written int
+	told    atomic.Pointer[progress]
+}
+
+// progress is what was committed last.
+type progress struct {
+	position string
+	records  int
+	lag      uint64
 }
 
 func (p *pipeline) run(ctx context.Context) error {
@@ -111,6 +119,9 @@ func (p *pipeline) run(ctx context.Context) error {
 	defer writer.close()
 	p.writer = writer
 	p.log.Info("Writing", "topic", p.topics.events, "partitions", p.topics.partitions, "after", stored)
+	reporting, stop := context.WithCancel(ctx)
+	defer stop()
+	go p.report(reporting)
 	options := p.options
 	options.After = stored
 	options.OnGap = func(_ context.Context, gap *tieline.GapError) tieline.GapChoice {
@@ -144,12 +155,30 @@ func (p *pipeline) handle(ctx context.Context, batch *tieline.Batch) error {
 		return err
 	}
 	p.written += len(records)
-	if time.Since(p.reported) >= reportInterval || batch.Position.Sequence == batch.LatestSequence {
-		p.reported = time.Now()
-		p.log.Info("Committed", "position", batch.Position.String(), "records", p.written,
-			"lag", batch.LatestSequence-batch.Position.Sequence)
-	}
+	p.told.Store(&progress{
+		position: batch.Position.String(),
+		records:  p.written,
+		lag:      batch.LatestSequence - batch.Position.Sequence,
+	})
 	return nil
+}
+
+// report says once in a while how far it is, where that has changed.
+func (p *pipeline) report(ctx context.Context) {
+	ticker := time.NewTicker(reportInterval)
+	defer ticker.Stop()
+	var last *progress
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		if at := p.told.Load(); at != last {
+			p.log.Info("Committed", "position", at.position, "records", at.records, "lag", at.lag)
+			last = at
+		}
+	}
 }
 
 func parse(arguments []string) (settings, error) {
