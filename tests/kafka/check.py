@@ -201,8 +201,8 @@ class Check:
         # The name is taken over by another, and the one before stops.
         self.running["before"] = self.running.pop("pipeline")
         self.start_pipeline()
-        before = self.running.pop("before")
-        status = before.wait(timeout=PATIENCE)
+        status = self.running["before"].wait(timeout=PATIENCE)
+        del self.running["before"]
         self.ok("who is taken over from ends, and says so", [] if status == FENCED else [f"status {status}"])
 
         self.progress()

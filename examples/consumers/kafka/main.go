@@ -71,13 +71,17 @@ func main() {
 // run keeps a pipeline going. Whatever fails at Kafka, its outcome may be unknown: the next attempt
 // begins by asking what was committed.
 func run(ctx context.Context, s settings, log *slog.Logger) error {
-	for failures := 0; ; failures++ {
+	host, _ := os.Hostname()
+	id := fmt.Sprintf("%s-%d-%016x", host, os.Getpid(), rand.Uint64())
+	for failures, mine := 0, false; ; failures++ {
 		p := &pipeline{settings: s, log: log}
-		err := p.run(ctx)
+		err := p.run(ctx, id, mine)
+		mine = mine || p.writer != nil
 		if ctx.Err() != nil && (err == nil || errors.Is(err, context.Canceled)) {
 			return nil
 		}
-		if !errors.As(err, new(*kafkaError)) || errors.Is(err, errFenced) {
+		var kafka *kafkaError
+		if fenced := errors.Is(err, errFenced); fenced && mine || !fenced && !errors.As(err, &kafka) {
 			return err
 		}
 		if p.written > 0 {
@@ -111,8 +115,8 @@ type progress struct {
 	lag      uint64
 }
 
-func (p *pipeline) run(ctx context.Context) error {
-	writer, stored, err := openWriter(ctx, p.brokers, &p.topics)
+func (p *pipeline) run(ctx context.Context, id string, mine bool) error {
+	writer, stored, err := openWriter(ctx, p.brokers, &p.topics, id, mine)
 	if err != nil {
 		return err
 	}

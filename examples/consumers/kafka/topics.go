@@ -70,45 +70,53 @@ func (t *topics) ensure(ctx context.Context, client *kgo.Client) error {
 	return nil
 }
 
-// storedPosition reads the positions topic to its end, committed records alone.
-func storedPosition(ctx context.Context, brokers []string, of topics) (stored *tieline.Position, err error) {
+// writerKey is where it stands who writes under a name.
+func (t *topics) writerKey() string { return t.name + "/writer" }
+
+// committed reads the positions topic to its end, committed records alone: the position of this name,
+// and who wrote under it last.
+func (t *topics) committed(ctx context.Context, brokers []string) (stored *tieline.Position, by string, err error) {
 	client, err := kgo.NewClient(
 		kgo.SeedBrokers(brokers...),
 		kgo.ClientID("tieline-kafka"),
-		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{of.positions: {0: kgo.NewOffset().AtStart()}}),
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{t.positions: {0: kgo.NewOffset().AtStart()}}),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		// Where a transaction ended counts as an offset: the last one is reached.
 		kgo.KeepControlRecords(),
 		kgo.DisableClientMetrics(),
 	)
 	if err != nil {
-		return nil, fmt.Errorf("kafka: %w", err)
+		return nil, "", fmt.Errorf("kafka: %w", err)
 	}
 	defer client.Close()
-	ends, err := kadm.NewClient(client).ListCommittedOffsets(ctx, of.positions)
+	ends, err := kadm.NewClient(client).ListCommittedOffsets(ctx, t.positions)
 	if err == nil {
 		err = ends.Error()
 	}
 	if err != nil {
-		return nil, &kafkaError{fmt.Sprintf("find the end of topic %s", of.positions), err}
+		return nil, "", &kafkaError{fmt.Sprintf("find the end of topic %s", t.positions), err}
 	}
-	end, _ := ends.Lookup(of.positions, 0)
+	end, _ := ends.Lookup(t.positions, 0)
 	for read := int64(0); read < end.Offset; {
 		fetches := client.PollFetches(ctx)
 		if err := fetches.Err(); err != nil {
-			return nil, &kafkaError{fmt.Sprintf("read topic %s", of.positions), err}
+			return nil, "", &kafkaError{fmt.Sprintf("read topic %s", t.positions), err}
 		}
 		for _, record := range fetches.Records() {
 			read = record.Offset + 1
-			if record.Attrs.IsControl() || string(record.Key) != of.name {
+			if record.Attrs.IsControl() || string(record.Key) != t.name && string(record.Key) != t.writerKey() {
+				continue
+			}
+			if string(record.Key) == t.writerKey() {
+				by = string(record.Value)
 				continue
 			}
 			at, err := tieline.ParsePosition(string(record.Value))
 			if err != nil {
-				return nil, fmt.Errorf("offset %d of topic %s: %w", record.Offset, of.positions, err)
+				return nil, "", fmt.Errorf("offset %d of topic %s: %w", record.Offset, t.positions, err)
 			}
 			stored = &at
 		}
 	}
-	return stored, nil
+	return stored, by, nil
 }

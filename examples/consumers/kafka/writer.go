@@ -44,8 +44,9 @@ type writer struct {
 }
 
 // openWriter takes the name over: whoever wrote under it before is fenced off, and what they left
-// open is ended, before the position is read.
-func openWriter(ctx context.Context, brokers []string, of *topics) (*writer, *tieline.Position, error) {
+// open is ended, before the position is read. Under its new epoch it then says who writes. `mine` is
+// that this process wrote under the name before: then it gives way to whoever has taken over since.
+func openWriter(ctx context.Context, brokers []string, of *topics, id string, mine bool) (*writer, *tieline.Position, error) {
 	client, err := kgo.NewClient(
 		kgo.SeedBrokers(brokers...),
 		kgo.ClientID("tieline-kafka"),
@@ -62,7 +63,7 @@ func openWriter(ctx context.Context, brokers []string, of *topics) (*writer, *ti
 		return nil, nil, fmt.Errorf("kafka: %w", err)
 	}
 	w := &writer{client: client, topics: of}
-	stored, err := w.takeOver(ctx, brokers)
+	stored, err := w.takeOver(ctx, brokers, id, mine)
 	if err != nil {
 		client.Close()
 		return nil, nil, err
@@ -70,16 +71,34 @@ func openWriter(ctx context.Context, brokers []string, of *topics) (*writer, *ti
 	return w, stored, nil
 }
 
-func (w *writer) takeOver(ctx context.Context, brokers []string) (*tieline.Position, error) {
+func (w *writer) takeOver(ctx context.Context, brokers []string, id string, mine bool) (*tieline.Position, error) {
 	ctx, cancel := context.WithTimeout(ctx, batchTimeout)
 	defer cancel()
 	if err := w.topics.ensure(ctx, w.client); err != nil {
 		return nil, err
 	}
+	if mine {
+		// Not every error of a fenced producer says that it is fenced.
+		if _, by, err := w.topics.committed(ctx, brokers); err != nil || by != id {
+			if err == nil {
+				err = fmt.Errorf("%w (%s)", errFenced, by)
+			}
+			return nil, err
+		}
+	}
 	if _, _, err := w.client.ProducerID(ctx); err != nil {
 		return nil, &kafkaError{"take over transactional id tieline-" + w.topics.name, err}
 	}
-	return storedPosition(ctx, brokers, *w.topics)
+	stored, _, err := w.topics.committed(ctx, brokers)
+	if err != nil {
+		return nil, err
+	}
+	said := &kgo.Record{Topic: w.topics.positions, Key: []byte(w.topics.writerKey()), Value: []byte(id)}
+	if err := w.commit(ctx, nil, said); err != nil {
+		// Nothing was written yet under this name: who fences whom is still open, so it is tried again.
+		return nil, &kafkaError{"take over", err}
+	}
+	return stored, nil
 }
 
 // write commits records and position. After an error the outcome may be unknown: close this writer
