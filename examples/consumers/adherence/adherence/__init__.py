@@ -1,0 +1,1 @@
+"""Says who is not where their schedule wants them: see `python -m adherence --help`."""
