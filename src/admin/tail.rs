@@ -19,6 +19,7 @@ use crate::feed::{
     Batching, Caller, Delivery, Feed, Filter, FilterSpec, Origin, Policy, Selection, Start,
     SubscribePlan, Subscriber, View,
 };
+use crate::grpc::Gate;
 use crate::proto::v1;
 
 /// Rows of one message, and how long it may wait to be full.
@@ -82,14 +83,31 @@ struct Tail {
 }
 
 /// Opens a tail.
-pub(super) async fn open(console: &Inner, asked: TailQuery) -> Result<Body, Problem> {
+pub(super) async fn open(
+    console: &Inner,
+    asked: TailQuery,
+    gate: Option<Gate>,
+) -> Result<Body, Problem> {
     if asked.payload && !console.tail_payloads {
         return Err(Problem::NoPayloads);
     }
     let permit = Arc::clone(&console.tails).try_acquire_owned();
     let permit = permit.map_err(|_| Problem::TooMany(MOST_TAILS))?;
-    let feed = find(console.overview.feeds(), &asked.journal)?.clone();
-    let plan = plan(&asked)?;
+    let found = find(console.overview.feeds(), &asked.journal);
+    if let Some(gate) = &gate {
+        let allowed = match &found {
+            Ok(feed) => gate.lets(feed.name().as_str()),
+            Err(_) => gate.lets_all(),
+        };
+        if !allowed {
+            let who = gate.principal();
+            let why = format!("principal '{who}' has no permission to read this journal");
+            return Err(Problem::Forbidden(why));
+        }
+    }
+    let feed = found?.clone();
+    let principal = gate.as_ref().map(Gate::principal).unwrap_or_default();
+    let plan = plan(&asked, principal)?;
     let subscriber = feed.subscribe(plan.clone()).await;
     let tail = Tail {
         subscriber: subscriber.map_err(|why| Problem::Unavailable(why.to_string()))?,
@@ -114,7 +132,7 @@ fn find<'a>(feeds: &'a [Feed], name: &str) -> Result<&'a Feed, Problem> {
     found.ok_or_else(|| Problem::NotFound("journal of this name: name one of them".to_owned()))
 }
 
-fn plan(asked: &TailQuery) -> Result<SubscribePlan, Problem> {
+fn plan(asked: &TailQuery, principal: &str) -> Result<SubscribePlan, Problem> {
     let sessions = match asked.session.as_str() {
         "" => Vec::new(),
         name => {
@@ -151,6 +169,7 @@ fn plan(asked: &TailQuery) -> Result<SubscribePlan, Problem> {
         replay_rate: 0,
         caller: Arc::new(Caller {
             client_id: "console tail".to_owned(),
+            principal: principal.to_owned(),
             ..Caller::default()
         }),
     })

@@ -27,19 +27,23 @@
 //! ```
 
 mod address;
+mod credentials;
 mod error;
 mod failure;
 mod machine;
 mod resuming;
 #[cfg(any(test, feature = "testing"))]
 mod simulated;
+mod target;
 #[cfg(test)]
 mod tests;
 
 pub use address::{Address, InvalidAddress};
+pub use credentials::Credentials;
 pub use error::{ResumeError, Violation};
 pub use failure::{Failure, Refusal, Unavailable};
 pub use machine::{Decision, GapChoice, Machine};
 pub use resuming::{Interruption, Item, Resuming};
 #[cfg(any(test, feature = "testing"))]
 pub use simulated::SimulatedAddress;
+pub use target::{Calls, Target, host};

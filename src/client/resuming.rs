@@ -7,9 +7,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep, timeout, timeout_at};
 use tonic::codec::Streaming;
-use tonic::transport::Channel;
 
-use super::{Address, Decision, Failure, GapChoice, Machine, ResumeError, Unavailable};
+use super::{Calls, Decision, Failure, GapChoice, Machine, ResumeError, Target, Unavailable};
 use crate::proto::v1;
 use crate::runtime::Rng;
 use v1::event_service_client::EventServiceClient;
@@ -36,18 +35,18 @@ pub struct Interruption {
 }
 
 type OnGap = Box<dyn FnMut(&Unavailable) -> GapChoice + Send>;
-type Opened = (Streaming<v1::SubscribeResponse>, Channel);
+type Opened = (Streaming<v1::SubscribeResponse>, Calls);
 type Opening = dyn Future<Output = Result<Opened, Failure>> + Send;
 
 /// A subscription that survives restarts, drains and broken networks.
 pub struct Resuming {
-    address: Address,
+    target: Target,
     machine: Machine,
     on_gap: OnGap,
     rng: Rng,
     phase: Phase,
     /// The newest connection; commits go over it, also once its stream has ended.
-    channel: Option<Channel>,
+    channel: Option<Calls>,
 }
 
 enum Phase {
@@ -61,22 +60,23 @@ enum Phase {
 }
 
 impl Resuming {
-    /// Subscribes at `address`. `on_gap` decides what follows when the position is gone: a pod that
+    /// Subscribes at an address, or a target with credentials. `on_gap` decides what follows when the position is gone: a pod that
     /// moves with an empty volume loses it on an ordinary day. Connects at the first
     /// [`Resuming::next`], in the runtime that calls it.
     ///
     /// # Errors
     /// When the request names no start.
     pub fn new(
-        address: Address,
+        target: impl Into<Target>,
         request: v1::SubscribeRequest,
         on_gap: impl FnMut(&Unavailable) -> GapChoice + Send + 'static,
         rng: Rng,
     ) -> Result<Self, ResumeError> {
         let mut machine = Machine::new(request)?;
-        let phase = opening(&address, &mut machine);
+        let target = target.into();
+        let phase = opening(&target, &mut machine);
         Ok(Self {
-            address,
+            target,
             machine,
             on_gap: Box::new(on_gap),
             rng,
@@ -123,7 +123,7 @@ impl Resuming {
                 Phase::Done => return None,
                 Phase::Waiting(delay) => {
                     delay.await;
-                    self.phase = opening(&self.address, &mut self.machine);
+                    self.phase = opening(&self.target, &mut self.machine);
                     continue;
                 }
                 Phase::Opening(opening) => match opening.await {
@@ -202,12 +202,12 @@ impl Resuming {
 }
 
 /// A new connection for each attempt: one that went silent may be dead without knowing it.
-fn opening(address: &Address, machine: &mut Machine) -> Phase {
+fn opening(target: &Target, machine: &mut Machine) -> Phase {
     let request = machine.request();
     let limit = machine.silence_limit();
-    let address = address.clone();
+    let target = target.clone();
     Phase::Opening(Box::pin(async move {
-        let channel = address
+        let channel = target
             .channel()
             .map_err(|error| Failure::Broken(error.to_string()))?;
         let mut client = EventServiceClient::new(channel.clone());
@@ -222,7 +222,7 @@ fn opening(address: &Address, machine: &mut Machine) -> Phase {
 impl fmt::Debug for Resuming {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Resuming")
-            .field("address", &self.address)
+            .field("target", &self.target)
             .field("machine", &self.machine)
             .finish_non_exhaustive()
     }
