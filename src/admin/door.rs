@@ -116,11 +116,7 @@ fn is_grpc(headers: &HeaderMap) -> bool {
 }
 
 /// Lets a request in or refuses it, and says on every answer what a browser may do with it.
-pub(super) async fn guard(
-    State(door): State<Named>,
-    mut request: Request,
-    next: Next,
-) -> Response {
+pub(super) async fn guard(State(door): State<Named>, mut request: Request, next: Next) -> Response {
     let host = request.uri().authority().map(|a| a.as_str().to_owned());
     let host = host.or_else(|| {
         let value = request.headers().get(header::HOST)?;

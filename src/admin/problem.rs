@@ -17,7 +17,9 @@ pub(super) enum Problem {
     #[error("requests of other sites are refused")]
     Site,
     /// It changes something.
-    #[error("what changes things is served on the unix: socket of listen.admin, or with a credential where listen.auth is given")]
+    #[error(
+        "what changes things is served on the unix: socket of listen.admin, or with a credential where listen.auth is given"
+    )]
     SocketOnly,
     /// It is not known who asks.
     #[error("{0}")]
@@ -47,7 +49,9 @@ impl Problem {
         match self {
             Self::Host => StatusCode::MISDIRECTED_REQUEST,
             Self::Unknown(_) => StatusCode::UNAUTHORIZED,
-            Self::Site | Self::SocketOnly | Self::NoPayloads | Self::Forbidden(_) => StatusCode::FORBIDDEN,
+            Self::Site | Self::SocketOnly | Self::NoPayloads | Self::Forbidden(_) => {
+                StatusCode::FORBIDDEN
+            }
             Self::TooMany(_) | Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Invalid(_) => StatusCode::BAD_REQUEST,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
+use futures_util::future::BoxFuture;
 use futures_util::{StreamExt as _, stream};
 use prost::Message as _;
 use serde::{Deserialize, Serialize};
@@ -79,6 +80,8 @@ struct Tail {
     subscriber: Subscriber,
     payload: bool,
     begun: bool,
+    /// Completes when whoever watches may not any more.
+    ended: BoxFuture<'static, ()>,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -106,6 +109,9 @@ pub(super) async fn open(
         }
     }
     let feed = found?.clone();
+    if let Some(gate) = &gate {
+        gate.opens(feed.name());
+    }
     let principal = gate.as_ref().map(Gate::principal).unwrap_or_default();
     let plan = plan(&asked, principal)?;
     let subscriber = feed.subscribe(plan.clone()).await;
@@ -115,10 +121,16 @@ pub(super) async fn open(
         plan,
         payload: asked.payload,
         begun: false,
+        ended: Box::pin(async move {
+            match gate {
+                Some(gate) => gate.ended().await,
+                None => std::future::pending().await,
+            }
+        }),
         _permit: permit,
     };
     let messages = stream::unfold(tail, |mut tail| async move {
-        let message = tail.next().await?;
+        let message = tail.next_while_allowed().await?;
         Some((Ok::<_, std::convert::Infallible>(message), tail))
     });
     Ok(Body::from_stream(messages))
@@ -176,6 +188,17 @@ fn plan(asked: &TailQuery, principal: &str) -> Result<SubscribePlan, Problem> {
 }
 
 impl Tail {
+    async fn next_while_allowed(&mut self) -> Option<Bytes> {
+        let mut ended = std::mem::replace(&mut self.ended, Box::pin(std::future::pending()));
+        let message = tokio::select! {
+            biased;
+            () = &mut ended => return None,
+            message = self.next() => message,
+        };
+        self.ended = ended;
+        message
+    }
+
     /// The next message; `None` when the stream is over.
     async fn next(&mut self) -> Option<Bytes> {
         if std::mem::replace(&mut self.begun, true) {

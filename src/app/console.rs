@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::doors::is_local;
 use super::{Doors, Host, StartError, bind};
 use crate::admin::{
-    AdminServer, Console, ConsoleParts, Distribution, Door, Latencies, LogControl, Notices, Overview,
-    OverviewParts,
+    AdminServer, Console, ConsoleParts, Distribution, Door, Latencies, LogControl, Notices,
+    Overview, OverviewParts,
 };
 use crate::config::Config;
 use crate::domain::JournalName;

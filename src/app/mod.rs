@@ -31,10 +31,10 @@ use crate::session::{SessionBoard, StatsSnapshot};
 use crate::telemetry::metrics::Source;
 use crate::telemetry::traces::Tracer;
 
+use self::doors::Doors;
 pub use self::ending::{Ended, Stop};
 pub use self::guests::TemplateError;
 pub use self::host::Host;
-use self::doors::Doors;
 use self::host::Machine;
 use self::metrics::Figures;
 pub use self::metrics::{Life, families};
@@ -166,6 +166,9 @@ impl App {
         let bound = [startup.latch("listeners"), readiness.latch("listeners")];
         let mut tasks = Tasks::default();
         let (rest, rest_drain) = drain();
+        if let Some(insecure) = config.listen.insecure {
+            readiness.remark(insecure.meaning());
+        }
         let health_address = match config.listen.health.as_str() {
             "" => None,
             address => {

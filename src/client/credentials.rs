@@ -53,9 +53,8 @@ impl Credentials {
         let text = read(path)?;
         let text = std::str::from_utf8(&text).map_err(|_| wrong(path, "is not UTF-8"))?;
         let header = Zeroizing::new(format!("Bearer {}", text.trim()));
-        let mut value: MetadataValue<Ascii> = header
-            .parse()
-            .map_err(|_| wrong(path, "holds no token"))?;
+        let mut value: MetadataValue<Ascii> =
+            header.parse().map_err(|_| wrong(path, "holds no token"))?;
         value.set_sensitive(true);
         match text.trim().is_empty() {
             true => Err(wrong(path, "holds no token")),

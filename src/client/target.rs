@@ -83,15 +83,17 @@ impl Target {
                 Ok(origin) => endpoint.origin(origin),
                 Err(_) => endpoint,
             };
-            return Ok(endpoint.connect_with_connector_lazy(tower::service_fn(move |_| {
-                let (credentials, authority) = (credentials.clone(), authority.clone());
-                async move {
-                    let stream = TcpStream::connect(&*authority).await?;
-                    stream.set_nodelay(true)?;
-                    let stream = credentials.agree(stream, host(&authority), b"h2").await?;
-                    Ok::<_, std::io::Error>(TokioIo::new(stream))
-                }
-            })));
+            return Ok(
+                endpoint.connect_with_connector_lazy(tower::service_fn(move |_| {
+                    let (credentials, authority) = (credentials.clone(), authority.clone());
+                    async move {
+                        let stream = TcpStream::connect(&*authority).await?;
+                        stream.set_nodelay(true)?;
+                        let stream = credentials.agree(stream, host(&authority), b"h2").await?;
+                        Ok::<_, std::io::Error>(TokioIo::new(stream))
+                    }
+                })),
+            );
         }
         Ok(match &self.address {
             Address::Tcp(_) | Address::Tls(_) => endpoint.connect_lazy(),

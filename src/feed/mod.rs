@@ -247,14 +247,16 @@ impl Feed {
             times,
             Arc::clone(&self.0.stats),
         );
-        let retry_delay = self.retry_delay();
-        seat.map_err(|full| match full {
-            Full::All(limit) => FeedError::SubscriberQuota { limit, retry_delay },
-            Full::Principal(limit) => FeedError::PrincipalQuota {
-                principal: plan.caller.principal.clone(),
-                limit,
-                retry_delay,
-            },
+        seat.map_err(|full| {
+            let retry_delay = self.retry_delay();
+            match full {
+                Full::All(limit) => FeedError::SubscriberQuota { limit, retry_delay },
+                Full::Principal(limit) => FeedError::PrincipalQuota {
+                    principal: plan.caller.principal.clone(),
+                    limit,
+                    retry_delay,
+                },
+            }
         })
     }
 

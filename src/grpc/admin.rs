@@ -94,7 +94,8 @@ impl Admin {
         let registry = self.journals.registry();
         let all = registry.map_or_else(Vec::new, Registry::subscribers);
         let all = all.into_iter();
-        all.filter(|facts| gate.lets(facts.journal.as_str())).collect()
+        all.filter(|facts| gate.lets(facts.journal.as_str()))
+            .collect()
     }
 
     fn shown(&self, gate: &Gate, facts: &SubscriberFacts, now: MonoTime) -> v1::Subscriber {
@@ -150,7 +151,10 @@ impl AdminService for Admin {
         let named = all.map(|facts| (format!("{:020}", facts.id), facts));
         let (page, next_page_token) = paging::page(named, asked.page_size, &asked.page_token)?;
         Ok(Response::new(v1::ListSubscribersResponse {
-            subscribers: page.iter().map(|facts| self.shown(&gate, facts, now)).collect(),
+            subscribers: page
+                .iter()
+                .map(|facts| self.shown(&gate, facts, now))
+                .collect(),
             next_page_token,
         }))
     }

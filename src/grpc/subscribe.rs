@@ -70,9 +70,11 @@ impl Service<http::Request<Body>> for EventRoutes {
         let sends = Sends::new(&self.tracer);
         Box::pin(async move {
             let opened = open(&events, request).await;
-            Ok(opened.map_or_else(Status::into_http, |(subscriber, lease)| {
-                response(subscriber, sends, lease)
-            }))
+            Ok(
+                opened.map_or_else(Status::into_http, |(subscriber, lease)| {
+                    response(subscriber, sends, lease)
+                }),
+            )
         })
     }
 }
@@ -101,11 +103,7 @@ async fn open(
     Ok((subscriber, gate.lease()))
 }
 
-fn response(
-    subscriber: Subscriber,
-    sends: Sends,
-    lease: Option<Lease>,
-) -> http::Response<Body> {
+fn response(subscriber: Subscriber, sends: Sends, lease: Option<Lease>) -> http::Response<Body> {
     let mut response = http::Response::new(Body::new(Responses {
         subscriber,
         lease,
@@ -130,10 +128,7 @@ struct Responses {
 }
 
 impl Responses {
-    fn poll_next(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Delivery, CallError>>> {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Delivery, CallError>>> {
         if let Some(lease) = &mut self.lease
             && let Poll::Ready(end) = lease.as_mut().poll(cx)
         {

@@ -42,7 +42,9 @@ async fn ask(target: &Target) -> Result<Bytes, String> {
     let token = target.credentials.authorization().map_err(io)?;
     if let Some(authority) = target.secured() {
         let stream = TcpStream::connect(authority).await.map_err(io)?;
-        let agreed = target.credentials.agree(stream, host(authority), b"http/1.1");
+        let agreed = target
+            .credentials
+            .agree(stream, host(authority), b"http/1.1");
         return get(agreed.await.map_err(io)?, authority, token).await;
     }
     match &target.address {

@@ -127,15 +127,15 @@ impl Checks<'_> {
         ] {
             if empty {
                 let hint = "name at least one, or remove the entry";
-                self.error(
-                    Code::OutOfRange,
-                    &at.key(name),
-                    "must not be empty",
-                    hint,
-                );
+                self.error(Code::OutOfRange, &at.key(name), "must not be empty", hint);
             }
         }
-        let known: Vec<&str> = self.config.journals.iter().map(|j| j.name.as_str()).collect();
+        let known: Vec<&str> = self
+            .config
+            .journals
+            .iter()
+            .map(|j| j.name.as_str())
+            .collect();
         let hint = format!("name one of: {}", known.join(", "));
         for (index, journal) in entry.journals.iter().enumerate() {
             if !known.contains(&journal.as_str()) {

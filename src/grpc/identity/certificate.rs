@@ -59,7 +59,10 @@ mod tests {
         let Shown::Certificate { name, expires } = shown(signed.der()) else {
             panic!("a certificate shows something");
         };
-        assert_eq!(expires, WallTime::parse_rfc3339("2100-01-02T00:00:00Z").unwrap());
+        assert_eq!(
+            expires,
+            WallTime::parse_rfc3339("2100-01-02T00:00:00Z").unwrap()
+        );
         name.map(|name| name.to_string())
     }
 
@@ -70,7 +73,10 @@ mod tests {
         let named = |names, common| name_in(names, common);
         let both = named(vec![dns(), uri()], Some("kafka"));
         assert_eq!(both.as_deref(), Some("spiffe://pod/kafka"));
-        assert_eq!(named(vec![dns()], Some("kafka")).as_deref(), Some("kafka.test"));
+        assert_eq!(
+            named(vec![dns()], Some("kafka")).as_deref(),
+            Some("kafka.test")
+        );
         assert_eq!(named(vec![], Some("kafka")).as_deref(), Some("kafka"));
         assert_eq!(named(vec![], None), None);
         assert_eq!(named(vec![], Some("uid:0")), None, "an account's name");

@@ -135,7 +135,10 @@ mod tests {
             assert_eq!(refused.is_ok(), secret, "{mode:o}");
             if let Err(error) = refused {
                 let text = error.to_string();
-                assert!(text.contains("listen.tls.key_file") && text.contains("chmod"), "{text}");
+                assert!(
+                    text.contains("listen.tls.key_file") && text.contains("chmod"),
+                    "{text}"
+                );
             }
         }
     }

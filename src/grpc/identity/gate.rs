@@ -188,10 +188,25 @@ impl Gate {
         }))
     }
 
+    /// What is opened here is about this journal, and ends with the permission to read it.
+    pub fn opens(&self, journal: &JournalName) {
+        self.is_about(journal);
+    }
+
+    /// Completes when what was opened here has to end.
+    pub async fn ended(&self) {
+        match self.lease() {
+            Some(lease) => drop(lease.await),
+            None => std::future::pending().await,
+        }
+    }
+
     /// How long nothing ends by itself.
     fn look(&self) -> Duration {
         let left = self.0.who.expires();
-        left.map_or(LOOK, |end| end.since(self.0.callers.clock().wall()).min(LOOK))
+        left.map_or(LOOK, |end| {
+            end.since(self.0.callers.clock().wall()).min(LOOK)
+        })
     }
 
     /// Why a stream may not go on.

@@ -12,6 +12,7 @@ use tower::{Layer, Service};
 use super::audit;
 use super::callers::Callers;
 use super::gate::Gate;
+use super::principal::Shown;
 use super::table::{self, Method, Need};
 use crate::grpc::peer::Peer;
 use crate::grpc::status::{CallError, RequestError};
@@ -49,7 +50,7 @@ impl<S> Identified<S> {
     /// Gives a request its gate; else says why it is not served.
     fn admit<R>(&self, request: &mut http::Request<R>) -> Result<Option<Entry>, CallError> {
         let peer = request.extensions().get::<Peer>();
-        let (shown, peer) = match peer {
+        let (shown, peer): (Shown, Arc<str>) = match peer {
             Some(peer) => (peer.shown.clone(), Arc::from(peer.name.as_str())),
             None => Default::default(),
         };

@@ -54,7 +54,8 @@ impl Callers {
             return Ok(gate);
         }
         let (who, name) = (gate.principal(), peer.map_or("", |peer| peer.name.as_str()));
-        self.denials().refused("console", name, who, "JOURNAL_FORBIDDEN");
+        self.denials()
+            .refused("console", name, who, "JOURNAL_FORBIDDEN");
         Err(OperatorRefused::Forbidden(who.to_owned()))
     }
 }

@@ -79,8 +79,14 @@ pub(super) const METHODS: [Method; 28] = [
     told("/tieline.v1.AdminService/EraseEvents", Admin),
     other("/grpc.health.v1.Health/Check", Nothing),
     other("/grpc.health.v1.Health/Watch", Nothing),
-    other("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Credential),
-    other("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", Credential),
+    other(
+        "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+        Credential,
+    ),
+    other(
+        "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+        Credential,
+    ),
 ];
 
 /// The call of a request.

@@ -142,15 +142,18 @@ async fn agree(stream: TcpStream, config: Arc<ServerConfig>) -> io::Result<Secur
 }
 
 fn current(files: &ListenTlsConfig) -> Result<Current, FileError> {
-    let with = |protocols: &[&[u8]], mut config: ServerConfig| {
-        config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
-        Arc::new(config)
-    };
     let config = server_config(files)?;
     Ok(Current {
-        grpc: with(&[b"h2"], config.clone()),
-        http: with(&[b"h2", b"http/1.1"], config),
+        grpc: speaking(&config, &["h2"]),
+        http: speaking(&config, &["h2", "http/1.1"]),
     })
+}
+
+fn speaking(config: &ServerConfig, protocols: &[&str]) -> Arc<ServerConfig> {
+    let mut config = config.clone();
+    let names = protocols.iter().map(|name| name.as_bytes().to_vec());
+    config.alpn_protocols = names.collect();
+    Arc::new(config)
 }
 
 fn server_config(files: &ListenTlsConfig) -> Result<ServerConfig, FileError> {
@@ -160,8 +163,8 @@ fn server_config(files: &ListenTlsConfig) -> Result<ServerConfig, FileError> {
     };
     let chain = certificates(CERTIFICATE, &files.cert_file)?;
     let pem = read(KEY, &files.key_file, Holds::Secrets)?;
-    let key = PrivateKeyDer::from_pem_slice(&pem)
-        .map_err(|error| wrong(KEY, &files.key_file, &error))?;
+    let key =
+        PrivateKeyDer::from_pem_slice(&pem).map_err(|error| wrong(KEY, &files.key_file, &error))?;
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(|error| wrong(CERTIFICATE, &files.cert_file, &error))?;
@@ -190,10 +193,7 @@ fn server_config(files: &ListenTlsConfig) -> Result<ServerConfig, FileError> {
     Ok(config)
 }
 
-fn certificates(
-    key: &'static str,
-    path: &Path,
-) -> Result<Vec<CertificateDer<'static>>, FileError> {
+fn certificates(key: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, FileError> {
     let pem = read(key, path, Holds::Public)?;
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
     let certificates =

@@ -99,7 +99,10 @@ fn is_of_a_token(byte: u8) -> bool {
 
 fn hash(token: &str) -> TokenHash {
     let mut hash = TokenHash::default();
-    for (to, from) in hash.iter_mut().zip(digest(&SHA256, token.as_bytes()).as_ref()) {
+    for (to, from) in hash
+        .iter_mut()
+        .zip(digest(&SHA256, token.as_bytes()).as_ref())
+    {
         *to = *from;
     }
     hash
