@@ -8,7 +8,9 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep, timeout, timeout_at};
 use tonic::codec::Streaming;
 
-use super::{Calls, Decision, Failure, GapChoice, Machine, ResumeError, Target, Unavailable};
+use super::{
+    Address, Calls, Decision, Failure, GapChoice, Machine, ResumeError, Target, Unavailable,
+};
 use crate::proto::v1;
 use crate::runtime::Rng;
 use v1::event_service_client::EventServiceClient;
@@ -60,20 +62,33 @@ enum Phase {
 }
 
 impl Resuming {
-    /// Subscribes at an address, or a target with credentials. `on_gap` decides what follows when the position is gone: a pod that
+    /// Subscribes at `address`. `on_gap` decides what follows when the position is gone: a pod that
     /// moves with an empty volume loses it on an ordinary day. Connects at the first
     /// [`Resuming::next`], in the runtime that calls it.
     ///
     /// # Errors
     /// When the request names no start.
     pub fn new(
-        target: impl Into<Target>,
+        address: Address,
+        request: v1::SubscribeRequest,
+        on_gap: impl FnMut(&Unavailable) -> GapChoice + Send + 'static,
+        rng: Rng,
+    ) -> Result<Self, ResumeError> {
+        Self::at(address.into(), request, on_gap, rng)
+    }
+
+    /// The same with credentials. Those in files are read anew at each attempt; where they are no
+    /// longer good, it is tried again for half a minute.
+    ///
+    /// # Errors
+    /// When the request names no start.
+    pub fn at(
+        target: Target,
         request: v1::SubscribeRequest,
         on_gap: impl FnMut(&Unavailable) -> GapChoice + Send + 'static,
         rng: Rng,
     ) -> Result<Self, ResumeError> {
         let mut machine = Machine::new(request)?;
-        let target = target.into();
         let phase = opening(&target, &mut machine);
         Ok(Self {
             target,

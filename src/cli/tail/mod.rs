@@ -95,7 +95,7 @@ impl TailArgs {
             OnGap::Latest => GapChoice::Latest,
         };
         let printer = ProtoJson::new().map_err(|error| CommandError::Bug(error.into()))?;
-        let mut events = Resuming::new(
+        let mut events = Resuming::at(
             self.credentials.target(&self.address),
             request,
             move |_| choice,

@@ -14,7 +14,8 @@ const LARGEST_LEEWAY: HumanDuration = HumanDuration::from_secs(300);
 impl Checks<'_> {
     /// An address that others can reach needs TLS, and callers that are known.
     pub(super) fn keep_shut(&mut self, address: &ListenAddress, at: &KeyPath) {
-        if address.is_local() {
+        let insecure = KeyPath::root().key("listen").key("insecure");
+        if address.is_local() || !self.is_sound(&insecure) {
             return;
         }
         let listen = &self.config.listen;
@@ -27,20 +28,22 @@ impl Checks<'_> {
         // What is there but wrong was reported, as itself.
         let no_tls = listen.tls.is_none() && !plaintext && self.is_sound(&tls);
         let no_auth = listen.auth.is_none() && !anyone && self.is_sound(&auth);
-        if no_tls {
-            let hint = "give listen.tls with cert_file and key_file, or listen on 127.0.0.1 or a \
-                        unix: socket; `listen.insecure: insecure-plaintext` lets it be, for \
-                        networks that encrypt by themselves";
-            let message = "can be reached from other machines, and listen.tls is not given";
-            self.error(Code::Insecure, at, message, hint);
-        }
-        if no_auth {
-            let hint = "give listen.auth with tokens_file, jwks_file or permissions for client \
-                        certificates, or listen on 127.0.0.1 or a unix: socket; \
-                        `listen.insecure: insecure-anyone` lets everybody do everything";
-            let message = "can be reached from other machines, and listen.auth is not given";
-            self.error(Code::Insecure, at, message, hint);
-        }
+        let (missing, mend) = match (no_tls, no_auth) {
+            (false, false) => return,
+            (true, true) => (
+                "listen.tls and listen.auth are",
+                "insecure-plaintext-and-anyone",
+            ),
+            (true, false) => ("listen.tls is", "insecure-plaintext"),
+            (false, true) => ("listen.auth is", "insecure-anyone"),
+        };
+        let message = format!("can be reached from other machines, and {missing} not given");
+        let hint = format!(
+            "give listen.tls (cert_file, key_file) and listen.auth (tokens_file, jwks_file or \
+             permissions for client certificates), or listen on 127.0.0.1 or a unix: socket; \
+             `listen.insecure: {mend}` leaves it open all the same"
+        );
+        self.error(Code::Insecure, at, message, hint);
     }
 
     pub(super) fn callers(&mut self, at: &KeyPath) {

@@ -121,7 +121,7 @@ async fn a_reader_whose_token_is_replaced_goes_on_with_the_new_one() {
         ..v1::SubscribeRequest::default()
     };
     let stop = |_: &_| GapChoice::Stop;
-    let mut reader = Resuming::new(target, request, stop, Rng::from_seed(5)).unwrap();
+    let mut reader = Resuming::at(target, request, stop, Rng::from_seed(5)).unwrap();
     let mut read = async |more: u64| {
         let mut seen = 0;
         while seen < more {
