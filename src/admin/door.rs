@@ -69,7 +69,7 @@ impl Named {
             is_local,
             callers,
         } = &self.door;
-        if *is_socket || !callers.are_known() || is_grpc(request.headers()) {
+        if *is_socket || !callers.are_known() {
             return Ok(None);
         }
         let (headers, peer) = (request.headers(), request.extensions().get::<Peer>());
@@ -110,25 +110,9 @@ fn is_reading(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD)
 }
 
-fn is_grpc(headers: &HeaderMap) -> bool {
-    let kind = headers.get(header::CONTENT_TYPE);
-    kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
-}
-
-/// Lets a request in or refuses it, and says on every answer what a browser may do with it.
-pub(super) async fn guard(State(door): State<Named>, mut request: Request, next: Next) -> Response {
-    let host = request.uri().authority().map(|a| a.as_str().to_owned());
-    let host = host.or_else(|| {
-        let value = request.headers().get(header::HOST)?;
-        Some(value.to_str().ok()?.to_owned())
-    });
-    let host = host.unwrap_or_default();
-    let objection = door.objection(request.method(), request.headers(), &host);
-    let admitted = match objection {
-        Some(problem) => Err(problem),
-        None => door.credential(&request),
-    };
-    let mut response = match admitted {
+/// Lets a request for the console in that brings what it needs; calls of gRPC have a layer of their own.
+pub(super) async fn admit(State(door): State<Named>, mut request: Request, next: Next) -> Response {
+    match door.credential(&request) {
         Err(problem) => problem.into_response(),
         Ok(gate) => {
             if let Some(gate) = gate {
@@ -136,6 +120,20 @@ pub(super) async fn guard(State(door): State<Named>, mut request: Request, next:
             }
             next.run(request).await
         }
+    }
+}
+
+/// Lets a request in or refuses it, and says on every answer what a browser may do with it.
+pub(super) async fn guard(State(door): State<Named>, request: Request, next: Next) -> Response {
+    let host = request.uri().authority().map(|a| a.as_str().to_owned());
+    let host = host.or_else(|| {
+        let value = request.headers().get(header::HOST)?;
+        Some(value.to_str().ok()?.to_owned())
+    });
+    let host = host.unwrap_or_default();
+    let mut response = match door.objection(request.method(), request.headers(), &host) {
+        Some(problem) => problem.into_response(),
+        None => next.run(request).await,
     };
     let headers = response.headers_mut();
     let fixed = [

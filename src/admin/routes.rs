@@ -106,7 +106,8 @@ impl Console {
             .route("/admin/v1/events", get(live::events))
             .route(TAIL, get(tail_events))
             .route("/admin/v1/log", put(set_log).get(get_log))
-            .with_state(Arc::clone(&self.0));
+            .with_state(Arc::clone(&self.0))
+            .route_layer(middleware::from_fn_with_state(guard.clone(), door::admit));
         // The gRPC routes bring a fallback of their own, for services that are not served.
         grpc.merge(own)
             .layer(middleware::from_fn_with_state(guard, door::guard))
