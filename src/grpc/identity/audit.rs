@@ -43,8 +43,14 @@ impl Pace {
 }
 
 impl Denials {
-    /// A call was refused.
-    pub(super) fn refused(&self, method: &str, peer: &str, principal: &str, reason: &str) {
+    /// A call was refused: why, and what it was about.
+    pub(super) fn refused(
+        &self,
+        method: &str,
+        peer: &str,
+        principal: &str,
+        (reason, about): (&str, &str),
+    ) {
         if let Some(held_back) = self.0.lock().take(MonoTime::now()) {
             tracing::info!(
                 target: AUDIT,
@@ -52,6 +58,7 @@ impl Denials {
                 principal,
                 peer,
                 reason,
+                about,
                 held_back,
                 "Refused"
             );
@@ -75,13 +82,11 @@ pub(super) fn served(method: &str, peer: &str, gate: &Gate, code: Code) {
 }
 
 /// A stream was ended, because its credential or permission was.
-pub(super) fn ended(method: &str, peer: &str, gate: &Gate, reason: &str) {
+pub(super) fn ended(gate: &Gate, reason: &str) {
     let (journal, _) = gate.told();
     tracing::info!(
         target: AUDIT,
-        method,
         principal = gate.principal(),
-        peer,
         journal = journal.map_or("", |journal| journal.as_str()),
         reason,
         "Ended"

@@ -9,6 +9,7 @@ use std::time::Duration;
 use http::Extensions;
 use tokio::time::sleep;
 
+use super::audit;
 use super::callers::{Callers, CredentialError, Known};
 use super::config::Right;
 use super::principal::Identity;
@@ -176,6 +177,7 @@ impl Gate {
             loop {
                 let now = known.borrow_and_update().clone();
                 if let Some(end) = gate.end(&now) {
+                    audit::ended(&gate, end.reason());
                     return end;
                 }
                 tokio::select! {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
 use tower::{Layer, Service};
 
 use super::audit;
@@ -58,7 +59,7 @@ impl<S> Identified<S> {
         let refused = |principal: &str, error: CallError| {
             let path = method.map_or("other", |method| method.path);
             let denials = self.callers.denials();
-            denials.refused(path, &peer, principal, error.reason());
+            denials.refused(path, &peer, principal, (error.reason(), ""));
             error
         };
         if method.is_some_and(|method| method.need == Need::Nothing) {
@@ -156,8 +157,15 @@ impl Entry {
         let (method, peer) = (self.method.path, &*self.peer);
         match code {
             Code::PermissionDenied | Code::Unauthenticated => {
+                let details = Status::from_header_map(headers);
+                let details = details.map(|status| status.get_error_details());
+                let info = details.as_ref().and_then(|details| details.error_info());
+                let reason = info.map_or("", |info| info.reason.as_str());
+                let about = info.and_then(|info| info.metadata.get("name"));
+                let about = about.map_or("", String::as_str);
+                let principal = self.gate.principal();
                 let denials = self.callers.denials();
-                denials.refused(method, peer, self.gate.principal(), "JOURNAL_FORBIDDEN");
+                denials.refused(method, peer, principal, (reason, about));
             }
             code if self.method.told => audit::served(method, peer, &self.gate, code),
             _ => {}

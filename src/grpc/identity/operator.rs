@@ -34,7 +34,8 @@ impl Callers {
         let shown = peer.map_or(&Shown::Nothing, |peer| &peer.shown);
         let name = peer.map_or("", |peer| peer.name.as_str());
         let who = self.identify(headers, shown).map_err(|error| {
-            self.denials().refused("console", name, "", error.word());
+            self.denials()
+                .refused("console", name, "", (error.word(), ""));
             OperatorRefused::Unknown(error.to_string())
         })?;
         Ok(Gate::for_right(self, who, right))
@@ -55,7 +56,7 @@ impl Callers {
         }
         let (who, name) = (gate.principal(), peer.map_or("", |peer| peer.name.as_str()));
         self.denials()
-            .refused("console", name, who, "JOURNAL_FORBIDDEN");
+            .refused("console", name, who, ("JOURNAL_FORBIDDEN", ""));
         Err(OperatorRefused::Forbidden(who.to_owned()))
     }
 }
