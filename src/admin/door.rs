@@ -1,6 +1,6 @@
 //! Who may ask at the admin listener: `Host`, `Origin` and `Sec-Fetch-Site` are checked, so that no
-//! page of another site reaches it through an operator's browser. There is no CORS. Pure but for the
-//! layer.
+//! page of another site reaches it through an operator's browser. There is no CORS. Where it is known who
+//! calls, what is behind a credential is; gRPC looks at its callers itself. Pure but for the layer.
 
 use std::sync::Arc;
 
@@ -10,6 +10,8 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::problem::Problem;
+use super::routes::TAIL;
+use crate::grpc::{Callers, Gate, Peer, Right};
 
 /// What the page may load and do: its own style and script, its own data, nothing else.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
@@ -18,21 +20,34 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
 
 /// What is known of a listener.
 #[derive(Debug, Clone)]
-pub(super) struct Door {
+pub struct Door {
     /// Over a Unix socket there is no other site, and what the mode of the file lets in may change
     /// things.
-    pub(super) is_socket: bool,
+    pub is_socket: bool,
+    /// Only this machine reaches it.
+    pub is_local: bool,
+    /// Who may ask.
+    pub callers: Callers,
+}
+
+/// A door with the names that it goes by.
+#[derive(Debug, Clone)]
+pub(super) struct Named {
+    pub(super) door: Door,
     /// Names besides those of loopback.
     pub(super) hosts: Arc<[String]>,
 }
 
-impl Door {
+impl Named {
     /// Why a request may not come in, if it may not.
     fn objection(&self, method: &Method, headers: &HeaderMap, host: &str) -> Option<Problem> {
-        if !matches!(*method, Method::GET | Method::HEAD | Method::POST) && !self.is_socket {
+        let Door {
+            is_socket, callers, ..
+        } = &self.door;
+        if !is_reading(method) && *method != Method::POST && !is_socket && !callers.are_known() {
             return Some(Problem::SocketOnly);
         }
-        if !self.is_socket && !self.knows(host) {
+        if !is_socket && !self.knows(host) {
             return Some(Problem::Host);
         }
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
@@ -47,6 +62,26 @@ impl Door {
         }
     }
 
+    /// Lets a request in that brings what it needs; with a gate where it is about one journal.
+    fn credential(&self, request: &Request) -> Result<Option<Gate>, Problem> {
+        let Door {
+            is_socket,
+            is_local,
+            callers,
+        } = &self.door;
+        if *is_socket || !callers.are_known() {
+            return Ok(None);
+        }
+        let (headers, peer) = (request.headers(), request.extensions().get::<Peer>());
+        if request.uri().path() == TAIL {
+            return Ok(Some(callers.operator(headers, peer, Right::Read)?));
+        }
+        if *is_local && is_reading(request.method()) {
+            return Ok(None);
+        }
+        Ok(Some(callers.operator_of_all(headers, peer)?))
+    }
+
     /// Whether a browser that means this listener would say so.
     fn knows(&self, host: &str) -> bool {
         let name = without_port(host).to_ascii_lowercase();
@@ -58,7 +93,9 @@ impl Door {
 
 fn is_own(origin: &HeaderValue, host: &str) -> bool {
     let origin = origin.to_str().unwrap_or_default();
-    let authority = origin.strip_prefix("http://");
+    let authority = origin
+        .strip_prefix("http://")
+        .or_else(|| origin.strip_prefix("https://"));
     authority.is_some_and(|authority| authority.eq_ignore_ascii_case(host))
 }
 
@@ -69,8 +106,25 @@ fn without_port(host: &str) -> &str {
     }
 }
 
+fn is_reading(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
+}
+
+/// Lets a request for the console in that brings what it needs; calls of gRPC have a layer of their own.
+pub(super) async fn admit(State(door): State<Named>, mut request: Request, next: Next) -> Response {
+    match door.credential(&request) {
+        Err(problem) => problem.into_response(),
+        Ok(gate) => {
+            if let Some(gate) = gate {
+                request.extensions_mut().insert(gate);
+            }
+            next.run(request).await
+        }
+    }
+}
+
 /// Lets a request in or refuses it, and says on every answer what a browser may do with it.
-pub(super) async fn guard(State(door): State<Door>, request: Request, next: Next) -> Response {
+pub(super) async fn guard(State(door): State<Named>, request: Request, next: Next) -> Response {
     let host = request.uri().authority().map(|a| a.as_str().to_owned());
     let host = host.or_else(|| {
         let value = request.headers().get(header::HOST)?;
@@ -107,8 +161,12 @@ mod tests {
         host: &str,
         headers: &[(&'static str, &'static str)],
     ) -> Option<Problem> {
-        let door = Door {
-            is_socket: false,
+        let door = Named {
+            door: Door {
+                is_socket: false,
+                is_local: true,
+                callers: Callers::anyone(),
+            },
             hosts: Arc::from(["tieline.example.test".to_owned()]),
         };
         let headers = headers.iter().map(|(name, value)| {

@@ -16,7 +16,7 @@ use crate::telemetry::metrics::{Dialect, Source, write};
 /// serve `Subscribe`; being alive needs no more than an answer.
 pub fn router(startup: Readiness, readiness: Readiness) -> Router {
     Router::new()
-        .route("/livez", get(|| async { answer(&[]) }))
+        .route("/livez", get(|| async { answer(&[], None) }))
         .route("/startupz", get(probe).with_state(startup))
         .route("/readyz", get(probe).with_state(readiness))
 }
@@ -38,18 +38,20 @@ async fn figures(State(source): State<Arc<dyn Source>>, headers: HeaderMap) -> R
 }
 
 async fn probe(State(latches): State<Readiness>) -> Response {
-    answer(&latches.pending())
+    answer(&latches.pending(), latches.remarked())
 }
 
-fn answer(pending: &[String]) -> Response {
+fn answer(pending: &[String], remark: Option<&str>) -> Response {
+    let remark = remark.map(|remark| format!("{remark}\n"));
+    let remark = remark.unwrap_or_default();
     let plain = [
         (header::CONTENT_TYPE, "text/plain; charset=utf-8"),
         (header::CACHE_CONTROL, "no-store"),
     ];
     if pending.is_empty() {
-        (StatusCode::OK, plain, "ok\n".to_owned()).into_response()
+        (StatusCode::OK, plain, format!("ok\n{remark}")).into_response()
     } else {
-        let body = format!("pending: {}\n", pending.join(", "));
+        let body = format!("pending: {}\n{remark}", pending.join(", "));
         (StatusCode::SERVICE_UNAVAILABLE, plain, body).into_response()
     }
 }

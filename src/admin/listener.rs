@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use axum::Router;
+use axum::{Extension, Router};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::task::JoinSet;
 
 use super::connection;
-use crate::grpc::{Accepted, Listener};
+use crate::grpc::{Accepted, Listener, Peer};
 use crate::runtime::Drain;
 
 /// Connections at once on one socket: a few people, each with a page and a terminal.
@@ -66,21 +66,30 @@ async fn one(listener: Listener, routes: Router) {
 }
 
 async fn connected(accepted: Accepted, routes: Router) {
+    let peer = Peer::of(&accepted);
+    let routes = |peer: Peer| routes.layer(Extension(peer));
     let first_word = connection::HEADER_DEADLINE;
     match accepted {
         Accepted::Tcp(stream) => {
             if let Ok(Ok(())) = tokio::time::timeout(first_word, stream.readable()).await {
-                connection::serve(stream, routes, CONNECTION_DEADLINE).await;
+                connection::serve(stream, routes(peer), CONNECTION_DEADLINE).await;
             }
         }
+        Accepted::Tls(stream, keys, spoken) => match keys.agree(stream, spoken).await {
+            Ok((stream, shown)) => {
+                let routes = routes(peer.that_shows(shown));
+                connection::serve(stream, routes, CONNECTION_DEADLINE).await;
+            }
+            Err(error) => tracing::debug!(%error, "No TLS with an operator"),
+        },
         Accepted::Unix(stream) => {
             if let Ok(Ok(())) = tokio::time::timeout(first_word, stream.readable()).await {
-                connection::serve(stream, routes, CONNECTION_DEADLINE).await;
+                connection::serve(stream, routes(peer), CONNECTION_DEADLINE).await;
             }
         }
         #[cfg(any(test, feature = "testing"))]
         Accepted::Simulated(stream) => {
-            connection::serve(stream, routes, CONNECTION_DEADLINE).await;
+            connection::serve(stream, routes(peer), CONNECTION_DEADLINE).await;
         }
     }
 }

@@ -18,6 +18,7 @@ mod tail;
 #[cfg(test)]
 mod tests;
 
+pub use door::Door;
 pub use health::{metrics, router};
 pub use listener::AdminServer;
 pub use routes::{Console, ConsoleParts, LogControl};

@@ -1,7 +1,9 @@
 //! [`Problem`]: why a request at the admin listener is not answered with what it asked for.
 
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+
+use crate::grpc::OperatorRefused;
 
 /// Why a request is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -15,8 +17,16 @@ pub(super) enum Problem {
     #[error("requests of other sites are refused")]
     Site,
     /// It changes something.
-    #[error("what changes things is served on the unix: socket of listen.admin alone")]
+    #[error(
+        "what changes things is served on the unix: socket of listen.admin, or with a credential where listen.auth is given"
+    )]
     SocketOnly,
+    /// It is not known who asks.
+    #[error("{0}")]
+    Unknown(String),
+    /// It is, and they may not.
+    #[error("{0}")]
+    Forbidden(String),
     /// As many watch as may.
     #[error("{0} are watching already, which is the limit")]
     TooMany(usize),
@@ -38,7 +48,10 @@ impl Problem {
     fn status(&self) -> StatusCode {
         match self {
             Self::Host => StatusCode::MISDIRECTED_REQUEST,
-            Self::Site | Self::SocketOnly | Self::NoPayloads => StatusCode::FORBIDDEN,
+            Self::Unknown(_) => StatusCode::UNAUTHORIZED,
+            Self::Site | Self::SocketOnly | Self::NoPayloads | Self::Forbidden(_) => {
+                StatusCode::FORBIDDEN
+            }
             Self::TooMany(_) | Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Invalid(_) => StatusCode::BAD_REQUEST,
@@ -46,8 +59,24 @@ impl Problem {
     }
 }
 
+impl From<OperatorRefused> for Problem {
+    fn from(refused: OperatorRefused) -> Self {
+        match refused {
+            OperatorRefused::Unknown(why) => Self::Unknown(why),
+            refused @ OperatorRefused::Forbidden(_) => Self::Forbidden(refused.to_string()),
+        }
+    }
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        (self.status(), format!("{self}\n")).into_response()
+        let mut response = (self.status(), format!("{self}\n")).into_response();
+        if let Self::Unknown(_) = self {
+            let scheme = HeaderValue::from_static("Bearer");
+            response
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, scheme);
+        }
+        response
     }
 }

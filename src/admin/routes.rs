@@ -3,20 +3,21 @@
 use std::fmt;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, put};
+use axum::{Extension, Router};
 use tokio::sync::Semaphore;
 
-use super::door::{self, Door};
+use super::door::{self, Door, Named};
 use super::problem::Problem;
 use super::status::Overview;
 use super::tail::TailQuery;
 use super::{live, page, tail};
+use crate::grpc::Gate;
 
 /// Pages and terminals that may watch at once.
 pub(super) const MOST_WATCHERS: usize = 16;
@@ -24,6 +25,9 @@ pub(super) const MOST_WATCHERS: usize = 16;
 pub(super) const MOST_TAILS: usize = 4;
 /// A log filter is a line.
 const LONGEST_FILTER: usize = 4096;
+
+/// The live tail, which is about one journal.
+pub(super) const TAIL: &str = "/admin/v1/tail";
 
 const STYLE: &str = include_str!("console/style.css");
 const SCRIPT: &str = include_str!("console/app.js");
@@ -81,11 +85,10 @@ impl Console {
         }))
     }
 
-    /// What one listener serves: the console and, beside it, these gRPC services. `is_socket`: it is a
-    /// file whose mode says who may change things.
-    pub fn routes(&self, grpc: Router, is_socket: bool) -> Router {
-        let guard = Door {
-            is_socket,
+    /// What one listener serves: the console and, beside it, these gRPC services.
+    pub fn routes(&self, grpc: Router, door: Door) -> Router {
+        let guard = Named {
+            door,
             hosts: Arc::clone(&self.0.hosts),
         };
         let own = Router::new()
@@ -101,9 +104,10 @@ impl Console {
             .route("/admin/v1/status", get(status))
             .route("/admin/v1/sessions/{name}", get(session))
             .route("/admin/v1/events", get(live::events))
-            .route("/admin/v1/tail", get(tail_events))
+            .route(TAIL, get(tail_events))
             .route("/admin/v1/log", put(set_log).get(get_log))
-            .with_state(Arc::clone(&self.0));
+            .with_state(Arc::clone(&self.0))
+            .route_layer(middleware::from_fn_with_state(guard.clone(), door::admit));
         // The gRPC routes bring a fallback of their own, for services that are not served.
         grpc.merge(own)
             .layer(middleware::from_fn_with_state(guard, door::guard))
@@ -136,13 +140,15 @@ async fn session(State(console): State<Arc<Inner>>, Path(name): Path<String>) ->
 
 async fn tail_events(
     State(console): State<Arc<Inner>>,
+    gate: Option<Extension<Gate>>,
     query: Result<Query<TailQuery>, axum::extract::rejection::QueryRejection>,
 ) -> Response {
     let asked = match query {
         Ok(Query(asked)) => asked,
         Err(wrong) => return Problem::Invalid(wrong.to_string()).into_response(),
     };
-    match tail::open(&console, asked).await {
+    let gate = gate.map(|Extension(gate)| gate);
+    match tail::open(&console, asked, gate).await {
         Ok(body) => stream(body),
         Err(problem) => problem.into_response(),
     }

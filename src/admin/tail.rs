@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
+use futures_util::future::BoxFuture;
 use futures_util::{StreamExt as _, stream};
 use prost::Message as _;
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,7 @@ use crate::feed::{
     Batching, Caller, Delivery, Feed, Filter, FilterSpec, Origin, Policy, Selection, Start,
     SubscribePlan, Subscriber, View,
 };
+use crate::grpc::Gate;
 use crate::proto::v1;
 
 /// Rows of one message, and how long it may wait to be full.
@@ -78,18 +80,40 @@ struct Tail {
     subscriber: Subscriber,
     payload: bool,
     begun: bool,
+    /// Completes when whoever watches may not any more.
+    ended: BoxFuture<'static, ()>,
     _permit: OwnedSemaphorePermit,
 }
 
 /// Opens a tail.
-pub(super) async fn open(console: &Inner, asked: TailQuery) -> Result<Body, Problem> {
+pub(super) async fn open(
+    console: &Inner,
+    asked: TailQuery,
+    gate: Option<Gate>,
+) -> Result<Body, Problem> {
     if asked.payload && !console.tail_payloads {
         return Err(Problem::NoPayloads);
     }
     let permit = Arc::clone(&console.tails).try_acquire_owned();
     let permit = permit.map_err(|_| Problem::TooMany(MOST_TAILS))?;
-    let feed = find(console.overview.feeds(), &asked.journal)?.clone();
-    let plan = plan(&asked)?;
+    let found = find(console.overview.feeds(), &asked.journal);
+    if let Some(gate) = &gate {
+        let allowed = match &found {
+            Ok(feed) => gate.lets(feed.name().as_str()),
+            Err(_) => gate.lets_all(),
+        };
+        if !allowed {
+            let who = gate.principal();
+            let why = format!("principal '{who}' has no permission to read this journal");
+            return Err(Problem::Forbidden(why));
+        }
+    }
+    let feed = found?.clone();
+    if let Some(gate) = &gate {
+        gate.opens(feed.name());
+    }
+    let principal = gate.as_ref().map(Gate::principal).unwrap_or_default();
+    let plan = plan(&asked, principal)?;
     let subscriber = feed.subscribe(plan.clone()).await;
     let tail = Tail {
         subscriber: subscriber.map_err(|why| Problem::Unavailable(why.to_string()))?,
@@ -97,10 +121,16 @@ pub(super) async fn open(console: &Inner, asked: TailQuery) -> Result<Body, Prob
         plan,
         payload: asked.payload,
         begun: false,
+        ended: Box::pin(async move {
+            match gate {
+                Some(gate) => gate.ended().await,
+                None => std::future::pending().await,
+            }
+        }),
         _permit: permit,
     };
     let messages = stream::unfold(tail, |mut tail| async move {
-        let message = tail.next().await?;
+        let message = tail.next_while_allowed().await?;
         Some((Ok::<_, std::convert::Infallible>(message), tail))
     });
     Ok(Body::from_stream(messages))
@@ -114,7 +144,7 @@ fn find<'a>(feeds: &'a [Feed], name: &str) -> Result<&'a Feed, Problem> {
     found.ok_or_else(|| Problem::NotFound("journal of this name: name one of them".to_owned()))
 }
 
-fn plan(asked: &TailQuery) -> Result<SubscribePlan, Problem> {
+fn plan(asked: &TailQuery, principal: &str) -> Result<SubscribePlan, Problem> {
     let sessions = match asked.session.as_str() {
         "" => Vec::new(),
         name => {
@@ -151,12 +181,24 @@ fn plan(asked: &TailQuery) -> Result<SubscribePlan, Problem> {
         replay_rate: 0,
         caller: Arc::new(Caller {
             client_id: "console tail".to_owned(),
+            principal: principal.to_owned(),
             ..Caller::default()
         }),
     })
 }
 
 impl Tail {
+    async fn next_while_allowed(&mut self) -> Option<Bytes> {
+        let mut ended = std::mem::replace(&mut self.ended, Box::pin(std::future::pending()));
+        let message = tokio::select! {
+            biased;
+            () = &mut ended => return None,
+            message = self.next() => message,
+        };
+        self.ended = ended;
+        message
+    }
+
     /// The next message; `None` when the stream is over.
     async fn next(&mut self) -> Option<Bytes> {
         if std::mem::replace(&mut self.begun, true) {

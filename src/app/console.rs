@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use super::{Host, StartError, bind};
+use super::doors::is_local;
+use super::{Doors, Host, StartError, bind};
 use crate::admin::{
-    AdminServer, Console, ConsoleParts, Distribution, Latencies, LogControl, Overview,
+    AdminServer, Console, ConsoleParts, Distribution, Door, Latencies, LogControl, Overview,
     OverviewParts,
 };
 use crate::config::Config;
 use crate::domain::JournalName;
 use crate::feed::Feed;
-use crate::grpc::{self, Access, AdminParts, Listener};
+use crate::grpc::{self, Access, AdminParts, Callers, Listener};
 use crate::journal::{FileJournal, Journal as _};
 use crate::runtime::{Clock, Drain, Readiness, ReloadStatus, Tally};
 use crate::session::SessionBoard;
@@ -26,6 +27,7 @@ pub(super) struct Parts<'a> {
     pub(super) health: &'a grpc::Health,
     pub(super) clock: &'a Clock,
     pub(super) reload: &'a ReloadStatus,
+    pub(super) doors: &'a Doors,
 }
 
 /// Binds the addresses of `listen.admin`; the server, and where it is.
@@ -56,22 +58,29 @@ pub(super) async fn open<H: Host>(
         tail_payloads: listen.admin_payloads,
         log: LogLevel::of_process().map(|level| Arc::new(level) as Arc<dyn LogControl>),
     });
-    let services = AdminParts {
+    let services = |callers: Callers| AdminParts {
         feeds: parts.feeds.to_vec(),
         health: parts.health.clone(),
         clock: parts.clock.clone(),
+        callers,
     };
     let addresses: Vec<String> = listeners.iter().map(Listener::address).collect();
-    let doors = listeners.into_iter().zip(&addresses);
-    let doors = doors.map(|(listener, address)| {
-        let is_socket = address.starts_with("unix:");
-        let access = if is_socket {
-            Access::Change
-        } else {
-            Access::Read
+    let doors = listeners.into_iter().map(|listener| {
+        let known = parts.doors.callers();
+        // The mode of the socket's file says who comes in there.
+        let (access, callers) = match listener.tcp_address() {
+            None => (Access::Change, Callers::anyone()),
+            Some(_) if known.are_known() => (Access::Change, known.clone()),
+            Some(_) => (Access::Read, Callers::anyone()),
         };
-        let grpc = grpc::admin_routes(&services, access)?;
-        Ok((listener, console.routes(grpc, is_socket)))
+        let door = Door {
+            is_socket: listener.tcp_address().is_none(),
+            is_local: is_local(&listener),
+            callers: callers.clone(),
+        };
+        let grpc = grpc::admin_routes(&services(callers), access)?;
+        let listener = parts.doors.of_admin(listener);
+        Ok((listener, console.routes(grpc, door)))
     });
     let doors = doors.collect::<Result<Vec<_>, StartError>>()?;
     Ok((AdminServer::new(doors), addresses))

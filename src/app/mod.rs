@@ -5,6 +5,7 @@
 //! platform. The end is written in `ending`.
 
 mod console;
+mod doors;
 mod ending;
 mod guests;
 mod host;
@@ -30,6 +31,7 @@ use crate::session::{SessionBoard, StatsSnapshot};
 use crate::telemetry::metrics::Source;
 use crate::telemetry::traces::Tracer;
 
+use self::doors::Doors;
 pub use self::ending::{Ended, Stop};
 pub use self::guests::TemplateError;
 pub use self::host::Host;
@@ -91,6 +93,9 @@ pub enum StartError {
         /// Why.
         source: OpenError,
     },
+    /// What says who may call cannot be used.
+    #[error("listen: who may call")]
+    Doors(#[from] grpc::FileError),
     /// An address of the gRPC listener cannot be had.
     #[error("listen.grpc")]
     Grpc(#[from] BindError),
@@ -160,6 +165,9 @@ impl App {
         let bound = [startup.latch("listeners"), readiness.latch("listeners")];
         let mut tasks = Tasks::default();
         let (rest, rest_drain) = drain();
+        if let Some(insecure) = config.listen.insecure {
+            readiness.remark(insecure.meaning());
+        }
         let health_address = match config.listen.health.as_str() {
             "" => None,
             address => {
@@ -170,12 +178,14 @@ impl App {
                 ))
             }
         };
+        let doors = Doors::open(&config, &clock)?;
         let journals = open_journals(&*host, &config, &clock, &rng).await?;
         recovered.into_iter().for_each(Latch::open);
 
         let (announce, announced) = drain();
         let (readers, readers_drain) = drain();
         let registry = Registry::new(config.listen.limits.subscribers);
+        registry.set_limit_of_each(config.listen.limits.per_principal);
         let cursor_names = CursorNames::default();
         let feeds = journals.iter().map(|journal| {
             let surroundings = Surroundings {
@@ -197,6 +207,7 @@ impl App {
         let board = SessionBoard::new();
         let health = grpc::Health::new();
         let listeners = bind(&*host, &config.listen.grpc).await?;
+        let listeners: Vec<_> = listeners.into_iter().map(|l| doors.of_grpc(l)).collect();
         let addresses = listeners.iter().map(Listener::address).collect();
         let reload_status = ReloadStatus::default();
         reload_status.counts(&config.hash());
@@ -209,6 +220,7 @@ impl App {
             health: &health,
             clock: &clock,
             reload: &reload_status,
+            doors: &doors,
         };
         let (admin, admin_addresses) = console::open(&*host, &config, &shown).await?;
 
@@ -227,7 +239,12 @@ impl App {
         let stats = desk.stats().clone();
         let (guests, guest_desk) = guests::start(&config, &ground, announced.clone(), &mut tasks)?;
         let drain_timeout = config.drain_timeout.0;
-        let (reloads, reloader) = Reloader::new(config.clone(), desk, guest_desk, registry);
+        let (reloads, reloader) = Reloader::new(
+            config.clone(),
+            desk,
+            guest_desk,
+            (registry, doors.callers().clone()),
+        );
         let reloading = reloader.run(ingest_drain.clone());
         tasks.ingest.spawn(TaskKind::Critical, "reload", reloading);
         let telling = guests.clone();
@@ -242,6 +259,7 @@ impl App {
             drain: readers_drain,
             limits: grpc::ServerLimits::default(),
             tracer,
+            callers: doors.callers().clone(),
         })?;
         let life = Life::begins(&clock);
         let figures: Arc<dyn Source> = Arc::new(Figures {
@@ -252,7 +270,15 @@ impl App {
             calls: server.calls(),
             readiness: readiness.clone(),
             life: Arc::clone(&life),
+            doors: doors.clone(),
         });
+        let following = doors.follow(rest_drain.clone());
+        tasks
+            .rest
+            .spawn(TaskKind::Critical, "follow who may call", async {
+                following.await;
+                Ok(())
+            });
         for journal in &journals {
             let maintenance = journal.clone().maintain(rest_drain.clone());
             let name = format!("maintain {}", journal.info().name.resource());

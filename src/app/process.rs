@@ -145,6 +145,7 @@ fn refused(error: StartError) -> CommandError {
     match error {
         StartError::Journal { .. } => CommandError::Journal(error.into()),
         StartError::Grpc(_)
+        | StartError::Doors(_)
         | StartError::Health(_)
         | StartError::Admin(_)
         | StartError::Session(_)

@@ -10,6 +10,7 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
 use super::CommandError;
+use super::credential_args::CredentialArgs;
 use crate::client::{Address, Failure};
 use crate::runtime::{Backoff, HumanDuration, Rng};
 
@@ -47,9 +48,11 @@ pub(super) struct WaitArgs {
 
 #[derive(Debug, Args)]
 struct TargetArgs {
-    /// Where the server listens: host:port, http://host:port or unix:/path.
+    /// Where the server listens: host:port, https://host:port or unix:/path.
     #[arg(long, default_value = "127.0.0.1:7443", env = "TIELINE_ADDRESS")]
     address: Address,
+    #[command(flatten)]
+    credentials: CredentialArgs,
     /// What is asked about: empty for the whole, tieline.v1.EventService, sessions/NAME,
     /// journals/NAME.
     #[arg(long, default_value = "", value_name = "NAME")]
@@ -94,7 +97,9 @@ impl TargetArgs {
         } else {
             format!("'{name}'")
         };
-        let channel = address
+        let channel = self
+            .credentials
+            .target(address)
             .channel()
             .map_err(|error| format!("{address}: {error}"))?;
         let request = HealthCheckRequest {

@@ -4,6 +4,7 @@ mod application;
 mod check;
 mod completions;
 mod config_args;
+mod credential_args;
 mod demo;
 mod error;
 mod health;

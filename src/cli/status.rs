@@ -5,13 +5,13 @@ use std::time::Duration;
 use clap::Args;
 use prost::Message;
 use serde_json::{Value, json};
-use tonic::transport::Channel;
 use tonic::{Code, Status};
 
+use super::credential_args::CredentialArgs;
 use super::proto_json::ProtoJson;
 use super::table::table;
 use super::{CommandError, Output, Paint, printable};
-use crate::client::{Address, Failure};
+use crate::client::{Address, Calls, Failure, Target};
 use crate::domain::WallTime;
 use crate::proto::v1;
 use crate::runtime::Clock;
@@ -31,9 +31,11 @@ Example:
   tieline status
   tieline status --address unix:/run/tieline/tieline.sock --json | jq '.sessions[].state'")]
 pub(super) struct StatusArgs {
-    /// Where the server listens: host:port, http://host:port or unix:/path.
+    /// Where the server listens: host:port, https://host:port or unix:/path.
     #[arg(long, default_value = "127.0.0.1:7443", env = "TIELINE_ADDRESS")]
     address: Address,
+    #[command(flatten)]
+    credentials: CredentialArgs,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -42,7 +44,7 @@ pub(super) struct StatusArgs {
 impl StatusArgs {
     pub(super) async fn run(self) -> Result<(), CommandError> {
         let address = &self.address;
-        let asked = tokio::time::timeout(DEADLINE, ask(address)).await;
+        let asked = tokio::time::timeout(DEADLINE, ask(&self.credentials.target(address))).await;
         let Answer {
             sessions,
             journals,
@@ -88,8 +90,8 @@ struct Answer {
     subscriptions: Vec<v1::Subscription>,
 }
 
-async fn ask(address: &Address) -> Result<Answer, Status> {
-    let channel = address
+async fn ask(target: &Target) -> Result<Answer, Status> {
+    let channel = target
         .channel()
         .map_err(|error| Status::from_error(error.into()))?;
     Ok(Answer {
@@ -99,7 +101,7 @@ async fn ask(address: &Address) -> Result<Answer, Status> {
     })
 }
 
-async fn subscriptions(channel: Channel) -> Result<Vec<v1::Subscription>, Status> {
+async fn subscriptions(channel: Calls) -> Result<Vec<v1::Subscription>, Status> {
     let mut client = SubscriptionServiceClient::new(channel);
     pages(async |page_token| {
         let request = v1::ListSubscriptionsRequest {
@@ -119,7 +121,7 @@ async fn subscriptions(channel: Channel) -> Result<Vec<v1::Subscription>, Status
     .await
 }
 
-async fn sessions(channel: Channel) -> Result<Vec<v1::Session>, Status> {
+async fn sessions(channel: Calls) -> Result<Vec<v1::Session>, Status> {
     let mut client = SessionServiceClient::new(channel);
     pages(async |page_token| {
         let request = v1::ListSessionsRequest {
@@ -132,7 +134,7 @@ async fn sessions(channel: Channel) -> Result<Vec<v1::Session>, Status> {
     .await
 }
 
-async fn journals(channel: Channel) -> Result<Vec<v1::Journal>, Status> {
+async fn journals(channel: Calls) -> Result<Vec<v1::Journal>, Status> {
     let mut client = EventServiceClient::new(channel);
     pages(async |page_token| {
         let request = v1::ListJournalsRequest {

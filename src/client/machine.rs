@@ -18,6 +18,10 @@ const HEARTBEATS: (Duration, Duration) = (Duration::from_secs(1), Duration::from
 const SILENT_HEARTBEATS: f64 = 2.5;
 const BACKOFF_BASE: Duration = Duration::from_millis(200);
 const BACKOFF_CAP: Duration = Duration::from_secs(5);
+/// The credentials are no longer good, and others may be.
+const EXPIRED: &str = "CREDENTIALS_EXPIRED";
+/// Attempts in a row after which they will not get better: half a minute.
+const MOST_REFRESHES: u32 = 10;
 /// No server makes a reader wait for longer than this.
 const LONGEST_WAIT: Duration = Duration::from_secs(120);
 
@@ -252,7 +256,7 @@ impl Machine {
             }
             // The server refuses what was chosen: asking again would go round in circles.
             Failure::Unavailable(gap) => Decision::Stop(ResumeError::Gap(gap)),
-            Failure::Refused(refusal) if is_retried(&refusal) => {
+            Failure::Refused(refusal) if is_retried(&refusal) || self.may_refresh(&refusal) => {
                 let asked = refusal.retry_after.or_else(|| self.closing_delay());
                 Decision::Retry(self.delay(asked, unit))
             }
@@ -273,6 +277,12 @@ impl Machine {
         };
         // Jittered like any retry: after a restore every reader finds its epoch gone at once.
         Decision::Retry(self.delay(None, unit))
+    }
+
+    /// Credentials are read anew at each attempt; what stands in their files may be a little late.
+    fn may_refresh(&self, refusal: &Refusal) -> bool {
+        let expired = refusal.reason.as_deref() == Some(EXPIRED);
+        expired && self.backoff.failures() < MOST_REFRESHES
     }
 
     /// OK without the announcement is a stream that something between cut off cleanly.

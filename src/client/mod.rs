@@ -28,6 +28,7 @@
 //! OpenTelemetry's global tracer, joined by links to the spans in which its events were created.
 
 mod address;
+mod credentials;
 mod error;
 mod failure;
 mod machine;
@@ -38,10 +39,12 @@ mod resuming;
 mod simulated;
 mod store;
 mod subscriber;
+mod target;
 #[cfg(test)]
 mod tests;
 
 pub use address::{Address, InvalidAddress};
+pub use credentials::Credentials;
 pub use error::{ResumeError, Violation};
 pub use failure::{Failure, Refusal, Unavailable};
 pub use machine::{Decision, GapChoice, Machine};
@@ -50,3 +53,4 @@ pub use resuming::{Interruption, Item, Resuming};
 pub use simulated::SimulatedAddress;
 pub use store::{FileStore, Store};
 pub use subscriber::{Batch, Start, Subscriber, SubscriberError};
+pub use target::{Calls, Target, host};

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep, timeout, timeout_at};
 use tonic::codec::Streaming;
-use tonic::transport::Channel;
 
-use super::{Address, Decision, Failure, GapChoice, Machine, ResumeError, Unavailable};
+use super::{
+    Address, Calls, Decision, Failure, GapChoice, Machine, ResumeError, Target, Unavailable,
+};
 use crate::proto::v1;
 use crate::runtime::Rng;
 use v1::event_service_client::EventServiceClient;
@@ -36,18 +37,18 @@ pub struct Interruption {
 }
 
 type OnGap = Box<dyn FnMut(&Unavailable) -> GapChoice + Send>;
-type Opened = (Streaming<v1::SubscribeResponse>, Channel);
+type Opened = (Streaming<v1::SubscribeResponse>, Calls);
 type Opening = dyn Future<Output = Result<Opened, Failure>> + Send;
 
 /// A subscription that survives restarts, drains and broken networks.
 pub struct Resuming {
-    address: Address,
+    target: Target,
     machine: Machine,
     on_gap: OnGap,
     rng: Rng,
     phase: Phase,
     /// The newest connection; commits go over it, also once its stream has ended.
-    channel: Option<Channel>,
+    channel: Option<Calls>,
 }
 
 enum Phase {
@@ -73,10 +74,24 @@ impl Resuming {
         on_gap: impl FnMut(&Unavailable) -> GapChoice + Send + 'static,
         rng: Rng,
     ) -> Result<Self, ResumeError> {
+        Self::at(address.into(), request, on_gap, rng)
+    }
+
+    /// The same with credentials. Those in files are read anew at each attempt; where they are no
+    /// longer good, it is tried again for half a minute.
+    ///
+    /// # Errors
+    /// When the request names no start.
+    pub fn at(
+        target: Target,
+        request: v1::SubscribeRequest,
+        on_gap: impl FnMut(&Unavailable) -> GapChoice + Send + 'static,
+        rng: Rng,
+    ) -> Result<Self, ResumeError> {
         let mut machine = Machine::new(request)?;
-        let phase = opening(&address, &mut machine);
+        let phase = opening(&target, &mut machine);
         Ok(Self {
-            address,
+            target,
             machine,
             on_gap: Box::new(on_gap),
             rng,
@@ -123,7 +138,7 @@ impl Resuming {
                 Phase::Done => return None,
                 Phase::Waiting(delay) => {
                     delay.await;
-                    self.phase = opening(&self.address, &mut self.machine);
+                    self.phase = opening(&self.target, &mut self.machine);
                     continue;
                 }
                 Phase::Opening(opening) => match opening.await {
@@ -202,12 +217,12 @@ impl Resuming {
 }
 
 /// A new connection for each attempt: one that went silent may be dead without knowing it.
-fn opening(address: &Address, machine: &mut Machine) -> Phase {
+fn opening(target: &Target, machine: &mut Machine) -> Phase {
     let request = machine.request();
     let limit = machine.silence_limit();
-    let address = address.clone();
+    let target = target.clone();
     Phase::Opening(Box::pin(async move {
-        let channel = address
+        let channel = target
             .channel()
             .map_err(|error| Failure::Broken(error.to_string()))?;
         let mut client = EventServiceClient::new(channel.clone());
@@ -222,7 +237,7 @@ fn opening(address: &Address, machine: &mut Machine) -> Phase {
 impl fmt::Debug for Resuming {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Resuming")
-            .field("address", &self.address)
+            .field("target", &self.target)
             .field("machine", &self.machine)
             .finish_non_exhaustive()
     }

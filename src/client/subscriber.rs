@@ -5,7 +5,10 @@ use std::future::{Future, pending};
 use std::io;
 use std::time::SystemTime;
 
-use super::{Address, GapChoice, Interruption, Item, ResumeError, Resuming, Store, Unavailable};
+use super::{
+    Address, Credentials, GapChoice, Interruption, Item, ResumeError, Resuming, Store, Target,
+    Unavailable,
+};
 use crate::proto::v1;
 use crate::runtime::Rng;
 use v1::subscribe_response::Notice;
@@ -59,7 +62,7 @@ type OnInterruption = Box<dyn FnMut(&Interruption) + Send>;
 
 /// A reader of one journal that survives restarts of the server, and with a [`Store`] its own.
 pub struct Subscriber {
-    address: Address,
+    target: Target,
     request: v1::SubscribeRequest,
     start: Start,
     on_gap: OnGap,
@@ -76,7 +79,7 @@ impl Subscriber {
         on_gap: impl FnMut(&Unavailable) -> GapChoice + Send + 'static,
     ) -> Self {
         Self {
-            address,
+            target: address.into(),
             request: v1::SubscribeRequest {
                 journal: DEFAULT_JOURNAL.to_owned(),
                 ..Default::default()
@@ -86,6 +89,14 @@ impl Subscriber {
             on_interruption: Box::new(|_| {}),
             store: None,
         }
+    }
+
+    /// Shows who calls, and knows the server: by TLS, a client's certificate, a bearer token. What
+    /// stands in files is read anew at each connection and call.
+    #[must_use]
+    pub fn credentials(mut self, credentials: Credentials) -> Self {
+        self.target.credentials = credentials;
+        self
     }
 
     /// Reads another journal: `journals/…`.
@@ -155,7 +166,7 @@ impl Subscriber {
         #[cfg(feature = "traces")]
         let journal = request.journal.clone();
         let rng = Rng::from_entropy();
-        let mut events = Resuming::new(self.address, request, self.on_gap, rng)?;
+        let mut events = Resuming::at(self.target, request, self.on_gap, rng)?;
         let mut stop = std::pin::pin!(stop);
         loop {
             let next = tokio::select! {

@@ -476,3 +476,17 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn credentials_that_are_over_are_read_again_but_not_for_ever() {
+    let mut machine = Machine::new(earliest()).unwrap();
+    let expired = || refused(Code::Unauthenticated, Some("CREDENTIALS_EXPIRED"), None);
+    for _ in 0..10 {
+        assert!(matches!(machine.ended(expired(), 0.5), Decision::Retry(_)));
+    }
+    let decision = machine.ended(expired(), 0.5);
+    assert!(matches!(decision, Decision::Stop(ResumeError::Refused(_))));
+    let missing = refused(Code::Unauthenticated, Some("CREDENTIALS_MISSING"), None);
+    let decision = Machine::new(earliest()).unwrap().ended(missing, 0.5);
+    assert!(matches!(decision, Decision::Stop(ResumeError::Refused(_))));
+}

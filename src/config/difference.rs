@@ -14,7 +14,12 @@ const IN_PLACE: &str = "rate_limit.per_minute";
 /// What is compared entry by entry.
 const BY_ENTRY: [&str; 2] = ["sessions", "session_templates"];
 /// What is applied at once, besides those.
-const AT_ONCE: [&str; 2] = ["listen.limits.subscribers", "max_dynamic_sessions"];
+const AT_ONCE: [&str; 4] = [
+    "listen.limits.subscribers",
+    "listen.limits.per_principal",
+    "listen.auth.permissions",
+    "max_dynamic_sessions",
+];
 
 /// What another configuration changes.
 #[derive(Debug, Clone)]
@@ -73,6 +78,10 @@ impl Difference {
         };
         let mut next = old.clone();
         next.listen.limits.subscribers = new.listen.limits.subscribers;
+        next.listen.limits.per_principal = new.listen.limits.per_principal;
+        if let (Some(next), Some(new)) = (&mut next.listen.auth, &new.listen.auth) {
+            next.permissions.clone_from(&new.permissions);
+        }
         next.max_dynamic_sessions = new.max_dynamic_sessions;
         next.sessions.clear();
         for session in &new.sessions {

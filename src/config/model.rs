@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::grpc::{Insecure, ListenAuthConfig, ListenTlsConfig};
 use crate::journal::JournalConfig;
 use crate::runtime::{ByteSize, HumanDuration};
 use crate::session::{SessionConfig, SessionTemplateConfig};
@@ -42,18 +43,24 @@ pub struct Config {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ListenConfig {
-    /// The gRPC services: `host:port` or `unix:/path`. Loopback only, until there is
-    /// authentication.
+    /// The gRPC services: `host:port` or `unix:/path`. Beyond loopback `tls` and `auth` must be given.
     pub grpc: Vec<String>,
     /// `/livez`, `/readyz`, `/startupz` and gRPC health; no data. Empty turns it off.
     pub health: String,
     /// The console, the status and `AdminService`: `host:port` or `unix:/path`. Over TCP nothing can
-    /// be changed, and only loopback is taken; the socket belongs to its owner. None turns it off.
+    /// be changed without a credential that may, and beyond loopback nothing can be seen; the socket
+    /// belongs to its owner. None turns it off.
     pub admin: Vec<String>,
     /// Whether the live tail of the console may show payloads, which are customers' words.
     pub admin_payloads: bool,
     /// Names besides those of loopback under which the console may be asked for, as in `Host`.
     pub admin_hosts: Vec<String>,
+    /// TLS of the TCP addresses of `grpc`, and of those of `admin` beyond loopback.
+    pub tls: Option<ListenTlsConfig>,
+    /// Who may call. Where it is not given, everybody who reaches a listener may do what it serves.
+    pub auth: Option<ListenAuthConfig>,
+    /// What to leave insecure beyond loopback, in words that say so.
+    pub insecure: Option<Insecure>,
     /// Bounds on what callers may ask for.
     pub limits: LimitsConfig,
 }
@@ -64,6 +71,8 @@ pub struct ListenConfig {
 pub struct LimitsConfig {
     /// Streams open at once, over all callers.
     pub subscribers: u32,
+    /// Streams open at once of one principal, where `auth` says who calls.
+    pub per_principal: u32,
     /// The most a response may hold; at most 3.5 MiB.
     pub message: ByteSize,
 }
@@ -72,6 +81,7 @@ impl Default for LimitsConfig {
     fn default() -> Self {
         Self {
             subscribers: 1000,
+            per_principal: 100,
             message: ByteSize::from_mib(1),
         }
     }
@@ -85,6 +95,9 @@ impl Default for ListenConfig {
             admin: vec!["127.0.0.1:7445".to_owned()],
             admin_payloads: false,
             admin_hosts: Vec::new(),
+            tls: None,
+            auth: None,
+            insecure: None,
             limits: LimitsConfig::default(),
         }
     }

@@ -84,6 +84,16 @@ pub enum FeedError {
         /// When to try again.
         retry_delay: Duration,
     },
+    /// Its caller has as many streams open as it may.
+    #[error("subscribe: principal '{principal}' has {limit} streams open, which is its limit")]
+    PrincipalQuota {
+        /// Who.
+        principal: String,
+        /// The limit.
+        limit: u32,
+        /// When to try again.
+        retry_delay: Duration,
+    },
     /// The process is about to end.
     #[error("the server is shutting down")]
     Draining {

@@ -37,7 +37,7 @@ impl Refused {
             FeedError::PositionTrimmed(_) => Self::Trimmed,
             FeedError::PositionNotWritten(_) => Self::NotWritten,
             FeedError::EpochChanged { .. } => Self::EpochChanged,
-            FeedError::SubscriberQuota { .. } => Self::Quota,
+            FeedError::SubscriberQuota { .. } | FeedError::PrincipalQuota { .. } => Self::Quota,
             FeedError::Draining { .. } => Self::Draining,
             FeedError::Cursor(_) => Self::Cursor,
             FeedError::Corrupted { .. }
@@ -132,6 +132,8 @@ crate::runtime::label!(
         Fenced = "fenced",
         /// Its managed cursor was deleted.
         CursorDeleted = "subscription_deleted",
+        /// Its caller may not read any more.
+        Credentials = "credentials",
         /// An operator ended it.
         Disconnected = "disconnected",
         /// A read failed.
@@ -161,6 +163,7 @@ impl EndReason {
                 | FeedError::EventNotFound { .. }
                 | FeedError::ReadOnly { .. }
                 | FeedError::SubscriberQuota { .. }
+                | FeedError::PrincipalQuota { .. }
                 | FeedError::Cursor(_),
             ) => Self::Refused,
         }
@@ -174,6 +177,7 @@ pub(super) fn subscription_opened(seat: &Seat, start: Sequence) {
         subscriber = facts.id,
         journal = %facts.journal,
         client_id = %facts.caller.client_id,
+        principal = Some(&*facts.caller.principal).filter(|principal| !principal.is_empty()),
         subscription = facts.subscription.as_ref().map(SubscriptionName::as_str),
         lease = Some(facts.lease).filter(|lease| *lease > 0),
         from_seq = start.get(),

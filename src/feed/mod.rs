@@ -44,7 +44,7 @@ use self::cursors::Cursors;
 use self::gather::Gather;
 use self::metrics::FeedStats;
 use self::pages::Pages;
-use self::registry::Seat;
+use self::registry::{Full, Seat};
 use self::ring::Ring;
 use self::start::Resolved;
 use self::steps::Terms;
@@ -248,9 +248,16 @@ impl Feed {
             times,
             Arc::clone(&self.0.stats),
         );
-        seat.ok_or_else(|| FeedError::SubscriberQuota {
-            limit: self.registry().limit(),
-            retry_delay: self.retry_delay(),
+        seat.map_err(|full| {
+            let retry_delay = self.retry_delay();
+            match full {
+                Full::All(limit) => FeedError::SubscriberQuota { limit, retry_delay },
+                Full::Principal(limit) => FeedError::PrincipalQuota {
+                    principal: plan.caller.principal.clone(),
+                    limit,
+                    retry_delay,
+                },
+            }
         })
     }
 

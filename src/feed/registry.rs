@@ -27,6 +27,8 @@ pub struct Registry(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     limit: AtomicU32,
+    /// Of one principal, where it is known who calls.
+    each: AtomicU32,
     seats: Mutex<Seats>,
     open: watch::Sender<usize>,
 }
@@ -40,8 +42,16 @@ struct Seats {
 /// What one stream and its operators share.
 #[derive(Debug)]
 struct Place {
+    principal: String,
     facts: Mutex<SubscriberFacts>,
     dismissal: Dismissal,
+}
+
+/// Why there is no place: as many are open as may be, of all or of one principal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Full {
+    All(u32),
+    Principal(u32),
 }
 
 /// What is known of one open stream.
@@ -93,6 +103,7 @@ impl Registry {
     pub fn new(limit: u32) -> Self {
         Self(Arc::new(Inner {
             limit: AtomicU32::new(limit),
+            each: AtomicU32::new(u32::MAX),
             seats: Mutex::default(),
             open: watch::Sender::new(0),
         }))
@@ -107,6 +118,11 @@ impl Registry {
     /// From now on at most so many; those that are open stay.
     pub fn set_limit(&self, limit: u32) {
         self.0.limit.store(limit, Ordering::Relaxed);
+    }
+
+    /// From now on at most so many of each principal that has a quota, likewise.
+    pub fn set_limit_of_each(&self, limit: u32) {
+        self.0.each.store(limit, Ordering::Relaxed);
     }
 
     /// Every open stream, oldest first.
@@ -144,20 +160,25 @@ impl Registry {
         self.0.open.subscribe()
     }
 
-    /// Takes a place; `None` when all are taken.
+    /// Takes a place, or says which limit is in the way.
     pub(super) fn sit(
         &self,
         journal: JournalName,
         caller: Arc<Caller>,
         (wall, now): (WallTime, MonoTime),
         stats: Arc<FeedStats>,
-    ) -> Option<Seat> {
+    ) -> Result<Seat, Full> {
         let mut seats = self.0.seats.lock();
         if seats.by_id.len() >= self.limit() as usize {
-            return None;
+            return Err(Full::All(self.limit()));
+        }
+        let each = self.0.each.load(Ordering::Relaxed);
+        if caller.has_quota && seats.of(&caller.principal) >= each as usize {
+            return Err(Full::Principal(each));
         }
         seats.last_id += 1;
         let id = seats.last_id;
+        let principal = caller.principal.clone();
         let facts = SubscriberFacts {
             id,
             journal,
@@ -175,18 +196,27 @@ impl Registry {
             sent_bytes: 0,
         };
         let place = Arc::new(Place {
+            principal,
             facts: Mutex::new(facts),
             dismissal: Dismissal::default(),
         });
         seats.by_id.insert(id, Arc::clone(&place));
         self.0.open.send_replace(seats.by_id.len());
-        Some(Seat {
+        Ok(Seat {
             id,
             place,
             registry: self.clone(),
             stats,
             opened_at: now,
         })
+    }
+}
+
+impl Seats {
+    /// Streams of one principal.
+    fn of(&self, principal: &str) -> usize {
+        let all = self.by_id.values();
+        all.filter(|place| place.principal == principal).count()
     }
 }
 

@@ -42,6 +42,10 @@ pub struct Caller {
     pub client_id: String,
     /// Where it connected from.
     pub peer: String,
+    /// Who it is; empty where that is not known.
+    pub principal: String,
+    /// Whether its principal may only have so many streams at once.
+    pub has_quota: bool,
     /// Its filter, as it was sent.
     pub filter: Option<v1::EventFilter>,
     /// Cuts its connection, and every other stream on it.

@@ -87,6 +87,14 @@ impl Subscriber {
         }
     }
 
+    /// Ends it at once, for its caller may not read any more. Nothing comes after it.
+    pub fn cut(&mut self) {
+        if !std::mem::replace(&mut self.ended, true) {
+            let now = self.clock.now();
+            metrics::subscription_ended(&self.seat, EndReason::Credentials, now);
+        }
+    }
+
     fn moment(&self) -> Moment {
         Moment {
             now: self.clock.now(),
@@ -182,6 +190,9 @@ impl Stream for Subscriber {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
+        if this.ended {
+            return Poll::Ready(None);
+        }
         for _ in 0..STEPS_PER_POLL {
             this.forget_erased();
             this.poll_read(cx);

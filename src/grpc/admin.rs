@@ -9,6 +9,7 @@ use tonic::{Request, Response, Status};
 use super::erase;
 use super::events::Journals;
 use super::health::Health;
+use super::identity::{Callers, Gate, Identify};
 use super::paging;
 use super::server::{REQUEST, ServerError};
 use super::status::{RequestError, Resource};
@@ -33,6 +34,8 @@ pub struct AdminParts {
     pub health: Health,
     /// Time.
     pub clock: Clock,
+    /// Who may call.
+    pub callers: Callers,
 }
 
 /// Which calls a door lets through.
@@ -58,7 +61,8 @@ pub fn admin_routes(parts: &AdminParts, access: Access) -> Result<axum::Router, 
         .add_service(parts.health.service())
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?);
-    Ok(routes.prepare().into_axum_router())
+    let routes = routes.prepare().into_axum_router();
+    Ok(routes.layer(Identify(parts.callers.clone())))
 }
 
 fn reflection() -> tonic_reflection::server::Builder<'static> {
@@ -85,16 +89,17 @@ impl Admin {
         }
     }
 
-    fn registry(&self) -> Option<&Registry> {
-        self.journals.all().next().map(Feed::registry)
+    /// The open streams of the journals that the caller may ask about.
+    fn subscribers(&self, gate: &Gate) -> Vec<SubscriberFacts> {
+        let registry = self.journals.registry();
+        let all = registry.map_or_else(Vec::new, Registry::subscribers);
+        let all = all.into_iter();
+        all.filter(|facts| gate.lets(facts.journal.as_str()))
+            .collect()
     }
 
-    fn subscribers(&self) -> Vec<SubscriberFacts> {
-        self.registry().map_or_else(Vec::new, Registry::subscribers)
-    }
-
-    fn shown(&self, facts: &SubscriberFacts, now: MonoTime) -> v1::Subscriber {
-        let latest = self.journals.all().find(|f| *f.name() == facts.journal);
+    fn shown(&self, gate: &Gate, facts: &SubscriberFacts, now: MonoTime) -> v1::Subscriber {
+        let latest = self.journals.all(gate).find(|f| *f.name() == facts.journal);
         let latest = latest.map_or(Sequence::ZERO, |feed| feed.durable_end().borrow().latest);
         let idle = now.saturating_duration_since(facts.last_progress);
         let state = match facts.state {
@@ -105,8 +110,7 @@ impl Admin {
         v1::Subscriber {
             name: format!("{}/subscribers/{}", facts.journal.resource(), facts.id),
             client_id: facts.caller.client_id.clone(),
-            // Without authentication nobody has a name.
-            principal: String::new(),
+            principal: facts.caller.principal.clone(),
             peer: facts.caller.peer.clone(),
             state: state.into(),
             through_sequence: facts.through.get(),
@@ -134,19 +138,23 @@ impl AdminService for Admin {
         &self,
         request: Request<v1::ListSubscribersRequest>,
     ) -> Result<Response<v1::ListSubscribersResponse>, Status> {
+        let gate = Gate::of(request.extensions())?;
         let asked = request.get_ref();
         let only = match asked.parent.as_str() {
             "journals/-" => None,
-            parent => Some(self.journals.find(parent)?.name().clone()),
+            parent => Some(self.journals.find(&gate, parent)?.name().clone()),
         };
         let now = self.clock.now();
-        let all = self.subscribers().into_iter();
+        let all = self.subscribers(&gate).into_iter();
         let all = all.filter(|facts| only.as_ref().is_none_or(|name| *name == facts.journal));
         // Numbers of one width, so that they have the order of names.
         let named = all.map(|facts| (format!("{:020}", facts.id), facts));
         let (page, next_page_token) = paging::page(named, asked.page_size, &asked.page_token)?;
         Ok(Response::new(v1::ListSubscribersResponse {
-            subscribers: page.iter().map(|facts| self.shown(facts, now)).collect(),
+            subscribers: page
+                .iter()
+                .map(|facts| self.shown(&gate, facts, now))
+                .collect(),
             next_page_token,
         }))
     }
@@ -156,20 +164,23 @@ impl AdminService for Admin {
         request: Request<v1::DisconnectSubscriberRequest>,
     ) -> Result<Response<v1::DisconnectSubscriberResponse>, Status> {
         self.may_change("DisconnectSubscriber")?;
+        let gate = Gate::of(request.extensions())?;
         let name = &request.get_ref().name;
         let not_found = || RequestError::NotFound {
             resource: Resource::Subscriber,
             name: name.clone(),
         };
         let (journal, id) = subscriber(name).ok_or_else(not_found)?;
-        let registry = self.registry().ok_or_else(not_found)?;
-        let all = self.subscribers().into_iter();
+        gate.pass(&journal.resource())?;
+        gate.has_detail(|| id.to_string());
+        let registry = self.journals.registry().ok_or_else(not_found)?;
+        let all = self.subscribers(&gate).into_iter();
         let caller = all.filter(|facts| facts.id == id).map(|facts| facts.caller);
         let caller = caller.last().ok_or_else(not_found)?;
         if !registry.dismiss(&journal, id) {
             return Err(not_found().into());
         }
-        tracing::info!(subscriber = id, %journal, peer = caller.peer, "Subscriber disconnected by an operator");
+        tracing::info!(subscriber = id, %journal, peer = caller.peer, by = gate.principal(), "Subscriber disconnected by an operator");
         if timeout(LAST_WORDS, registry.gone(id)).await.is_err()
             && let Some(connection) = &caller.connection
         {
@@ -187,7 +198,8 @@ impl AdminService for Admin {
         request: Request<v1::EraseEventsRequest>,
     ) -> Result<Response<v1::EraseEventsResponse>, Status> {
         self.may_change("EraseEvents")?;
-        let erased_events = erase::erase(&self.journals, request.into_inner()).await?;
+        let gate = Gate::of(request.extensions())?;
+        let erased_events = erase::erase(&self.journals, &gate, request.into_inner()).await?;
         Ok(Response::new(v1::EraseEventsResponse { erased_events }))
     }
 }

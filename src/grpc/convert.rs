@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::identity::Gate;
 use super::peer::Peer;
 use super::status::{RequestError, Resource};
 use crate::domain::{Sequence, SubscriptionName, WallTime};
@@ -21,6 +22,7 @@ const MAX_CLIENT_ID: usize = 128;
 pub(super) fn subscribe_plan(
     request: v1::SubscribeRequest,
     peer: Option<Peer>,
+    gate: &Gate,
 ) -> Result<(String, SubscribePlan), RequestError> {
     let start = match request.start.ok_or(RequestError::StartRequired)? {
         SubscribeStart::After(position) => Origin::Place(Start::After(asked(position))),
@@ -42,6 +44,8 @@ pub(super) fn subscribe_plan(
     let caller = Caller {
         client_id: request.client_id.chars().take(MAX_CLIENT_ID).collect(),
         peer: peer.unwrap_or_default(),
+        principal: gate.principal().to_owned(),
+        has_quota: gate.is_known(),
         filter: request.filter.clone(),
         connection,
     };

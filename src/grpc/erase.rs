@@ -2,6 +2,7 @@
 
 use super::convert;
 use super::events::Journals;
+use super::identity::Gate;
 use super::status::{CallError, RequestError};
 use crate::feed::{ErasePlan, FeedError};
 use crate::proto::v1;
@@ -14,9 +15,10 @@ use crate::session::outbound::is_message;
 /// everything.
 pub(super) async fn erase(
     journals: &Journals,
+    gate: &Gate,
     request: v1::EraseEventsRequest,
 ) -> Result<u64, CallError> {
-    let feed = journals.find(&request.journal)?;
+    let feed = journals.find(gate, &request.journal)?;
     let sessions = whole_sessions(request.filter.as_ref());
     let filter = convert::filter(request.filter)?;
     if filter.is_empty() {

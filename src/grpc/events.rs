@@ -9,12 +9,13 @@ use tonic::{Request, Response, Status};
 
 use super::convert;
 use super::event_service::event_service_server::EventService;
+use super::identity::{Gate, Right};
 use super::paging;
 use super::peer::Peer;
 use super::response;
 use super::status::{CallError, RequestError, Resource};
 use crate::domain::{JournalName, Sequence, SubscriptionName};
-use crate::feed::{Feed, FeedError, Origin, Subscriber};
+use crate::feed::{Feed, FeedError, Origin, Registry, Subscriber};
 use crate::proto::v1;
 
 /// The journals that are served, by name.
@@ -27,39 +28,65 @@ impl Journals {
         Self(Arc::new(by_name.collect()))
     }
 
-    /// The named journal; where the name is empty, the only one there is.
-    pub(super) fn find(&self, name: &str) -> Result<&Feed, RequestError> {
+    /// The named journal; where the name is empty, the only one there is for this caller. What a caller
+    /// may not do is said before anything is looked for.
+    pub(super) fn find(&self, gate: &Gate, name: &str) -> Result<&Feed, RequestError> {
         let found = if name.is_empty() {
-            let mut all = self.0.values();
+            let mut all = self.all(gate);
             match (all.next(), all.next()) {
-                (only, None) => only,
-                (_, Some(_)) => return Err(RequestError::JournalRequired),
+                (Some(only), None) => Some(only),
+                (Some(_), Some(_)) => return Err(RequestError::JournalRequired),
+                (None, _) => {
+                    gate.pass("")?;
+                    None
+                }
             }
         } else {
+            gate.pass(name)?;
             JournalName::from_resource(name).and_then(|name| self.0.get(&name))
         };
-        found.ok_or_else(|| RequestError::NotFound {
+        let found = found.ok_or_else(|| RequestError::NotFound {
             resource: Resource::Journal,
             name: name.to_owned(),
-        })
+        })?;
+        gate.is_about(found.name());
+        Ok(found)
     }
 
-    /// All of them, by name.
-    pub(super) fn all(&self) -> impl Iterator<Item = &Feed> {
-        self.0.values()
+    /// All that the caller may see, by name.
+    pub(super) fn all(&self, gate: &Gate) -> impl Iterator<Item = &Feed> {
+        let all = self.0.values();
+        all.filter(move |feed| gate.lets(feed.name().as_str()))
+    }
+
+    /// Where every stream is registered.
+    pub(super) fn registry(&self) -> Option<&Registry> {
+        self.0.values().next().map(Feed::registry)
     }
 
     /// The journal that keeps a managed cursor.
-    pub(super) fn keeper(&self, name: &SubscriptionName) -> Result<&Feed, RequestError> {
+    pub(super) fn keeper(
+        &self,
+        gate: &Gate,
+        name: &SubscriptionName,
+    ) -> Result<&Feed, RequestError> {
         let keeps = |feed: &&Feed| feed.cursor(name).is_some();
-        let keeper = self.all().find(keeps);
+        let keeper = self.0.values().find(keeps);
+        gate.pass_to(keeper.map(Feed::name), &name.resource())?;
         keeper.ok_or_else(|| convert::no_cursor(&name.resource()))
     }
 
-    /// Likewise; it must be the journal of this name, where that is not empty.
-    fn keeper_in(&self, journal: &str, name: &SubscriptionName) -> Result<&Feed, RequestError> {
-        let keeper = self.keeper(name)?;
-        if !journal.is_empty() && self.find(journal)?.name() != keeper.name() {
+    /// Likewise; it must be the journal of this name, where that is not empty. To read by it is to take
+    /// it over, which whoever may not commit may not do.
+    fn keeper_in(
+        &self,
+        gate: &Gate,
+        journal: &str,
+        name: &SubscriptionName,
+    ) -> Result<&Feed, RequestError> {
+        let keeper = self.keeper(gate, name)?;
+        gate.pass_with(Right::Commit, &keeper.name().resource())?;
+        if !journal.is_empty() && self.find(gate, journal)?.name() != keeper.name() {
             return Err(RequestError::Invalid {
                 field: "journal",
                 problem: format!("{} is of {}", name.resource(), keeper.name().resource()),
@@ -69,13 +96,13 @@ impl Journals {
     }
 
     /// The journal and sequence of `journals/{journal}/events/{sequence}`.
-    fn find_event(&self, name: &str) -> Result<(&Feed, Sequence), RequestError> {
+    fn find_event(&self, gate: &Gate, name: &str) -> Result<(&Feed, Sequence), RequestError> {
         let not_found = || RequestError::NotFound {
             resource: Resource::Event,
             name: name.to_owned(),
         };
         let (journal, sequence) = name.split_once("/events/").ok_or_else(not_found)?;
-        let feed = self.find(journal)?;
+        let feed = self.find(gate, journal)?;
         let number: u64 = sequence.parse().map_err(|_| not_found())?;
         if number.to_string() == sequence {
             Ok((feed, Sequence::new(number)))
@@ -96,18 +123,22 @@ impl Events {
         &self,
         request: v1::SubscribeRequest,
         peer: Option<Peer>,
+        gate: &Gate,
     ) -> Result<Subscriber, CallError> {
-        let (journal, plan) = convert::subscribe_plan(request, peer)?;
+        let (journal, plan) = convert::subscribe_plan(request, peer, gate)?;
         let feed = match &plan.start {
-            Origin::Place(_) => self.journals.find(&journal)?,
-            Origin::Cursor(name) => self.journals.keeper_in(&journal, name)?,
+            Origin::Place(_) => self.journals.find(gate, &journal)?,
+            Origin::Cursor(name) => self.journals.keeper_in(gate, &journal, name)?,
         };
+        gate.has_detail(|| format!("{:?}", plan.start));
         Ok(feed.subscribe(plan).await?)
     }
 
-    async fn read(&self, request: v1::ReadEventsRequest) -> Result<Bytes, CallError> {
+    async fn read(&self, gate: &Gate, request: v1::ReadEventsRequest) -> Result<Bytes, CallError> {
         let (journal, plan) = convert::read_plan(request)?;
-        let reading = self.journals.find(&journal)?.read(&plan).await?;
+        let feed = self.journals.find(gate, &journal)?;
+        gate.has_detail(|| format!("{:?}", plan.start));
+        let reading = feed.read(&plan).await?;
         let rest = v1::ReadEventsResponse {
             events: Vec::new(),
             through: Some(response::position(reading.epoch, reading.through)),
@@ -122,8 +153,9 @@ impl Events {
         Ok(bytes.freeze())
     }
 
-    async fn get(&self, request: v1::GetEventRequest) -> Result<v1::Event, CallError> {
-        let (feed, sequence) = self.journals.find_event(&request.name)?;
+    async fn get(&self, gate: &Gate, request: v1::GetEventRequest) -> Result<v1::Event, CallError> {
+        let (feed, sequence) = self.journals.find_event(gate, &request.name)?;
+        gate.has_detail(|| sequence.to_string());
         let view = convert::view(request.view)?;
         let entry = match feed.event(sequence).await {
             Err(FeedError::EventNotFound { .. }) => {
@@ -153,7 +185,8 @@ impl EventService for Events {
         &self,
         request: Request<v1::ReadEventsRequest>,
     ) -> Result<Response<v1::ReadEventsResponse>, Status> {
-        let bytes = self.read(request.into_inner()).await?;
+        let gate = Gate::of(request.extensions())?;
+        let bytes = self.read(&gate, request.into_inner()).await?;
         Ok(Response::new(decode(bytes)?))
     }
 
@@ -161,7 +194,8 @@ impl EventService for Events {
         &self,
         request: Request<v1::GetEventRequest>,
     ) -> Result<Response<v1::GetEventResponse>, Status> {
-        let event = self.get(request.into_inner()).await?;
+        let gate = Gate::of(request.extensions())?;
+        let event = self.get(&gate, request.into_inner()).await?;
         Ok(Response::new(v1::GetEventResponse { event: Some(event) }))
     }
 
@@ -169,7 +203,8 @@ impl EventService for Events {
         &self,
         request: Request<v1::GetJournalRequest>,
     ) -> Result<Response<v1::GetJournalResponse>, Status> {
-        let info = self.journals.find(&request.get_ref().name)?.info();
+        let gate = Gate::of(request.extensions())?;
+        let info = self.journals.find(&gate, &request.get_ref().name)?.info();
         let journal = Some(response::journal(&info));
         Ok(Response::new(v1::GetJournalResponse { journal }))
     }
@@ -178,12 +213,10 @@ impl EventService for Events {
         &self,
         request: Request<v1::ListJournalsRequest>,
     ) -> Result<Response<v1::ListJournalsResponse>, Status> {
+        let gate = Gate::of(request.extensions())?;
         let asked = request.get_ref();
-        let all = self
-            .journals
-            .0
-            .iter()
-            .map(|(name, feed)| (name.to_string(), feed));
+        let all = self.journals.all(&gate);
+        let all = all.map(|feed| (feed.name().to_string(), feed));
         let (feeds, next_page_token) = paging::page(all, asked.page_size, &asked.page_token)?;
         Ok(Response::new(v1::ListJournalsResponse {
             journals: feeds

@@ -9,6 +9,8 @@ use std::task::{Context, Poll};
 
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
+use super::identity::{Spoken, TlsKeys};
+
 const UNIX: &str = "unix:";
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 1024;
@@ -29,7 +31,7 @@ pub struct Listener(Kind);
 
 #[derive(Debug)]
 enum Kind {
-    Tcp(TcpListener),
+    Tcp(TcpListener, Option<(TlsKeys, Spoken)>),
     Unix(UnixListener, SocketFile),
     /// Connections that come from elsewhere, in a simulation.
     #[cfg(any(test, feature = "testing"))]
@@ -46,6 +48,8 @@ type Incoming =
 pub enum Accepted {
     /// Over TCP.
     Tcp(TcpStream),
+    /// Over TCP, with TLS that is yet to be agreed on.
+    Tls(TcpStream, TlsKeys, Spoken),
     /// Over a socket in the file system.
     Unix(UnixStream),
     /// In a simulation.
@@ -120,11 +124,20 @@ impl Listener {
         Self(Kind::Simulated(address.to_owned(), incoming))
     }
 
+    /// The same with TLS, where it listens on TCP.
+    #[must_use]
+    pub fn with_tls(self, keys: &TlsKeys, spoken: Spoken) -> Self {
+        match self.0 {
+            Kind::Tcp(listener, _) => Self(Kind::Tcp(listener, Some((keys.clone(), spoken)))),
+            other => Self(other),
+        }
+    }
+
     /// Where it listens: `host:port` with the port that was given, or `unix:/path`.
     #[must_use]
     pub fn address(&self) -> String {
         match &self.0 {
-            Kind::Tcp(listener) => listener
+            Kind::Tcp(listener, _) => listener
                 .local_addr()
                 .map_or_else(|error| error.to_string(), |address| address.to_string()),
             Kind::Unix(_, file) => format!("{UNIX}{}", file.path.display()),
@@ -137,7 +150,7 @@ impl Listener {
     #[must_use]
     pub fn tcp_address(&self) -> Option<SocketAddr> {
         match &self.0 {
-            Kind::Tcp(listener) => listener.local_addr().ok(),
+            Kind::Tcp(listener, _) => listener.local_addr().ok(),
             Kind::Unix(..) => None,
             #[cfg(any(test, feature = "testing"))]
             Kind::Simulated(..) => None,
@@ -154,12 +167,15 @@ impl Listener {
 
     pub(super) fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Accepted>> {
         match &self.0 {
-            Kind::Tcp(listener) => listener.poll_accept(cx).map_ok(|(stream, _)| {
+            Kind::Tcp(listener, tls) => listener.poll_accept(cx).map_ok(|(stream, _)| {
                 // Heartbeats and single events must not wait for a full segment.
                 if let Err(error) = stream.set_nodelay(true) {
                     tracing::debug!(%error, "No-delay was refused");
                 }
-                Accepted::Tcp(stream)
+                match tls {
+                    Some((keys, spoken)) => Accepted::Tls(stream, keys.clone(), *spoken),
+                    None => Accepted::Tcp(stream),
+                }
             }),
             Kind::Unix(listener, _) => listener
                 .poll_accept(cx)
@@ -190,7 +206,7 @@ async fn bind_tcp(address: &str) -> Result<Listener, BindError> {
     }
     let listener = TcpListener::bind(address).await;
     listener
-        .map(|listener| Listener(Kind::Tcp(listener)))
+        .map(|listener| Listener(Kind::Tcp(listener, None)))
         .map_err(|source| match source.kind() {
             io::ErrorKind::AddrInUse => BindError::InUse {
                 address: address.to_owned(),

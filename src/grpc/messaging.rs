@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use tonic::{Request, Response, Status};
 
 use super::convert::{moment, unknown};
+use super::identity::Gate;
 use super::paging;
 use super::status::{CallError, Of, RequestError, Resource};
-use crate::domain::{SessionName, WallTime, uuid_from_text};
+use crate::domain::{JournalName, SessionName, WallTime, uuid_from_text};
 use crate::proto::v1;
 use crate::runtime::Clock;
 use crate::session::outbound::{Content, NewMessage, Stage, UnknownOutcome};
@@ -30,6 +31,19 @@ pub(super) struct Messaging {
 }
 
 impl Messaging {
+    /// Lets a call through that is about a session, or a message of one, of this name.
+    fn pass(
+        &self,
+        gate: &Gate,
+        session: Option<&SessionName>,
+        name: &str,
+    ) -> Result<(), RequestError> {
+        let journal = session.and_then(|s| session_journal(&self.guests, &self.board, s));
+        gate.pass_to(journal.as_ref(), name)?;
+        gate.has_detail(|| name.to_owned());
+        Ok(())
+    }
+
     /// Why a session is not among the guests'.
     fn no_guest(&self, session: &SessionName) -> Status {
         let name = session.resource();
@@ -38,6 +52,16 @@ impl Messaging {
             None => no_session(&name).into(),
         }
     }
+}
+
+/// The journal that a session writes to, or wrote to.
+pub(super) fn session_journal(
+    guests: &Guests,
+    board: &SessionBoard,
+    session: &SessionName,
+) -> Option<JournalName> {
+    let posted = || JournalName::from_resource(&board.state(session)?.journal);
+    guests.journal_of(session).or_else(posted)
 }
 
 fn no_session(name: &str) -> RequestError {
@@ -54,6 +78,11 @@ fn unreadable() -> CallError {
 
 fn session_of(parent: &str) -> Result<SessionName, RequestError> {
     SessionName::from_resource(parent).ok_or_else(|| no_session(parent))
+}
+
+/// The session in a message's name, whatever follows it.
+fn session_in(name: &str) -> Option<SessionName> {
+    SessionName::from_resource(name.split_once(MESSAGES)?.0)
 }
 
 /// The parts of `sessions/{session}/outboundMessages/{outbound_message}`.
@@ -179,6 +208,9 @@ impl MessagingService for Messaging {
         &self,
         request: Request<v1::SendMessageRequest>,
     ) -> Result<Response<v1::SendMessageResponse>, Status> {
+        let gate = Gate::of(request.extensions())?;
+        let parent = &request.get_ref().parent;
+        self.pass(&gate, SessionName::from_resource(parent).as_ref(), parent)?;
         let (session, message, stage) = new_message(request.into_inner(), self.clock.wall())?;
         let name = format!("{}{MESSAGES}{}", session.resource(), message.id);
         let sent = self.guests.send(&session, message, stage).await;
@@ -198,7 +230,9 @@ impl MessagingService for Messaging {
         &self,
         request: Request<v1::GetOutboundMessageRequest>,
     ) -> Result<Response<v1::GetOutboundMessageResponse>, Status> {
+        let gate = Gate::of(request.extensions())?;
         let name = &request.get_ref().name;
+        self.pass(&gate, session_in(name).as_ref(), name)?;
         let (session, id) = message_of(name)?;
         let taken = self.guests.message(&session, &id);
         let taken = taken.ok_or_else(|| Of(name).no_message())?;
@@ -210,8 +244,11 @@ impl MessagingService for Messaging {
         &self,
         request: Request<v1::ListOutboundMessagesRequest>,
     ) -> Result<Response<v1::ListOutboundMessagesResponse>, Status> {
+        let gate = Gate::of(request.extensions())?;
         let asked = request.get_ref();
-        let session = session_of(&asked.parent)?;
+        let parent = &asked.parent;
+        self.pass(&gate, SessionName::from_resource(parent).as_ref(), parent)?;
+        let session = session_of(parent)?;
         let all = self
             .guests
             .messages(&session)
@@ -236,7 +273,9 @@ impl MessagingService for Messaging {
         &self,
         request: Request<v1::CancelOutboundMessageRequest>,
     ) -> Result<Response<v1::CancelOutboundMessageResponse>, Status> {
+        let gate = Gate::of(request.extensions())?;
         let name = &request.get_ref().name;
+        self.pass(&gate, session_in(name).as_ref(), name)?;
         let (session, id) = message_of(name)?;
         let cancelled = self.guests.cancel(&session, &id).await;
         let message = cancelled

@@ -11,6 +11,7 @@ mod convert;
 mod erase;
 mod events;
 mod health;
+mod identity;
 mod listener;
 mod messaging;
 mod outbox;
@@ -32,7 +33,12 @@ mod watch;
 pub use self::admin::{Access, AdminParts, admin_routes};
 pub use self::calls::{CallStats, MethodSnapshot};
 pub use self::health::Health;
+pub use self::identity::{
+    Callers, FileError, Gate, Handshakes, Insecure, ListenAuthConfig, ListenTlsConfig,
+    OperatorRefused, PermissionConfig, Right, Shown, Spoken, TlsKeys,
+};
 pub use self::listener::{Accepted, BindError, Listener, SocketMode};
+pub use self::peer::Peer;
 pub use self::server::{Server, ServerError, ServerLimits, ServerParts};
 pub use self::status::DOMAIN;
 pub use self::watch::SessionWatch;

@@ -1,7 +1,7 @@
 //! [`Server`]: every service of the gRPC listener, on any number of sockets at once.
 //!
-//! Layers, outermost first: trace context and span → metrics → panic to INTERNAL → service. Caller
-//! identity and admission come to stand before the last two when they are built.
+//! Layers, outermost first: trace context and span → metrics → panic to INTERNAL → caller identity →
+//! service.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -23,6 +23,7 @@ use tower::{Layer, ServiceExt};
 use super::calls::{CallStats, CountCalls, Counted};
 use super::events::{Events, Journals};
 use super::health::Health;
+use super::identity::{Callers, Identified, Identify};
 use super::listener::{Accepted, Listener};
 use super::messaging::Messaging;
 use super::outbox::{Outbox, Turns};
@@ -101,10 +102,12 @@ pub struct ServerParts {
     pub limits: ServerLimits,
     /// What records calls and deliveries.
     pub tracer: Tracer,
+    /// Who may call.
+    pub callers: Callers,
 }
 
 /// What answers calls.
-type Calls = Traced<Counted<Caught<Routes>>>;
+type Calls = Traced<Counted<Caught<Identified<Routes>>>>;
 
 /// The gRPC edge, ready to serve.
 #[derive(Debug)]
@@ -118,6 +121,7 @@ pub struct Server {
     drain: Drain,
     limits: ServerLimits,
     tracer: Tracer,
+    callers: Callers,
 }
 
 /// Why a server cannot be made.
@@ -168,6 +172,7 @@ impl Server {
             drain: parts.drain,
             limits: parts.limits,
             tracer: parts.tracer,
+            callers: parts.callers,
         })
     }
 
@@ -190,7 +195,8 @@ impl Server {
         let closing = CancellationToken::new();
         let mut connections = JoinSet::new();
         let accepting = accept_all(&listeners, self.limits, |accepted, permit| {
-            let calls = CatchPanic.layer(self.routes.clone());
+            let calls = Identify(self.callers.clone()).layer(self.routes.clone());
+            let calls = CatchPanic.layer(calls);
             let calls = CountCalls(self.calls()).layer(calls);
             let calls = Trace(self.tracer.clone()).layer(calls);
             let limits = self.limits;
@@ -296,6 +302,8 @@ async fn connection(
     let spoke = match &accepted {
         Accepted::Tcp(stream) => timeout(FIRST_WORD, stream.readable()).await,
         Accepted::Unix(stream) => timeout(FIRST_WORD, stream.readable()).await,
+        // What agrees on TLS has a deadline of its own.
+        Accepted::Tls(..) => Ok(Ok(())),
         #[cfg(any(test, feature = "testing"))]
         Accepted::Simulated(_) => Ok(Ok(())),
     };
@@ -305,6 +313,15 @@ async fn connection(
         }
         (Ok(Ok(())), Accepted::Unix(stream)) => {
             serve_http2(stream, peer, calls, limits, closing).await;
+        }
+        (Ok(Ok(())), Accepted::Tls(stream, keys, spoken)) => {
+            match keys.agree(stream, spoken).await {
+                Ok((stream, shown)) => {
+                    let peer = peer.that_shows(shown);
+                    serve_http2(stream, peer, calls, limits, closing).await;
+                }
+                Err(error) => tracing::debug!(%error, peer = peer.name, "No TLS with a peer"),
+            }
         }
         #[cfg(any(test, feature = "testing"))]
         (Ok(Ok(())), Accepted::Simulated(stream)) => {

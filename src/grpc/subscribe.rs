@@ -19,11 +19,12 @@ use tower::Service;
 use super::codec::{Frames, RequestDecoder, frames};
 use super::event_service::event_service_server::EventServiceServer;
 use super::events::Events;
+use super::identity::{Gate, Lease};
 use super::peer::Peer;
 use super::sends::Sends;
 use super::server::REQUEST;
 use super::status::{CallError, RequestError};
-use crate::feed::Subscriber;
+use crate::feed::{Delivery, Subscriber};
 use crate::telemetry::traces::Tracer;
 
 const PATH: &str = "/tieline.v1.EventService/Subscribe";
@@ -69,18 +70,26 @@ impl Service<http::Request<Body>> for EventRoutes {
         let sends = Sends::new(&self.tracer);
         Box::pin(async move {
             let opened = open(&events, request).await;
-            Ok(opened.map_or_else(Status::into_http, |subscriber| response(subscriber, sends)))
+            Ok(
+                opened.map_or_else(Status::into_http, |(subscriber, lease)| {
+                    response(subscriber, sends, lease)
+                }),
+            )
         })
     }
 }
 
-async fn open(events: &Events, request: http::Request<Body>) -> Result<Subscriber, Status> {
+async fn open(
+    events: &Events,
+    request: http::Request<Body>,
+) -> Result<(Subscriber, Option<Lease>), Status> {
     if let Some(encoding) = request.headers().get(ENCODING)
         && encoding != "identity"
     {
         return Err(Status::unimplemented("requests are not to be compressed"));
     }
     let peer = request.extensions().get::<Peer>().cloned();
+    let gate = Gate::of(request.extensions())?;
     let body = request.into_body();
     let mut messages = Streaming::new_request(RequestDecoder, body, None, Some(REQUEST));
     let request = messages.message().await?;
@@ -90,12 +99,14 @@ async fn open(events: &Events, request: http::Request<Body>) -> Result<Subscribe
             problem: "there is none".to_owned(),
         })
     })?;
-    Ok(events.open(request, peer).await?)
+    let subscriber = events.open(request, peer, &gate).await?;
+    Ok((subscriber, gate.lease()))
 }
 
-fn response(subscriber: Subscriber, sends: Sends) -> http::Response<Body> {
+fn response(subscriber: Subscriber, sends: Sends, lease: Option<Lease>) -> http::Response<Body> {
     let mut response = http::Response::new(Body::new(Responses {
         subscriber,
+        lease,
         sends,
         frames: Frames::new().into_iter(),
         is_over: false,
@@ -108,10 +119,26 @@ fn response(subscriber: Subscriber, sends: Sends) -> http::Response<Body> {
 /// The responses of one call, and then its status.
 struct Responses {
     subscriber: Subscriber,
+    /// Completes when the caller may read no further.
+    lease: Option<Lease>,
     sends: Sends,
     /// The rest of a response.
     frames: smallvec::IntoIter<[Bytes; 3]>,
     is_over: bool,
+}
+
+impl Responses {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Delivery, CallError>>> {
+        if let Some(lease) = &mut self.lease
+            && let Poll::Ready(end) = lease.as_mut().poll(cx)
+        {
+            self.lease = None;
+            self.subscriber.cut();
+            return Poll::Ready(Some(Err(end)));
+        }
+        let next = Pin::new(&mut self.subscriber).poll_next(cx);
+        next.map(|next| next.map(|delivery| delivery.map_err(CallError::Feed)))
+    }
 }
 
 impl HttpBody for Responses {
@@ -131,7 +158,7 @@ impl HttpBody for Responses {
             if this.is_over {
                 return Poll::Ready(None);
             }
-            let status = match ready!(Pin::new(&mut this.subscriber).poll_next(cx)) {
+            let status = match ready!(this.poll_next(cx)) {
                 Some(Ok(delivery)) => {
                     if let Some(span) = this.sends.begin(&delivery) {
                         this.subscriber.show(&delivery, span);
@@ -139,7 +166,7 @@ impl HttpBody for Responses {
                     this.frames = frames(delivery).into_iter();
                     continue;
                 }
-                Some(Err(error)) => CallError::Feed(error).into(),
+                Some(Err(error)) => error.into(),
                 None => Status::new(Code::Ok, ""),
             };
             this.is_over = true;

@@ -4,6 +4,7 @@ use tonic::{Request, Response, Status};
 
 use super::convert;
 use super::events::Journals;
+use super::identity::Gate;
 use super::paging;
 use super::response;
 use super::status::{CallError, RequestError};
@@ -20,14 +21,15 @@ pub(super) struct Subscriptions {
 
 impl Subscriptions {
     /// A cursor's name and the journal that keeps it.
-    fn find(&self, name: &str) -> Result<(SubscriptionName, &Feed), RequestError> {
+    fn find(&self, gate: &Gate, name: &str) -> Result<(SubscriptionName, &Feed), RequestError> {
         let known = convert::subscription_name(name)?;
-        let feed = self.journals.keeper(&known)?;
+        let feed = self.journals.keeper(gate, &known)?;
         Ok((known, feed))
     }
 
     async fn create(
         &self,
+        gate: &Gate,
         asked: v1::CreateSubscriptionRequest,
     ) -> Result<v1::Subscription, CallError> {
         let name = SubscriptionName::new(&asked.subscription_id);
@@ -36,7 +38,7 @@ impl Subscriptions {
             problem: wrong.to_string(),
         })?;
         let draft = asked.subscription.unwrap_or_default();
-        let feed = self.journals.find(&draft.journal)?;
+        let feed = self.journals.find(gate, &draft.journal)?;
         let start = convert::initial_start(asked.start, draft.committed)?;
         let bytes = draft.max_retained_bytes;
         let cursor = feed.create_cursor(name.clone(), start, bytes).await?;
@@ -45,9 +47,10 @@ impl Subscriptions {
 
     async fn seek(
         &self,
+        gate: &Gate,
         asked: v1::SeekSubscriptionRequest,
     ) -> Result<v1::Subscription, CallError> {
-        let (name, feed) = self.find(&asked.name)?;
+        let (name, feed) = self.find(gate, &asked.name)?;
         let target = convert::seek_target(asked.target)?;
         let cursor = feed.seek_cursor(name.clone(), target).await?;
         Ok(subscription(&name, &cursor, feed))
@@ -55,9 +58,10 @@ impl Subscriptions {
 
     async fn commit(
         &self,
+        gate: &Gate,
         asked: v1::CommitSubscriptionRequest,
     ) -> Result<v1::Position, CallError> {
-        let (name, feed) = self.find(&asked.name)?;
+        let (name, feed) = self.find(gate, &asked.name)?;
         let to = convert::required_position(asked.position)?;
         let committed = feed.commit_cursor(name, asked.lease, to).await?;
         Ok(response::position(committed.epoch, committed.sequence))
@@ -74,7 +78,8 @@ impl SubscriptionService for Subscriptions {
         &self,
         request: Request<v1::CreateSubscriptionRequest>,
     ) -> Result<Response<v1::CreateSubscriptionResponse>, Status> {
-        let subscription = Some(self.create(request.into_inner()).await?);
+        let gate = Gate::of(request.extensions())?;
+        let subscription = Some(self.create(&gate, request.into_inner()).await?);
         let answer = v1::CreateSubscriptionResponse { subscription };
         Ok(Response::new(answer))
     }
@@ -83,8 +88,9 @@ impl SubscriptionService for Subscriptions {
         &self,
         request: Request<v1::GetSubscriptionRequest>,
     ) -> Result<Response<v1::GetSubscriptionResponse>, Status> {
+        let gate = Gate::of(request.extensions())?;
         let asked = &request.get_ref().name;
-        let (name, feed) = self.find(asked)?;
+        let (name, feed) = self.find(&gate, asked)?;
         // It may have gone since it was found.
         let cursor = feed
             .cursor(&name)
@@ -97,6 +103,7 @@ impl SubscriptionService for Subscriptions {
         &self,
         request: Request<v1::ListSubscriptionsRequest>,
     ) -> Result<Response<v1::ListSubscriptionsResponse>, Status> {
+        let gate = Gate::of(request.extensions())?;
         let asked = request.get_ref();
         let of_feed = |feed: &Feed| {
             let info = feed.info();
@@ -107,7 +114,7 @@ impl SubscriptionService for Subscriptions {
             })
             .collect::<Vec<_>>()
         };
-        let mut all: Vec<_> = self.journals.all().flat_map(of_feed).collect();
+        let mut all: Vec<_> = self.journals.all(&gate).flat_map(of_feed).collect();
         all.sort_by(|(one, _), (other, _)| one.cmp(other));
         let (subscriptions, next_page_token) =
             paging::page(all, asked.page_size, &asked.page_token)?;
@@ -121,8 +128,9 @@ impl SubscriptionService for Subscriptions {
         &self,
         request: Request<v1::DeleteSubscriptionRequest>,
     ) -> Result<Response<v1::DeleteSubscriptionResponse>, Status> {
+        let gate = Gate::of(request.extensions())?;
         let asked = request.into_inner();
-        let (name, feed) = self.find(&asked.name)?;
+        let (name, feed) = self.find(&gate, &asked.name)?;
         let deleted = feed.delete_cursor(name, asked.etag).await;
         deleted.map_err(CallError::from)?;
         Ok(Response::new(v1::DeleteSubscriptionResponse {}))
@@ -132,7 +140,8 @@ impl SubscriptionService for Subscriptions {
         &self,
         request: Request<v1::CommitSubscriptionRequest>,
     ) -> Result<Response<v1::CommitSubscriptionResponse>, Status> {
-        let committed = Some(self.commit(request.into_inner()).await?);
+        let gate = Gate::of(request.extensions())?;
+        let committed = Some(self.commit(&gate, request.into_inner()).await?);
         Ok(Response::new(v1::CommitSubscriptionResponse { committed }))
     }
 
@@ -140,7 +149,8 @@ impl SubscriptionService for Subscriptions {
         &self,
         request: Request<v1::SeekSubscriptionRequest>,
     ) -> Result<Response<v1::SeekSubscriptionResponse>, Status> {
-        let subscription = Some(self.seek(request.into_inner()).await?);
+        let gate = Gate::of(request.extensions())?;
+        let subscription = Some(self.seek(&gate, request.into_inner()).await?);
         Ok(Response::new(v1::SeekSubscriptionResponse { subscription }))
     }
 }

@@ -12,6 +12,8 @@ use tokio::time::Sleep;
 use tokio_stream::Stream;
 use tonic::Status;
 
+use super::identity::{Gate, Lease};
+use super::sessions::lets;
 use super::status::CallError;
 use crate::domain::SessionName;
 use crate::feed::FeedError;
@@ -33,6 +35,9 @@ type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// The responses of one `WatchSessions`.
 pub struct SessionWatch {
+    gate: Gate,
+    /// Completes when the caller may watch no further.
+    lease: Option<Lease>,
     told: Told,
     outbox: Vec<v1::WatchSessionsResponse>,
     /// Gives the receiver back once the board has changed; `None` when there is no more board.
@@ -50,6 +55,7 @@ pub struct SessionWatch {
 impl SessionWatch {
     pub(super) fn new(
         board: &SessionBoard,
+        gate: Gate,
         heartbeat: Option<&prost_types::Duration>,
         clock: Clock,
         rng: &Rng,
@@ -62,7 +68,7 @@ impl SessionWatch {
             .clamp(SHORTEST_HEARTBEAT, LONGEST_HEARTBEAT);
         let mut posts = board.watch();
         let mut told = Told::new();
-        let mut outbox = changes(&mut told, &posts.borrow_and_update());
+        let mut outbox = changes(&gate, &mut told, &posts.borrow_and_update());
         match outbox.first_mut() {
             Some(last) => last.initial_complete = true,
             None => outbox.push(v1::WatchSessionsResponse {
@@ -73,6 +79,8 @@ impl SessionWatch {
         let drain = drain.clone();
         let now = clock.now();
         Self {
+            lease: gate.lease(),
+            gate,
             told,
             outbox,
             change: await_change(posts),
@@ -98,9 +106,9 @@ fn await_change(mut posts: watch::Receiver<Posts>) -> Boxed<Option<watch::Receiv
 }
 
 /// What differs between what was told and what is; the responses stand in reverse order.
-fn changes(told: &mut Told, posts: &Posts) -> Vec<v1::WatchSessionsResponse> {
-    let changed: Vec<_> = posts
-        .iter()
+fn changes(gate: &Gate, told: &mut Told, posts: &Posts) -> Vec<v1::WatchSessionsResponse> {
+    let seen = || posts.iter().filter(|(_, post)| lets(gate, &post.state));
+    let changed: Vec<_> = seen()
         .filter(|(name, post)| {
             told.get(*name)
                 .is_none_or(|known| !Arc::ptr_eq(known, &post.state))
@@ -112,8 +120,7 @@ fn changes(told: &mut Told, posts: &Posts) -> Vec<v1::WatchSessionsResponse> {
         .filter(|name| !posts.contains_key(*name))
         .map(SessionName::resource)
         .collect();
-    *told = posts
-        .iter()
+    *told = seen()
         .map(|(name, post)| (name.clone(), Arc::clone(&post.state)))
         .collect();
     let mut responses: Vec<_> = changed
@@ -142,6 +149,12 @@ impl Stream for SessionWatch {
             if this.ended {
                 return Poll::Ready(None);
             }
+            if let Some(lease) = &mut this.lease
+                && let Poll::Ready(end) = lease.as_mut().poll(cx)
+            {
+                this.ended = true;
+                return Poll::Ready(Some(Err(end.into())));
+            }
             if let Some(next) = this.outbox.pop() {
                 return Poll::Ready(Some(Ok(this.send(next))));
             }
@@ -164,7 +177,7 @@ impl Stream for SessionWatch {
             if now >= tell_at
                 && let Some(mut posts) = this.changed.take()
             {
-                this.outbox = changes(&mut this.told, &posts.borrow_and_update());
+                this.outbox = changes(&this.gate, &mut this.told, &posts.borrow_and_update());
                 this.change = await_change(posts);
                 continue;
             }

@@ -16,6 +16,8 @@ struct State {
     /// Pending latches by name, with how many of that name are pending.
     pending: BTreeMap<Arc<str>, usize>,
     closed: Option<&'static str>,
+    /// What whoever asks should know besides.
+    remark: Option<&'static str>,
 }
 
 /// One condition that is not yet met. It stays pending when it is dropped without being opened, so
@@ -49,6 +51,17 @@ impl Readiness {
     /// Makes the set unready for good, whatever its latches say: `why` is what it answers.
     pub fn close(&self, why: &'static str) {
         self.state.send_modify(|state| state.closed = Some(why));
+    }
+
+    /// Has whoever asks told something besides.
+    pub fn remark(&self, remark: &'static str) {
+        self.state.send_modify(|state| state.remark = Some(remark));
+    }
+
+    /// What whoever asks is told besides.
+    #[must_use]
+    pub fn remarked(&self) -> Option<&'static str> {
+        self.state.borrow().remark
     }
 
     /// What is still pending, by name; empty means ready.

@@ -145,8 +145,16 @@ pub(crate) const NARROW: [(&str, &str, &[&str], &str); 4] = [
     (
         "admin",
         "grpc",
-        &["Accepted", "Listener"],
-        "operators' doors are bound like the others, and know no service behind them",
+        &[
+            "Accepted",
+            "Listener",
+            "Peer",
+            "Callers",
+            "Gate",
+            "Right",
+            "OperatorRefused",
+        ],
+        "operators' doors are bound and guarded like the others, and know no service behind them",
     ),
 ];
 

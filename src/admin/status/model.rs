@@ -44,6 +44,9 @@ pub struct ProcessStatus {
     pub not_ready: Vec<String>,
     /// Whether the live tail may show payloads.
     pub tail_payloads: bool,
+    /// What was left insecure, in words; none where nothing was.
+    #[serde(default)]
+    pub insecure: Option<String>,
 }
 
 impl ProcessStatus {

@@ -189,6 +189,7 @@ impl Inner {
             telemetry: stats().outcomes.told(),
             not_ready: self.parts.readiness.pending(),
             tail_payloads: self.parts.tail_payloads,
+            insecure: self.parts.readiness.remarked().map(str::to_owned),
         }
     }
 }
@@ -218,9 +219,15 @@ fn attention(
     journals: &[JournalStatus],
     subscribers: &[SubscriberStatus],
 ) -> Vec<Attention> {
+    let insecure = process.insecure.clone();
     let process = process.not_ready.iter().map(|pending| Attention {
         what: "process".to_owned(),
         why: format!("not ready: {pending}"),
+        since: None,
+    });
+    let insecure = insecure.map(|insecure| Attention {
+        what: "process".to_owned(),
+        why: insecure,
         since: None,
     });
     let journals = journals.iter().filter(|j| !j.trouble.is_empty());
@@ -248,6 +255,7 @@ fn attention(
         since: Some(subscriber.last_progress_time.clone()),
     });
     process
+        .chain(insecure)
         .chain(journals)
         .chain(unwell)
         .chain(behind)

@@ -5,6 +5,7 @@
 //! together for each template, and readers for each journal.
 
 mod calls;
+mod doors;
 mod family;
 mod feeds;
 mod journals;
@@ -16,6 +17,7 @@ mod tests;
 
 use std::sync::Arc;
 
+use super::doors::Doors;
 use crate::feed::Feed;
 use crate::grpc::CallStats;
 use crate::journal::FileJournal;
@@ -33,6 +35,7 @@ pub(super) struct Figures {
     pub(super) calls: Arc<CallStats>,
     pub(super) readiness: Readiness,
     pub(super) life: Arc<Life>,
+    pub(super) doors: Doors,
 }
 
 /// What happens to the sidecar as a whole.
@@ -88,6 +91,7 @@ impl Source for Figures {
             feeds::put(&mut sheet, feed.name().as_str(), &feed.stats());
         }
         calls::put(&mut sheet, &self.calls);
+        doors::put(&mut sheet, &self.doors);
         process::put(&mut sheet, &self.life, self.readiness.is_ready());
         machine::put(&mut sheet);
         sheet
@@ -102,6 +106,7 @@ pub fn families() -> Vec<&'static Family> {
         journals::FAMILIES,
         feeds::FAMILIES,
         calls::FAMILIES,
+        doors::FAMILIES,
         process::FAMILIES,
         machine::FAMILIES,
     ]

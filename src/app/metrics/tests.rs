@@ -68,6 +68,7 @@ fn names_follow_the_conventions_and_are_used_once() {
                 "cause",
                 "class",
                 "code",
+                "file",
                 "journal",
                 "method",
                 "outcome",

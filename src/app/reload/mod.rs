@@ -10,9 +10,11 @@ use super::guests::{GuestDesk, TemplateError};
 use super::sessions::{Desk, SessionError};
 use crate::config::{Config, Difference};
 use crate::feed::Registry;
+use crate::grpc::Callers;
 use crate::runtime::{Drain, TaskFailure, TaskKind};
 
-pub(super) use self::watch::Watch;
+pub(super) use self::settling::{Settling, Stamp};
+pub(super) use self::watch::{Watch, stamp};
 
 /// One configuration at a time; whoever brings it waits.
 const MOST_ASKED: usize = 1;
@@ -63,6 +65,7 @@ pub(super) struct Reloader<H: Host> {
     sessions: Desk<H>,
     guests: GuestDesk<H>,
     registry: Registry,
+    callers: Callers,
     asks: mpsc::Receiver<Ask>,
 }
 
@@ -72,7 +75,7 @@ impl<H: Host> Reloader<H> {
         running: Config,
         sessions: Desk<H>,
         guests: GuestDesk<H>,
-        registry: Registry,
+        (registry, callers): (Registry, Callers),
     ) -> (Reloads, Self) {
         let (asks, asked) = mpsc::channel(MOST_ASKED);
         let reloader = Self {
@@ -80,6 +83,7 @@ impl<H: Host> Reloader<H> {
             sessions,
             guests,
             registry,
+            callers,
             asks: asked,
         };
         (Reloads(asks), reloader)
@@ -123,6 +127,10 @@ impl<H: Host> Reloader<H> {
         self.guests.apply(&difference, templates).await;
         let limits = &difference.next.listen.limits;
         self.registry.set_limit(limits.subscribers);
+        self.registry.set_limit_of_each(limits.per_principal);
+        if let Some(auth) = &difference.next.listen.auth {
+            self.callers.permit(&auth.permissions);
+        }
         self.running = difference.next.clone();
         Ok(difference)
     }

@@ -6,7 +6,7 @@ const MOST_LOOKS: u32 = 5;
 /// What tells one state of a file from another without reading it. A symbolic link is followed, so
 /// the swap of a directory above it is another file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stamp {
+pub(in crate::app) enum Stamp {
     /// There is none, or it cannot be looked at.
     Missing,
     /// Device, inode, size, and the times of its last change, in nanoseconds.
@@ -19,25 +19,37 @@ pub(super) enum Stamp {
     },
 }
 
-/// What was seen of a file.
-#[derive(Debug, Default)]
-pub(super) struct Settling {
-    read: Option<Stamp>,
-    seen: Option<Stamp>,
+/// What was seen of a file, or of several that count together.
+#[derive(Debug)]
+pub(in crate::app) struct Settling<S = Stamp> {
+    read: Option<S>,
+    seen: Option<S>,
     looks: u32,
 }
 
-impl Settling {
+impl<S> Default for Settling<S> {
+    fn default() -> Self {
+        Self {
+            read: None,
+            seen: None,
+            looks: 0,
+        }
+    }
+}
+
+impl<S: Clone + PartialEq> Settling<S> {
     /// It looks like this now; whether it is to be read: it differs from what was read, and has been
     /// the same for two looks.
-    pub(super) fn look(&mut self, now: Stamp) -> bool {
-        if self.read == Some(now) {
+    pub(in crate::app) fn look(&mut self, now: S) -> bool {
+        if self.read.as_ref() == Some(&now) {
             self.seen = None;
             self.looks = 0;
             return false;
         }
         self.looks += 1;
-        let settled = self.seen.replace(now) == Some(now) || self.looks >= MOST_LOOKS;
+        let same = self.seen.as_ref() == Some(&now);
+        let settled = same || self.looks >= MOST_LOOKS;
+        self.seen = Some(now.clone());
         if settled {
             self.is_read(now);
         }
@@ -45,7 +57,7 @@ impl Settling {
     }
 
     /// It was read when it looked like this.
-    pub(super) fn is_read(&mut self, now: Stamp) {
+    pub(in crate::app) fn is_read(&mut self, now: S) {
         *self = Self {
             read: Some(now),
             seen: None,

@@ -175,7 +175,7 @@ impl Watch {
 }
 
 /// What tells this state of the file from others.
-fn stamp(path: &Path) -> Stamp {
+pub(in crate::app) fn stamp(path: &Path) -> Stamp {
     let Ok(facts) = std::fs::metadata(path) else {
         return Stamp::Missing;
     };

@@ -6,6 +6,7 @@ mod start;
 
 use clap::{Args, ValueEnum};
 
+use super::credential_args::CredentialArgs;
 use super::proto_json::ProtoJson;
 use super::{CommandError, Output, print_error};
 use crate::client::{Address, GapChoice, Interruption, Item, ResumeError, Resuming};
@@ -35,9 +36,11 @@ line is an event in the JSON form of the contract, its rawData as the value it i
 pub(super) struct TailArgs {
     /// The journal; may be left out where there is only one.
     journal: Option<String>,
-    /// Where the server listens: host:port, http://host:port or unix:/path.
+    /// Where the server listens: host:port, https://host:port or unix:/path.
     #[arg(long, default_value = "127.0.0.1:7443", env = "TIELINE_ADDRESS")]
     address: Address,
+    #[command(flatten)]
+    credentials: CredentialArgs,
     #[command(flatten)]
     start: StartArgs,
     /// Only events that match; may be given several times. See below.
@@ -92,8 +95,8 @@ impl TailArgs {
             OnGap::Latest => GapChoice::Latest,
         };
         let printer = ProtoJson::new().map_err(|error| CommandError::Bug(error.into()))?;
-        let mut events = Resuming::new(
-            self.address.clone(),
+        let mut events = Resuming::at(
+            self.credentials.target(&self.address),
             request,
             move |_| choice,
             Rng::from_entropy(),

@@ -11,17 +11,20 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 
 use crate::admin::{SCHEMA, Status};
-use crate::client::Address;
+use crate::client::{Address, Target, host};
 
 /// How long the answer may take.
 const DEADLINE: Duration = Duration::from_secs(5);
 /// Thousands of sessions fit.
 const LARGEST: usize = 64 << 20;
+type Token = tonic::metadata::MetadataValue<tonic::metadata::Ascii>;
+
 const PATH: &str = "/admin/v1/status";
 
-/// The status of the process at `address`; else why it cannot be had.
-pub(super) async fn status(address: &Address) -> Result<Status, String> {
-    let answer = match timeout(DEADLINE, ask(address)).await {
+/// The status of a process; else why it cannot be had.
+pub(super) async fn status(target: &Target) -> Result<Status, String> {
+    let address = &target.address;
+    let answer = match timeout(DEADLINE, ask(target)).await {
         Ok(answer) => answer.map_err(|why| format!("{address}: {why}"))?,
         Err(_) => return Err(format!("{address} did not answer in time")),
     };
@@ -34,32 +37,43 @@ pub(super) async fn status(address: &Address) -> Result<Status, String> {
     }
 }
 
-async fn ask(address: &Address) -> Result<Bytes, String> {
+async fn ask(target: &Target) -> Result<Bytes, String> {
     let io = |error: std::io::Error| error.to_string();
-    match address {
-        Address::Tcp(authority) => {
+    let token = target.credentials.authorization().map_err(io)?;
+    if let Some(authority) = target.secured() {
+        let stream = TcpStream::connect(authority).await.map_err(io)?;
+        let agreed = target
+            .credentials
+            .agree(stream, host(authority), b"http/1.1");
+        return get(agreed.await.map_err(io)?, authority, token).await;
+    }
+    match &target.address {
+        Address::Tcp(authority) | Address::Tls(authority) => {
             let stream = TcpStream::connect(authority).await.map_err(io)?;
-            get(stream, authority).await
+            get(stream, authority, token).await
         }
         Address::Unix(path) => {
             let stream = UnixStream::connect(path).await.map_err(io)?;
-            get(stream, "localhost").await
+            get(stream, "localhost", token).await
         }
         #[cfg(any(test, feature = "testing"))]
         Address::Simulated(simulated) => {
             let stream = simulated.dial().await.map_err(io)?;
-            get(stream, "localhost").await
+            get(stream, "localhost", token).await
         }
     }
 }
 
-async fn get<S>(stream: S, host: &str) -> Result<Bytes, String>
+async fn get<S>(stream: S, host: &str, token: Option<Token>) -> Result<Bytes, String>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
     let (mut sender, connection) = handshake.map_err(|error| error.to_string())?;
-    let request = Request::get(PATH).header(header::HOST, host);
+    let mut request = Request::get(PATH).header(header::HOST, host);
+    if let Some(token) = token {
+        request = request.header(header::AUTHORIZATION, token.as_encoded_bytes());
+    }
     let request = request.body(Empty::<Bytes>::new());
     let request = request.map_err(|error| error.to_string())?;
     let asked = async move {

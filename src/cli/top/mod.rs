@@ -13,9 +13,10 @@ use tokio::time::{MissedTickBehavior, interval};
 use self::frame::View;
 use self::keys::{Key, Keys};
 use self::terminal::Terminal;
+use super::credential_args::CredentialArgs;
 use super::{CommandError, Output};
 use crate::admin::Status;
-use crate::client::Address;
+use crate::client::{Address, Target};
 use crate::runtime::EndSignals;
 
 /// Shows sessions, journals and readers as they change.
@@ -28,9 +29,11 @@ Example:
   tieline top
   tieline top --address unix:/run/tieline/admin.sock --once")]
 pub(super) struct TopArgs {
-    /// Where the console is served (listen.admin): host:port, http://host:port or unix:/path.
+    /// Where the console is served (listen.admin): host:port, https://host:port or unix:/path.
     #[arg(long, default_value = "127.0.0.1:7445", env = "TIELINE_ADMIN_ADDRESS")]
     address: Address,
+    #[command(flatten)]
+    credentials: CredentialArgs,
     /// Print one frame and end.
     #[arg(long)]
     once: bool,
@@ -44,8 +47,12 @@ impl TopArgs {
         }
     }
 
+    fn target(&self) -> Target {
+        self.credentials.target(&self.address)
+    }
+
     async fn print_once(&self) -> Result<(), CommandError> {
-        let status = fetch::status(&self.address).await;
+        let status = fetch::status(&self.target()).await;
         let status = status.map_err(CommandError::failed)?;
         let mut out = Output::stdout();
         for line in frame::whole(&status, out.paint) {
@@ -55,6 +62,7 @@ impl TopArgs {
     }
 
     async fn live(&self, terminal: Terminal) -> Result<(), CommandError> {
+        let target = self.target();
         let mut signals = EndSignals::listen().map_err(|error| CommandError::Bug(error.into()))?;
         let mut resized = terminal::resizes().map_err(|error| CommandError::Bug(error.into()))?;
         let keys = Keys::read(std::io::stdin());
@@ -70,7 +78,7 @@ impl TopArgs {
                 },
                 _ = resized.recv() => {}
                 _ = signals.next() => return Ok(()),
-                _ = ticks.tick() => screen.heard(fetch::status(&self.address).await),
+                _ = ticks.tick() => screen.heard(fetch::status(&target).await),
             }
             screen.draw(&terminal)?;
         }

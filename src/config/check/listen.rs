@@ -1,4 +1,4 @@
-//! Checks of `listen`: addresses that parse, differ and stay on this machine.
+//! Checks of `listen`: addresses that parse and differ, and limits.
 
 use std::collections::BTreeMap;
 
@@ -28,7 +28,7 @@ impl Checks<'_> {
             let Some(address) = self.address(&at, text) else {
                 continue;
             };
-            self.keep_local(&address, &at);
+            self.keep_shut(&address, &at);
             self.claim(&mut taken, address, &at);
         }
         let health = at.key("health");
@@ -52,22 +52,11 @@ impl Checks<'_> {
             let Some(address) = self.address(&at, text) else {
                 continue;
             };
-            self.keep_local(&address, &at);
+            self.keep_shut(&address, &at);
             self.claim(&mut taken, address, &at);
         }
+        self.callers(&at);
         self.limits(&at.key("limits"));
-    }
-
-    fn keep_local(&mut self, address: &ListenAddress, at: &KeyPath) {
-        if !address.is_local() {
-            let hint = "listen on 127.0.0.1 or a unix: socket until there is authentication";
-            self.error(
-                Code::Insecure,
-                at,
-                "must not be reachable from other machines",
-                hint,
-            );
-        }
     }
 
     fn address(&mut self, at: &KeyPath, text: &str) -> Option<ListenAddress> {
@@ -112,6 +101,15 @@ impl Checks<'_> {
             self.error(
                 Code::OutOfRange,
                 &at.key("subscribers"),
+                "must be at least 1",
+                hint,
+            );
+        }
+        if limits.per_principal == 0 {
+            let hint = "write how many streams a principal may have open at once, such as 100";
+            self.error(
+                Code::OutOfRange,
+                &at.key("per_principal"),
                 "must be at least 1",
                 hint,
             );

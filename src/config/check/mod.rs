@@ -2,6 +2,7 @@
 //! shut, numbers that must make sense together.
 
 mod auth;
+mod callers;
 mod journals;
 mod listen;
 mod profile;

@@ -1,5 +1,6 @@
 //! What a configuration is refused for, and what is said about it.
 
+mod callers;
 mod checks;
 mod overrides;
 mod profile;

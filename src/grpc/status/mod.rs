@@ -1,5 +1,6 @@
 //! Every error as a status, in one place: code, reason, details. Nothing else makes a `Status`.
 
+mod callers;
 mod cursors;
 mod guests;
 
@@ -9,12 +10,14 @@ use std::time::Duration;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
+use super::identity::CredentialError;
 use crate::feed::{Bounds, FeedError};
 
 pub(super) use self::guests::Of;
 
 /// The domain of every `ErrorInfo`.
 pub const DOMAIN: &str = "tieline";
+const FORBIDDEN: &str = "JOURNAL_FORBIDDEN";
 
 /// A request that cannot be served as it stands.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -42,6 +45,14 @@ pub(super) enum RequestError {
     SessionConfigured { name: String },
     #[error("{call} changes things: it is served on the admin listener's unix: socket alone")]
     SocketOnly { call: &'static str },
+    #[error("principal '{principal}' has no permission to {right} in the journal of '{resource}'")]
+    Forbidden {
+        principal: String,
+        right: &'static str,
+        resource: String,
+    },
+    #[error("principal '{principal}' has no permission at all")]
+    Unpermitted { principal: String },
 }
 
 /// What can be looked for in vain.
@@ -97,9 +108,25 @@ pub(super) enum CallError {
     Request(#[from] RequestError),
     #[error(transparent)]
     Feed(#[from] FeedError),
+    /// It is not known who calls.
+    #[error(transparent)]
+    Credentials(#[from] CredentialError),
+    /// What callers ask for must be known, where they are.
+    #[error("there is no such method")]
+    NotServed,
     /// A bug of ours.
     #[error("{0}")]
     Internal(&'static str),
+}
+
+impl CallError {
+    /// The reason of a refusal, for the audit log.
+    pub(super) const fn reason(&self) -> &'static str {
+        match self {
+            Self::Credentials(error) => callers::reason(*error),
+            _ => FORBIDDEN,
+        }
+    }
 }
 
 impl From<CallError> for Status {
@@ -107,6 +134,8 @@ impl From<CallError> for Status {
         match &error {
             CallError::Request(request) => of_request(request),
             CallError::Feed(feed) => of_feed(feed),
+            CallError::Credentials(error) => callers::of_credentials(*error),
+            CallError::NotServed => callers::not_served(),
             CallError::Internal(what) => status(
                 Code::Internal,
                 "INTERNAL",
@@ -158,6 +187,22 @@ fn of_request(error: &RequestError) -> Status {
         RequestError::SocketOnly { call } => {
             let metadata = vec![("call", (*call).to_owned())];
             (Code::PermissionDenied, "SOCKET_REQUIRED", metadata)
+        }
+        RequestError::Forbidden {
+            principal,
+            right,
+            resource,
+        } => {
+            let metadata = vec![
+                ("principal", principal.clone()),
+                ("permission", (*right).to_owned()),
+                ("name", resource.clone()),
+            ];
+            (Code::PermissionDenied, FORBIDDEN, metadata)
+        }
+        RequestError::Unpermitted { principal } => {
+            let metadata = vec![("principal", principal.clone())];
+            (Code::PermissionDenied, FORBIDDEN, metadata)
         }
         RequestError::SessionConfigured { name } => {
             details.add_precondition_failure_violation("SESSION_CONFIGURED", name, &message);
@@ -218,6 +263,20 @@ fn of_feed(error: &FeedError) -> Status {
             details.add_quota_failure_violation("subscribers", &message);
             details.set_retry_info(Some(*retry_delay));
             let metadata = vec![("limit", limit.to_string())];
+            (Code::ResourceExhausted, "SUBSCRIBER_QUOTA", metadata)
+        }
+        FeedError::PrincipalQuota {
+            principal,
+            limit,
+            retry_delay,
+        } => {
+            let subject = format!("principals/{principal}");
+            details.add_quota_failure_violation(subject, &message);
+            details.set_retry_info(Some(*retry_delay));
+            let metadata = vec![
+                ("limit", limit.to_string()),
+                ("principal", principal.clone()),
+            ];
             (Code::ResourceExhausted, "SUBSCRIBER_QUOTA", metadata)
         }
         FeedError::Cursor(cursor) => return cursors::of_cursor(cursor),

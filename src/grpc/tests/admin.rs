@@ -11,6 +11,7 @@ async fn admin(edge: &mut Edge, access: Access) -> AdminServiceClient<Channel> {
         feeds: vec![edge.bench.feed.clone()],
         health: Health::new(),
         clock: edge.bench.clock.clone(),
+        callers: Callers::anyone(),
     };
     let routes = admin_routes(&parts, access).unwrap();
     let listener = Listener::bind("127.0.0.1:0", SocketMode::Owner);

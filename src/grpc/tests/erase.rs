@@ -26,7 +26,7 @@ fn of_session(name: &str) -> v1::EventFilter {
 /// How many events were erased, or the status of the call.
 async fn erased(edge: &Edge, request: v1::EraseEventsRequest) -> Result<u64, Status> {
     let journals = Journals::new([edge.bench.feed.clone()]);
-    Ok(erase(&journals, request).await?)
+    Ok(erase(&journals, &Gate::open(), request).await?)
 }
 
 /// Everything that a stream with this filter tells up to the end: sequences, and erased runs.

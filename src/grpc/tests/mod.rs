@@ -82,6 +82,7 @@ fn serve_traced(bench: Bench, feeds: Vec<Feed>, listeners: Vec<Listener>, tracer
         drain: bench.drain.clone(),
         limits: ServerLimits::default(),
         tracer,
+        callers: Callers::anyone(),
     })
     .unwrap();
     tasks.spawn(server.serve(listeners));

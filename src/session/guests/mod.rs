@@ -7,7 +7,7 @@ mod renewal;
 mod runner;
 mod stored;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +23,7 @@ use super::outbound::{
     self, Accepted, CancelLetter, CancelProblem, Letter, Mail, NewMessage, SendLetter, SendProblem,
     Stage,
 };
-use crate::domain::{SessionName, TemplateName};
+use crate::domain::{JournalName, SessionName, TemplateName};
 use crate::journal::Journal;
 use crate::proto::v1;
 use crate::runtime::{Drain, Rng};
@@ -43,8 +43,8 @@ pub struct Guests {
 
 /// What the handle and the runner share.
 struct Shared {
-    /// Those that new sessions may be made of.
-    templates: Mutex<BTreeSet<TemplateName>>,
+    /// Those that new sessions may be made of, and where these write to.
+    templates: Mutex<BTreeMap<TemplateName, JournalName>>,
     known: Mutex<BTreeMap<SessionName, Known>>,
     /// Where all sessions of a template count.
     stats: Mutex<BTreeMap<TemplateName, Arc<SessionStats>>>,
@@ -103,6 +103,19 @@ impl Guests {
             .collect()
     }
 
+    /// The journal that sessions of a template write to; `None` where there is no such template.
+    #[must_use]
+    pub fn journal_of_template(&self, template: &TemplateName) -> Option<JournalName> {
+        self.shared.templates.lock().get(template).cloned()
+    }
+
+    /// The journal of a session that was opened, also once it is over.
+    #[must_use]
+    pub fn journal_of(&self, session: &SessionName) -> Option<JournalName> {
+        let known = self.shared.known(session)?;
+        Some(known.journal.info().name)
+    }
+
     /// Opens a session; one that stands already under this name is returned as it is.
     ///
     /// # Errors
@@ -116,7 +129,7 @@ impl Guests {
         let draining = || CreateProblem::Draining {
             retry_after: self.shared.soon(),
         };
-        if !self.shared.templates.lock().contains(&template) {
+        if !self.shared.templates.lock().contains_key(&template) {
             return Err(CreateProblem::NoTemplate);
         }
         if self.shared.announce.is_draining() {

@@ -54,7 +54,11 @@ impl<C: HttpClient + 'static> GuestsRunner<C> {
             self.templates
                 .insert(template.config.name.clone(), template);
         }
-        *self.shared.templates.lock() = renewal.offered;
+        let offered = renewal.offered.into_iter().filter_map(|name| {
+            let journal = self.templates.get(&name)?.journal.info().name;
+            Some((name, journal))
+        });
+        *self.shared.templates.lock() = offered.collect();
         self.configured = renewal.configured;
         self.limit = renewal.limit;
     }

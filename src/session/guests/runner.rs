@@ -118,7 +118,8 @@ impl<C: HttpClient + 'static> GuestsRunner<C> {
     pub fn new(parts: GuestsParts<C>) -> (Guests, Self) {
         let (asks, asked) = mpsc::channel(MOST_ASKED);
         let (renew, renewals) = mpsc::channel(1);
-        let names = parts.templates.iter().map(|t| t.config.name.clone());
+        let each = parts.templates.iter();
+        let names = each.map(|t| (t.config.name.clone(), t.journal.info().name));
         let shared = Arc::new(Shared {
             templates: parking_lot::Mutex::new(names.collect()),
             known: parking_lot::Mutex::default(),

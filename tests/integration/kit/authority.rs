@@ -2,13 +2,14 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, SanType};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::TlsAcceptor;
 
-use super::write_secret;
+use super::{write_private, write_secret};
 
 pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
 
@@ -36,6 +37,46 @@ impl Authority {
         (
             write_secret(files, certificate, &signed.pem()),
             write_secret(files, key, &pair.serialize_pem()),
+        )
+    }
+
+    /// A certificate for a listener on loopback and its key, as files of these names.
+    pub(crate) fn server(&self, files: &Path, certificate: &str, key: &str) -> (PathBuf, PathBuf) {
+        let names = vec!["127.0.0.1".to_owned(), "localhost".to_owned()];
+        self.write(
+            files,
+            CertificateParams::new(names).unwrap(),
+            certificate,
+            key,
+        )
+    }
+
+    /// A certificate for a caller of this name (a URI) that runs out then, in seconds since 1970.
+    pub(crate) fn caller(&self, files: &Path, uri: &str, until: u64) -> (PathBuf, PathBuf) {
+        let mut params = CertificateParams::default();
+        params.subject_alt_names = vec![SanType::URI(uri.try_into().unwrap())];
+        params.not_after = rcgen::date_time_ymd(1970, 1, 1) + Duration::from_secs(until);
+        let name = uri.rsplit('/').next().unwrap();
+        self.write(
+            files,
+            params,
+            &format!("{name}.pem"),
+            &format!("{name}.key"),
+        )
+    }
+
+    fn write(
+        &self,
+        files: &Path,
+        params: CertificateParams,
+        certificate: &str,
+        key: &str,
+    ) -> (PathBuf, PathBuf) {
+        let pair = KeyPair::generate().unwrap();
+        let signed = params.signed_by(&pair, &self.0).unwrap();
+        (
+            write_private(files, certificate, &signed.pem()),
+            write_private(files, key, &pair.serialize_pem()),
         )
     }
 

@@ -14,7 +14,7 @@ pub(crate) use authority::Authority;
 pub(crate) use canary::keep_secret;
 pub(crate) use proxy::{Conduct, Proxy};
 pub(crate) use reader::Reader;
-pub(crate) use sidecar::{SESSION, Sidecar, get, write_secret};
+pub(crate) use sidecar::{SESSION, Sidecar, get, write_private, write_secret};
 pub(crate) use stage::{Stage, quick};
 pub(crate) use witness::Witness;
 

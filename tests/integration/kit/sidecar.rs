@@ -228,6 +228,16 @@ pub(crate) fn write_secret(files: &Path, name: &str, text: &str) -> std::path::P
     path
 }
 
+/// Likewise, so that only its owner can read it.
+pub(crate) fn write_private(files: &Path, name: &str, text: &str) -> std::path::PathBuf {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (path, beside) = (files.join(name), files.join(format!(".{name}")));
+    std::fs::write(&beside, text).unwrap();
+    std::fs::set_permissions(&beside, std::fs::Permissions::from_mode(0o600)).unwrap();
+    std::fs::rename(&beside, &path).unwrap();
+    path
+}
+
 fn config(sandbox: &Sandbox, files: &Path) -> Config {
     let client = sandbox.client_credentials();
     let human = |millis| HumanDuration::from_millis(millis);
