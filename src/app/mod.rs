@@ -4,6 +4,7 @@
 //! Start: journals recovered → listeners bound → sessions → serving. Nothing of it waits for a
 //! platform. The end is written in `ending`.
 
+mod callers;
 mod console;
 mod ending;
 mod guests;
@@ -190,6 +191,7 @@ impl App {
             let message_bytes = message_bytes.unwrap_or(crate::feed::MOST_MESSAGE_BYTES);
             let feed_config = FeedConfig {
                 message_bytes,
+                max_age: callers::max_stream_age(&config),
                 ..FeedConfig::default()
             };
             Feed::attach(Arc::new(journal.clone()), surroundings, feed_config)
@@ -241,7 +243,8 @@ impl App {
             rng: rng.fork("grpc"),
             announce: announced,
             drain: readers_drain,
-            limits: grpc::ServerLimits::default(),
+            limits: callers::limits(&config),
+            callers: callers::callers(&config),
             tracer,
         })?;
         let life = Life::begins(&clock);
@@ -251,6 +254,7 @@ impl App {
             journals: journals.clone(),
             feeds: feeds.clone(),
             calls: server.calls(),
+            connections: server.connections(),
             readiness: readiness.clone(),
             life: Arc::clone(&life),
         });

@@ -175,6 +175,7 @@ pub(super) fn subscription_opened(seat: &Seat, start: Sequence) {
         subscriber = facts.id,
         journal = %facts.journal,
         client_id = %facts.caller.client_id,
+        peer = %facts.caller.peer,
         subscription = facts.subscription.as_ref().map(SubscriptionName::as_str),
         lease = Some(facts.lease).filter(|lease| *lease > 0),
         from_seq = start.get(),

@@ -9,7 +9,9 @@ mod codec;
 mod convert;
 mod erase;
 mod events;
+mod forwarded;
 mod health;
+mod limits;
 mod listener;
 mod messaging;
 mod outbox;
@@ -27,12 +29,14 @@ mod subscriptions;
 mod tests;
 mod traced;
 mod watch;
+mod web;
 
 pub use self::admin::{Access, AdminParts, admin_routes};
 pub use self::calls::{CallStats, MethodSnapshot};
 pub use self::health::Health;
+pub use self::limits::{ConnectionSnapshot, ConnectionStats, PeerLimits, ServerLimits};
 pub use self::listener::{Accepted, BindError, Listener, SocketMode};
-pub use self::server::{Server, ServerError, ServerLimits, ServerParts};
+pub use self::server::{Callers, Server, ServerError, ServerParts};
 pub use self::status::DOMAIN;
 pub use self::watch::SessionWatch;
 

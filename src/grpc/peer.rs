@@ -1,36 +1,88 @@
-//! [`Peer`]: who is at the other end of a connection.
+//! [`Peer`]: who is at the other end of a connection, and whom a proxy there speaks for.
 
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use http::HeaderMap;
+use ipnet::IpNet;
 use tokio_util::sync::CancellationToken;
 
+use super::forwarded;
+use super::limits::Whence;
 use super::listener::Accepted;
 
 /// The other end of a connection; an extension of each of its requests.
 #[derive(Debug, Clone)]
 pub(super) struct Peer {
-    /// `127.0.0.1:50412`, or `unix:` with the process, where the system says which.
+    /// `127.0.0.1:50412`, or `unix:` with the process, where the system says which. Of a call through a
+    /// trusted proxy the address of whom it is made for.
     pub(super) name: String,
     /// Cuts the connection.
     pub(super) connection: CancellationToken,
+    address: Option<IpAddr>,
+    user: Option<u32>,
+    /// It is a proxy whose word on others counts.
+    proxies: Arc<[IpNet]>,
 }
 
 impl Peer {
     /// The other end of what was accepted.
-    pub(super) fn of(accepted: &Accepted) -> Self {
-        let name = match accepted {
-            Accepted::Tcp(stream) => stream.peer_addr().ok().map(|peer| peer.to_string()),
+    pub(super) fn of(accepted: &Accepted, trusted_proxies: &Arc<[IpNet]>) -> Self {
+        let mut peer = Self {
+            name: String::new(),
+            connection: CancellationToken::new(),
+            address: None,
+            user: None,
+            proxies: Arc::from([]),
+        };
+        match accepted {
+            Accepted::Tcp(stream) => {
+                if let Ok(socket) = stream.peer_addr() {
+                    peer.name = socket.to_string();
+                    peer.address = Some(socket.ip());
+                    if forwarded::is_trusted(socket.ip(), trusted_proxies) {
+                        peer.proxies = Arc::clone(trusted_proxies);
+                    }
+                }
+            }
             Accepted::Unix(stream) => {
-                let process = stream.peer_cred().ok().and_then(|peer| peer.pid());
-                Some(match process {
+                let credentials = stream.peer_cred().ok();
+                peer.user = credentials.map(|peer| peer.uid());
+                peer.name = match credentials.and_then(|peer| peer.pid()) {
                     Some(process) => format!("unix: process {process}"),
                     None => "unix:".to_owned(),
-                })
+                };
             }
             #[cfg(any(test, feature = "testing"))]
-            Accepted::Simulated(_) => None,
-        };
-        Self {
-            name: name.unwrap_or_default(),
-            connection: CancellationToken::new(),
+            Accepted::Simulated(_) => {}
+        }
+        peer
+    }
+
+    /// Whether others call through it.
+    pub(super) fn is_proxy(&self) -> bool {
+        !self.proxies.is_empty()
+    }
+
+    /// Who makes a call: this peer, or whom it speaks for.
+    pub(super) fn calling(&self, headers: &HeaderMap) -> Self {
+        let mut caller = self.clone();
+        if let Some(address) = self.address.filter(|_| self.is_proxy()) {
+            let found = forwarded::caller(address, headers, &self.proxies);
+            if found != address.to_canonical() {
+                caller.name = found.to_string();
+                caller.address = Some(found);
+            }
+        }
+        caller
+    }
+
+    /// Whom a bound is about.
+    pub(super) fn whence(&self) -> Whence {
+        match (self.address, self.user) {
+            (Some(address), _) => Whence::address(address),
+            (None, Some(user)) => Whence::User(user),
+            (None, None) => Whence::Unknown,
         }
     }
 }

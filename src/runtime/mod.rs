@@ -28,7 +28,7 @@ pub use histogram::{Histogram, Scale, Tally, approximate};
 pub(crate) use measure::label;
 pub use measure::{Counter, Counters, Counts, Gauge, Label};
 pub use offload::offload;
-pub use open_files::raise_open_files;
+pub use open_files::{open_files, raise_open_files};
 pub use planted::Mistake;
 #[cfg(any(test, feature = "testing"))]
 pub use planted::Planted;

@@ -5,6 +5,7 @@
 //! together for each template, and readers for each journal.
 
 mod calls;
+mod connections;
 mod family;
 mod feeds;
 mod journals;
@@ -17,7 +18,7 @@ mod tests;
 use std::sync::Arc;
 
 use crate::feed::Feed;
-use crate::grpc::CallStats;
+use crate::grpc::{CallStats, ConnectionStats};
 use crate::journal::FileJournal;
 use crate::runtime::{Clock, Counter, Gauge, Readiness, WallTime};
 use crate::session::{Guests, SessionBoard};
@@ -31,6 +32,7 @@ pub(super) struct Figures {
     pub(super) journals: Vec<FileJournal>,
     pub(super) feeds: Vec<Feed>,
     pub(super) calls: Arc<CallStats>,
+    pub(super) connections: Arc<ConnectionStats>,
     pub(super) readiness: Readiness,
     pub(super) life: Arc<Life>,
 }
@@ -88,6 +90,7 @@ impl Source for Figures {
             feeds::put(&mut sheet, feed.name().as_str(), &feed.stats());
         }
         calls::put(&mut sheet, &self.calls);
+        connections::put(&mut sheet, &self.connections);
         process::put(&mut sheet, &self.life, self.readiness.is_ready());
         machine::put(&mut sheet);
         sheet
@@ -102,6 +105,7 @@ pub fn families() -> Vec<&'static Family> {
         journals::FAMILIES,
         feeds::FAMILIES,
         calls::FAMILIES,
+        connections::FAMILIES,
         process::FAMILIES,
         machine::FAMILIES,
     ]

@@ -2,6 +2,7 @@
 //! shut, numbers that must make sense together.
 
 mod auth;
+mod callers;
 mod journals;
 mod listen;
 mod profile;
@@ -10,6 +11,7 @@ mod sessions;
 mod subscription;
 mod templates;
 
+pub use self::callers::proxy;
 use super::Config;
 use super::findings::{Code, Finding, Severity};
 use super::key::KeyPath;

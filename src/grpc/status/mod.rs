@@ -9,6 +9,7 @@ use std::time::Duration;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
+use super::limits::Crowded;
 use crate::feed::{Bounds, FeedError};
 
 pub(super) use self::guests::Of;
@@ -97,6 +98,9 @@ pub(super) enum CallError {
     Request(#[from] RequestError),
     #[error(transparent)]
     Feed(#[from] FeedError),
+    /// Its peer has as many calls open as it may.
+    #[error("{} calls of this peer are open, the most that it may have", .0.limit)]
+    Crowded(Crowded),
     /// A bug of ours.
     #[error("{0}")]
     Internal(&'static str),
@@ -107,6 +111,7 @@ impl From<CallError> for Status {
         match &error {
             CallError::Request(request) => of_request(request),
             CallError::Feed(feed) => of_feed(feed),
+            CallError::Crowded(crowded) => of_crowded(*crowded, error.to_string()),
             CallError::Internal(what) => status(
                 Code::Internal,
                 "INTERNAL",
@@ -232,6 +237,13 @@ fn of_feed(error: &FeedError) -> Status {
         }
     };
     status(code, reason, message, metadata, details)
+}
+
+fn of_crowded(crowded: Crowded, message: String) -> Status {
+    let mut details = ErrorDetails::with_retry_info(Some(crowded.retry_delay));
+    details.add_quota_failure_violation("peer", &message);
+    let metadata = [("limit", crowded.limit.to_string())];
+    status(Code::ResourceExhausted, "SUBSCRIBER_QUOTA", message, metadata, details)
 }
 
 fn retry_later(reason: &str, message: String, delay: Duration) -> Status {
