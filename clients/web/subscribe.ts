@@ -6,8 +6,8 @@ import { BinaryReader } from "@bufbuild/protobuf/wire";
 import { type Duration, timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError, type Interceptor, createClient } from "@connectrpc/connect";
 import { createGrpcWebTransport } from "@connectrpc/connect-web";
+import type { Event } from "./gen/tieline/v1/event_pb.ts";
 import {
-  type Event,
   type EventFilter,
   EventService,
   type Gap,

@@ -6,7 +6,7 @@ use std::path::Path;
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 
-use super::{App, callers, Ended, StartError, Stop};
+use super::{App, Ended, StartError, Stop, callers};
 use crate::cli::{Application, CommandError, JournalAction, JournalReport};
 use crate::config::{Config, Sources};
 use crate::journal::{OpenError, offline};

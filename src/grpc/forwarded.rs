@@ -41,11 +41,7 @@ pub(super) fn caller(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> Ip
 }
 
 /// The entries of a header, the last one first; `None` for one that cannot be read.
-fn hops(
-    headers: &HeaderMap,
-    name: &str,
-    read: fn(&str) -> Option<IpAddr>,
-) -> Vec<Option<IpAddr>> {
+fn hops(headers: &HeaderMap, name: &str, read: fn(&str) -> Option<IpAddr>) -> Vec<Option<IpAddr>> {
     let lines: Vec<_> = headers.get_all(name).iter().collect();
     let newest_first = lines.into_iter().rev().flat_map(|line| {
         let entries: Vec<_> = match line.to_str() {
@@ -60,7 +56,9 @@ fn hops(
 /// `192.0.2.1`, `192.0.2.1:4711`, `2001:db8::1`, `[2001:db8::1]`, `[2001:db8::1]:4711`.
 fn address(text: &str) -> Option<IpAddr> {
     let text = text.trim();
-    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let bare = text
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
     let address = bare.unwrap_or(text).parse().ok();
     address.or_else(|| text.parse().ok().map(|socket: SocketAddr| socket.ip()))
 }
@@ -96,11 +94,27 @@ mod tests {
         for (peer, lines, expected) in [
             ("10.1.1.1", vec![], "10.1.1.1"),
             ("10.1.1.1", vec![(XFF, "198.51.100.9")], "198.51.100.9"),
-            ("::ffff:10.1.1.1", vec![(XFF, "198.51.100.9")], "198.51.100.9"),
+            (
+                "::ffff:10.1.1.1",
+                vec![(XFF, "198.51.100.9")],
+                "198.51.100.9",
+            ),
             // What the caller wrote itself stands further left.
-            ("10.1.1.1", vec![(XFF, "127.0.0.1, 198.51.100.9")], "198.51.100.9"),
-            ("10.1.1.1", vec![(XFF, "1.1.1.1, 198.51.100.9, 10.2.2.2, 192.0.2.7")], "198.51.100.9"),
-            ("10.1.1.1", vec![(XFF, "1.1.1.1"), (XFF, "198.51.100.9"), (XFF, "10.2.2.2")], "198.51.100.9"),
+            (
+                "10.1.1.1",
+                vec![(XFF, "127.0.0.1, 198.51.100.9")],
+                "198.51.100.9",
+            ),
+            (
+                "10.1.1.1",
+                vec![(XFF, "1.1.1.1, 198.51.100.9, 10.2.2.2, 192.0.2.7")],
+                "198.51.100.9",
+            ),
+            (
+                "10.1.1.1",
+                vec![(XFF, "1.1.1.1"), (XFF, "198.51.100.9"), (XFF, "10.2.2.2")],
+                "198.51.100.9",
+            ),
             ("10.1.1.1", vec![(XFF, "10.3.3.3, 10.2.2.2")], "10.3.3.3"),
             // Nobody else is believed.
             ("203.0.113.5", vec![(XFF, "10.1.1.1")], "203.0.113.5"),
@@ -110,19 +124,54 @@ mod tests {
             ("10.1.1.1", vec![(XFF, "[2001:db8::9]:4711")], "2001:db8::9"),
             ("10.1.1.1", vec![(XFF, " 2001:db8::9 ")], "2001:db8::9"),
             ("10.1.1.1", vec![(XFF, "[2001:db8::9]")], "2001:db8::9"),
-            ("2001:db8:ff::1", vec![(XFF, "::ffff:198.51.100.9")], "198.51.100.9"),
+            (
+                "2001:db8:ff::1",
+                vec![(XFF, "::ffff:198.51.100.9")],
+                "198.51.100.9",
+            ),
             // What cannot be read ends the search at the last that could.
             ("10.1.1.1", vec![(XFF, "198.51.100.9, unknown")], "10.1.1.1"),
-            ("10.1.1.1", vec![(XFF, "198.51.100.9, , 10.2.2.2")], "10.2.2.2"),
+            (
+                "10.1.1.1",
+                vec![(XFF, "198.51.100.9, , 10.2.2.2")],
+                "10.2.2.2",
+            ),
             ("10.1.1.1", vec![(XFF, "\u{e9}")], "10.1.1.1"),
             ("10.1.1.1", vec![(XFF, "")], "10.1.1.1"),
             // The standard's own header, where the customary one is missing.
-            ("10.1.1.1", vec![("forwarded", "for=198.51.100.9")], "198.51.100.9"),
-            ("10.1.1.1", vec![("forwarded", "for=1.1.1.1, proto=https;For=\"[2001:db8::9]:47\";by=10.1.1.1")], "2001:db8::9"),
-            ("10.1.1.1", vec![("forwarded", "for=198.51.100.9, for=_hidden")], "10.1.1.1"),
-            ("10.1.1.1", vec![("forwarded", "by=198.51.100.9")], "10.1.1.1"),
-            ("10.1.1.1", vec![("forwarded", "for=1.1.1.1"), (XFF, "198.51.100.9")], "198.51.100.9"),
-            ("203.0.113.5", vec![("forwarded", "for=1.1.1.1")], "203.0.113.5"),
+            (
+                "10.1.1.1",
+                vec![("forwarded", "for=198.51.100.9")],
+                "198.51.100.9",
+            ),
+            (
+                "10.1.1.1",
+                vec![(
+                    "forwarded",
+                    "for=1.1.1.1, proto=https;For=\"[2001:db8::9]:47\";by=10.1.1.1",
+                )],
+                "2001:db8::9",
+            ),
+            (
+                "10.1.1.1",
+                vec![("forwarded", "for=198.51.100.9, for=_hidden")],
+                "10.1.1.1",
+            ),
+            (
+                "10.1.1.1",
+                vec![("forwarded", "by=198.51.100.9")],
+                "10.1.1.1",
+            ),
+            (
+                "10.1.1.1",
+                vec![("forwarded", "for=1.1.1.1"), (XFF, "198.51.100.9")],
+                "198.51.100.9",
+            ),
+            (
+                "203.0.113.5",
+                vec![("forwarded", "for=1.1.1.1")],
+                "203.0.113.5",
+            ),
         ] {
             assert_eq!(found(peer, &lines), expected, "{peer} {lines:?}");
         }

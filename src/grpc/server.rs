@@ -139,7 +139,11 @@ impl Server {
     pub fn new(parts: ServerParts) -> Result<Self, ServerError> {
         let journals = Journals::new(parts.feeds.iter().cloned());
         let hall = Hall::new(parts.limits, parts.rng.fork("callers"));
-        let Callers { origins, hosts, trusted_proxies } = parts.callers;
+        let Callers {
+            origins,
+            hosts,
+            trusted_proxies,
+        } = parts.callers;
         let events = Events {
             journals: journals.clone(),
         };
@@ -360,14 +364,16 @@ where
 {
     let Connected { peer, stay, .. } = &caller;
     let (calling, stats) = (peer.clone(), Arc::clone(&caller.stats));
-    let service = caller.served.clone().map_request(
-        move |request: http::Request<hyper::body::Incoming>| {
-            let mut request = patient(request, &stats);
-            let calling = calling.calling(request.headers());
-            request.extensions_mut().insert(calling);
-            request
-        },
-    );
+    let service =
+        caller
+            .served
+            .clone()
+            .map_request(move |request: http::Request<hyper::body::Incoming>| {
+                let mut request = patient(request, &stats);
+                let calling = calling.calling(request.headers());
+                request.extensions_mut().insert(calling);
+                request
+            });
     let outbox = Outbox::new(Metered::new(stream, Arc::clone(stay)));
     let socket = TokioIo::new(outbox.clone());
     let builder = builder(&caller.limits, caller.speaks_old);

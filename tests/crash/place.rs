@@ -85,7 +85,10 @@ impl Place {
             listen["grpc"] = json!(["127.0.0.1:0", self.address().to_string()]);
         }
         let more = settings.listen.as_object().cloned();
-        listen.as_object_mut().unwrap().extend(more.unwrap_or_default());
+        listen
+            .as_object_mut()
+            .unwrap()
+            .extend(more.unwrap_or_default());
         let config = json!({
             "listen": listen,
             "drain_timeout": "5s",

@@ -102,11 +102,17 @@ async fn ask(
         answer
     });
     let answer = asked.await.expect("an answer");
-    let end = answer.windows(4).position(|part| part == b"\r\n\r\n").expect("a head");
+    let end = answer
+        .windows(4)
+        .position(|part| part == b"\r\n\r\n")
+        .expect("a head");
     let head = String::from_utf8(answer[..end].to_vec()).unwrap();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
     let mut body = answer[end + 4..].to_vec();
-    if head.to_ascii_lowercase().contains("transfer-encoding: chunked") {
+    if head
+        .to_ascii_lowercase()
+        .contains("transfer-encoding: chunked")
+    {
         body = whole(&body);
     }
     Answer { status, head, body }
@@ -116,7 +122,10 @@ async fn ask(
 fn whole(mut chunks: &[u8]) -> Vec<u8> {
     let mut body = Vec::new();
     loop {
-        let end = chunks.windows(2).position(|part| part == b"\r\n").expect("a size");
+        let end = chunks
+            .windows(2)
+            .position(|part| part == b"\r\n")
+            .expect("a size");
         let size = std::str::from_utf8(&chunks[..end]).unwrap();
         let size = usize::from_str_radix(size, 16).unwrap();
         let chunk = &chunks[end + 2..];
@@ -151,22 +160,37 @@ fn responses(answer: &Answer) -> (Vec<v1::SubscribeResponse>, String) {
         assert_eq!(*flags, 0);
         v1::SubscribeResponse::decode(*frame).unwrap()
     });
-    (decoded.collect(), String::from_utf8(trailers.to_vec()).unwrap())
+    (
+        decoded.collect(),
+        String::from_utf8(trailers.to_vec()).unwrap(),
+    )
 }
 
 async fn refused(stage: &Stage, reason: &str) -> u64 {
     let (_, text) = get(&stage.sidecar.health_url("/metrics")).await;
     let label = format!("tieline_grpc_calls_refused_total{{reason=\"{reason}\"}} ");
     let line = text.lines().find_map(|line| line.strip_prefix(&label));
-    line.unwrap_or_else(|| panic!("no {label} in {text}")).parse().unwrap()
+    line.unwrap_or_else(|| panic!("no {label} in {text}"))
+        .parse()
+        .unwrap()
 }
 
 #[tokio::test]
 async fn a_page_of_an_allowed_origin_reads_what_every_client_reads() {
     let stage = stage(|_| {}).await;
-    let answer = ask(&stage, "POST", SUBSCRIBE, &OF_PAGE, &framed(&all_there_is())).await;
+    let answer = ask(
+        &stage,
+        "POST",
+        SUBSCRIBE,
+        &OF_PAGE,
+        &framed(&all_there_is()),
+    )
+    .await;
     assert_eq!(answer.status, 200, "{}", answer.head);
-    assert_eq!(answer.header("content-type"), Some("application/grpc-web+proto"));
+    assert_eq!(
+        answer.header("content-type"),
+        Some("application/grpc-web+proto")
+    );
     assert_eq!(answer.header("access-control-allow-origin"), Some(PAGE));
     assert_eq!(answer.header("access-control-allow-credentials"), None);
     assert_eq!(answer.header("vary"), Some("Origin"));
@@ -175,7 +199,10 @@ async fn a_page_of_an_allowed_origin_reads_what_every_client_reads() {
     let (all, trailers) = responses(&answer);
     assert!(trailers.contains("grpc-status:0"), "{trailers}");
     assert!(matches!(all[0].notice, Some(Notice::Opened(_))));
-    let sequences: Vec<u64> = all.iter().flat_map(|r| r.events.iter().map(|e| e.sequence)).collect();
+    let sequences: Vec<u64> = all
+        .iter()
+        .flat_map(|r| r.events.iter().map(|e| e.sequence))
+        .collect();
     let latest = stage.sidecar.journal().latest.get();
     assert_eq!(sequences, (1..=latest).collect::<Vec<_>>());
 
@@ -188,7 +215,14 @@ async fn a_page_of_an_allowed_origin_reads_what_every_client_reads() {
     let frames = answer.frames();
     let found = v1::GetEventResponse::decode(frames[0].1).unwrap();
     assert_eq!(found.event.unwrap().sequence, 1);
-    let answer = ask(&stage, "POST", GET_EVENT, &OF_PAGE, &framed(&event(1 << 40))).await;
+    let answer = ask(
+        &stage,
+        "POST",
+        GET_EVENT,
+        &OF_PAGE,
+        &framed(&event(1 << 40)),
+    )
+    .await;
     assert_eq!(answer.header("grpc-status"), Some("11"), "{}", answer.head);
     assert!(answer.header("grpc-status-details-bin").is_some());
 }
@@ -196,7 +230,10 @@ async fn a_page_of_an_allowed_origin_reads_what_every_client_reads() {
 #[tokio::test]
 async fn a_stream_comes_as_it_is_made_and_not_at_its_end() {
     let stage = stage(|_| {}).await;
-    let endless = v1::SubscribeRequest { end: None, ..all_there_is() };
+    let endless = v1::SubscribeRequest {
+        end: None,
+        ..all_there_is()
+    };
     let body = framed(&endless);
     let server = port(&stage);
     let mut stream = TcpStream::connect(&server).await.unwrap();
@@ -222,7 +259,9 @@ async fn a_stream_comes_as_it_is_made_and_not_at_its_end() {
                 came.extend_from_slice(&piece[..read]);
             }
         });
-        reading.await.unwrap_or_else(|_| panic!("nothing came after {marker}"));
+        reading
+            .await
+            .unwrap_or_else(|_| panic!("nothing came after {marker}"));
     }
 }
 
@@ -232,20 +271,35 @@ async fn a_browser_asks_beforehand_and_is_told_what_it_may_do() {
     let asks = [
         ("origin", PAGE),
         ("access-control-request-method", "POST"),
-        ("access-control-request-headers", "content-type,x-grpc-web,authorization"),
+        (
+            "access-control-request-headers",
+            "content-type,x-grpc-web,authorization",
+        ),
     ];
     let answer = ask(&stage, "OPTIONS", SUBSCRIBE, &asks, b"").await;
     assert_eq!(answer.status, 204, "{}", answer.head);
     assert_eq!(answer.header("access-control-allow-origin"), Some(PAGE));
     assert_eq!(answer.header("access-control-allow-methods"), Some("POST"));
     let allowed = answer.header("access-control-allow-headers").unwrap();
-    for name in ["content-type", "x-grpc-web", "authorization", "grpc-timeout"] {
+    for name in [
+        "content-type",
+        "x-grpc-web",
+        "authorization",
+        "grpc-timeout",
+    ] {
         assert!(allowed.contains(name), "{allowed}");
     }
     assert_eq!(answer.header("access-control-allow-private-network"), None);
-    let private = [&asks[..], &[("access-control-request-private-network", "true")]].concat();
+    let private = [
+        &asks[..],
+        &[("access-control-request-private-network", "true")],
+    ]
+    .concat();
     let answer = ask(&stage, "OPTIONS", SUBSCRIBE, &private, b"").await;
-    assert_eq!(answer.header("access-control-allow-private-network"), Some("true"));
+    assert_eq!(
+        answer.header("access-control-allow-private-network"),
+        Some("true")
+    );
 }
 
 #[tokio::test]
@@ -256,13 +310,20 @@ async fn a_page_of_another_origin_or_under_another_name_is_refused_and_counted()
     .await;
     let body = framed(&all_there_is());
     let page = |origin| [("origin", origin), OF_PAGE[1], OF_PAGE[2]];
-    for origin in ["https://evil.example", "null", "http://wallboard.example.test"] {
+    for origin in [
+        "https://evil.example",
+        "null",
+        "http://wallboard.example.test",
+    ] {
         for method in ["POST", "OPTIONS"] {
             let answer = ask(&stage, method, SUBSCRIBE, &page(origin), &body).await;
             assert_eq!(answer.status, 403, "{}", answer.head);
             assert_eq!(answer.header("access-control-allow-origin"), None);
             let why = String::from_utf8(answer.body).unwrap();
-            assert!(why.contains(origin) && why.contains("listen.allowed_origins"), "{why}");
+            assert!(
+                why.contains(origin) && why.contains("listen.allowed_origins"),
+                "{why}"
+            );
         }
     }
     assert_eq!(refused(&stage, "origin").await, 6);
@@ -291,7 +352,9 @@ async fn without_allowed_origins_no_browser_is_spoken_to() {
     let asked = format!("POST {SUBSCRIBE} HTTP/1.1\r\nhost: {server}\r\n\r\n");
     stream.write_all(asked.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
-    let read = timeout(PATIENCE, stream.read_to_end(&mut answer)).await.unwrap();
+    let read = timeout(PATIENCE, stream.read_to_end(&mut answer))
+        .await
+        .unwrap();
     let told = String::from_utf8_lossy(&answer).into_owned();
     assert!(read.is_err() || !told.contains("HTTP/1.1"), "{told}");
 }
@@ -304,7 +367,10 @@ async fn operators_see_whom_a_trusted_proxy_speaks_for() {
             config.listen.trusted_proxies = trusted.iter().map(|&text| text.to_owned()).collect();
         })
         .await;
-        let endless = v1::SubscribeRequest { end: None, ..all_there_is() };
+        let endless = v1::SubscribeRequest {
+            end: None,
+            ..all_there_is()
+        };
         let body = framed(&endless);
         let server = port(&stage);
         let mut stream = TcpStream::connect(&server).await.unwrap();
@@ -318,7 +384,10 @@ async fn operators_see_whom_a_trusted_proxy_speaks_for() {
         stream.write_all(head.as_bytes()).await.unwrap();
         stream.write_all(&body).await.unwrap();
         let mut piece = [0; 64];
-        timeout(PATIENCE, stream.read_exact(&mut piece)).await.unwrap().unwrap();
+        timeout(PATIENCE, stream.read_exact(&mut piece))
+            .await
+            .unwrap()
+            .unwrap();
         let status = format!("http://{}/admin/v1/status", stage.sidecar.admin()[0]);
         let (_, text) = get(&status).await;
         let status: serde_json::Value = serde_json::from_str(&text).unwrap();
@@ -328,6 +397,9 @@ async fn operators_see_whom_a_trusted_proxy_speaks_for() {
             .iter()
             .map(|subscriber| subscriber["peer"].as_str().unwrap().to_owned())
             .collect();
-        assert!(peers.contains(&expected.map_or(own, str::to_owned)), "{peers:?}");
+        assert!(
+            peers.contains(&expected.map_or(own, str::to_owned)),
+            "{peers:?}"
+        );
     }
 }

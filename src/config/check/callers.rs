@@ -63,12 +63,36 @@ impl Checks<'_> {
         let of_one = &limits.per_peer;
         let peer = at.key("per_peer");
         let least_one = [
-            (at.key("subscribers"), limits.subscribers, "how many streams may be open at once, such as 1000"),
-            (at.key("connections"), limits.connections, "how many connections there may be at once, such as 2048"),
-            (at.key("streams_per_connection"), limits.streams_per_connection, "how many streams one connection may have, such as 1024"),
-            (peer.key("connections"), of_one.connections, "how many connections one address may have, such as 1024"),
-            (peer.key("streams"), of_one.streams, "how many calls one address may have open, such as 2048"),
-            (peer.key("connections_per_second"), of_one.connections_per_second, "how fast one address may connect, such as 200"),
+            (
+                at.key("subscribers"),
+                limits.subscribers,
+                "how many streams may be open at once, such as 1000",
+            ),
+            (
+                at.key("connections"),
+                limits.connections,
+                "how many connections there may be at once, such as 2048",
+            ),
+            (
+                at.key("streams_per_connection"),
+                limits.streams_per_connection,
+                "how many streams one connection may have, such as 1024",
+            ),
+            (
+                peer.key("connections"),
+                of_one.connections,
+                "how many connections one address may have, such as 1024",
+            ),
+            (
+                peer.key("streams"),
+                of_one.streams,
+                "how many calls one address may have open, such as 2048",
+            ),
+            (
+                peer.key("connections_per_second"),
+                of_one.connections_per_second,
+                "how fast one address may connect, such as 200",
+            ),
         ];
         for (at, value, hint) in least_one {
             if value == 0 {
@@ -106,7 +130,11 @@ fn is_origin(text: &str) -> bool {
 #[must_use]
 pub fn proxy(text: &str) -> Option<IpNet> {
     let network = text.parse().ok();
-    network.or_else(|| text.parse().ok().map(|address: std::net::IpAddr| address.into()))
+    network.or_else(|| {
+        text.parse()
+            .ok()
+            .map(|address: std::net::IpAddr| address.into())
+    })
 }
 
 #[cfg(test)]

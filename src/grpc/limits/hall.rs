@@ -62,7 +62,11 @@ impl Hall {
     }
 
     /// Gives a new connection a place, if there is one for it.
-    pub(in crate::grpc) fn enter(&self, whence: Whence, stands_for_many: bool) -> Option<Arc<Stay>> {
+    pub(in crate::grpc) fn enter(
+        &self,
+        whence: Whence,
+        stands_for_many: bool,
+    ) -> Option<Arc<Stay>> {
         let now = MonoTime::now();
         let mut places = self.0.places.lock();
         let entered = match places.enter(whence, stands_for_many, now) {
@@ -82,7 +86,12 @@ impl Hall {
         let jitter = 0.9 + 0.2 * self.0.rng.unit();
         let age = self.0.limits.max_connection_age;
         let leaves_at = age.map(|age| now + age.mul_f64(jitter));
-        Some(Arc::new(Stay::new(self.clone(), entered.id, told, leaves_at)))
+        Some(Arc::new(Stay::new(
+            self.clone(),
+            entered.id,
+            told,
+            leaves_at,
+        )))
     }
 
     /// Something is short: whoever has had no call for longest goes.
@@ -112,7 +121,11 @@ impl Hall {
     }
 
     pub(super) fn call(&self, connection: u64, whence: Whence) -> Result<Seat, Crowded> {
-        let called = self.0.places.lock().call(connection, whence, MonoTime::now());
+        let called = self
+            .0
+            .places
+            .lock()
+            .call(connection, whence, MonoTime::now());
         match called {
             Ok(()) => Ok(Seat {
                 hall: self.clone(),

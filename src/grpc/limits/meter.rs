@@ -165,7 +165,9 @@ mod tests {
     /// How many of these are taken at once.
     fn taken(meter: &mut Meter, frame: &[u8], now: MonoTime) -> usize {
         let frames = 0..20_000;
-        frames.take_while(|_| meter.heard(frame, now).is_ok()).count()
+        frames
+            .take_while(|_| meter.heard(frame, now).is_ok())
+            .count()
     }
 
     #[tokio::test(start_paused = true)]

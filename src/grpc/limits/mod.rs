@@ -37,8 +37,8 @@ pub(super) use self::hall::{Crowded, Hall};
 pub(super) use self::metered::Metered;
 pub(super) use self::patient::patient;
 pub(super) use self::places::Whence;
-pub use self::stats::{ConnectionSnapshot, ConnectionStats};
 pub(super) use self::stats::{CallRefused, Cut};
+pub use self::stats::{ConnectionSnapshot, ConnectionStats};
 pub(super) use self::stay::{Stay, Verdict};
 
 /// How long a connection may take for its first words: the preface of HTTP/2, the head of a request

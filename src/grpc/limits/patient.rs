@@ -66,7 +66,9 @@ where
         if let Poll::Ready(frame) = Pin::new(&mut this.inner).poll_frame(cx) {
             return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
         }
-        let late = this.late.get_or_insert_with(|| Box::pin(tokio::time::sleep(PATIENCE)));
+        let late = this
+            .late
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(PATIENCE)));
         ready!(late.as_mut().poll(cx));
         this.stats.call_refused(CallRefused::RequestTimeout);
         let text = format!("the request did not arrive within {PATIENCE:?}");

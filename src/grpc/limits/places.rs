@@ -102,7 +102,8 @@ impl Places {
         now: MonoTime,
     ) -> Result<Entered, Refused> {
         if self.peers.len() > REMEMBERED {
-            self.peers.retain(|_, peer| peer.holds() || !peer.rate.is_whole(now));
+            self.peers
+                .retain(|_, peer| peer.holds() || !peer.rate.is_whole(now));
         }
         if self.peers.len() > 2 * REMEMBERED {
             self.peers.retain(|_, peer| peer.holds());
@@ -271,10 +272,16 @@ mod tests {
         let third = places.enter(from(3), false, later).unwrap();
         assert_eq!(third.instead_of, Some(second));
         places.call(third.id, from(3), later).unwrap();
-        assert_eq!(places.enter(from(4), false, later), Err(Refused::Connections));
+        assert_eq!(
+            places.enter(from(4), false, later),
+            Err(Refused::Connections)
+        );
         // The one that was sent away does not count twice.
         places.leave(second, later);
-        assert_eq!(places.enter(from(4), false, later), Err(Refused::Connections));
+        assert_eq!(
+            places.enter(from(4), false, later),
+            Err(Refused::Connections)
+        );
         places.called(first, from(1), later);
         let fourth = places.enter(from(4), false, later).unwrap();
         assert_eq!(fourth.instead_of, Some(first));
@@ -305,7 +312,8 @@ mod tests {
         let mut storm = |places: &mut Places, now| {
             let came = (0..100).filter_map(|_| places.enter(from(1), false, now).ok());
             let came: Vec<_> = came.collect();
-            came.iter().for_each(|entered| places.leave(entered.id, now));
+            came.iter()
+                .for_each(|entered| places.leave(entered.id, now));
             came.len()
         };
         assert_eq!(storm(&mut places, start), 5);

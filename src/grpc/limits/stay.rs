@@ -128,7 +128,10 @@ mod tests {
         let hall = hall(None);
         let (began, silent) = (MonoTime::now(), hall.enter(Whence::Unknown, false).unwrap());
         assert_eq!(silent.over().await, Verdict::Cut);
-        assert_eq!((began.elapsed(), cut(&hall, "first_words")), (FIRST_WORDS, 1));
+        assert_eq!(
+            (began.elapsed(), cut(&hall, "first_words")),
+            (FIRST_WORDS, 1)
+        );
 
         let (began, idle) = (MonoTime::now(), hall.enter(Whence::Unknown, false).unwrap());
         idle.spoke();
@@ -154,7 +157,10 @@ mod tests {
             assert_eq!(stay.over().await, Verdict::Asked);
             ages.push(began.elapsed().as_secs());
         }
-        assert!(ages.iter().all(|age| (900..=1_100).contains(age)), "{ages:?}");
+        assert!(
+            ages.iter().all(|age| (900..=1_100).contains(age)),
+            "{ages:?}"
+        );
         assert!(ages.iter().max() > ages.iter().min());
         assert_eq!(cut(&hall, "max_age"), 20);
     }

@@ -81,7 +81,10 @@ impl Arena {
         let from = self.readers.record.progress().number;
         let goes_on = |now: &crate::record::Progress| now.number >= from + PROOF;
         self.readers.until(&mut self.sidecar, what, goes_on).await;
-        let (resident, files) = (resident_kib(self.sidecar.pid()), open_files(self.sidecar.pid()));
+        let (resident, files) = (
+            resident_kib(self.sidecar.pid()),
+            open_files(self.sidecar.pid()),
+        );
         println!(
             "  {what}: {PROOF} events in {:?}, resident {} -> {resident} KiB, files {} -> {files}",
             began.elapsed(),
@@ -131,7 +134,11 @@ impl Arena {
 /// Where gRPC and health are served, as it says itself.
 fn addresses(place: &Place) -> [SocketAddr; 2] {
     let log = std::fs::read_to_string(place.path("log")).unwrap();
-    let line = log.lines().rev().find(|line| line.contains("Serving")).expect("it serves");
+    let line = log
+        .lines()
+        .rev()
+        .find(|line| line.contains("Serving"))
+        .expect("it serves");
     let parts = line.split("127.0.0.1:").skip(1);
     let ports = parts.filter_map(|part| {
         let digits = part.split(|c: char| !c.is_ascii_digit()).next()?;
@@ -141,7 +148,11 @@ fn addresses(place: &Place) -> [SocketAddr; 2] {
     assert_eq!(ports.len(), 2, "{line}");
     // The fields stand in the order of the log's line.
     let health_first = line.find("health") < line.find("grpc");
-    let (grpc, health) = if health_first { (ports[1], ports[0]) } else { (ports[0], ports[1]) };
+    let (grpc, health) = if health_first {
+        (ports[1], ports[0])
+    } else {
+        (ports[0], ports[1])
+    };
     [grpc, health].map(|port| SocketAddr::from(([127, 0, 0, 1], port)))
 }
 
@@ -166,5 +177,7 @@ fn resident_kib(pid: u32) -> u64 {
 }
 
 fn open_files(pid: u32) -> u64 {
-    std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count() as u64
+    std::fs::read_dir(format!("/proc/{pid}/fd"))
+        .unwrap()
+        .count() as u64
 }

@@ -52,7 +52,10 @@ async fn b09_floods_of_frames_that_carry_nothing_end_their_connection() {
         ("empty settings", frame(SETTINGS, 0, 0, &[])),
         ("priorities", frame(PRIORITY, 0, 1, &[0, 0, 0, 3, 200])),
         ("windows", frame(WINDOW_UPDATE, 0, 0, &[0, 0, 0, 1])),
-        ("windows of a stream", frame(WINDOW_UPDATE, 0, 1, &[0, 0, 0, 1])),
+        (
+            "windows of a stream",
+            frame(WINDOW_UPDATE, 0, 1, &[0, 0, 0, 1]),
+        ),
         ("empty data", frame(DATA, 0, 3, &[])),
         ("unknown frames", frame(0x7f, 0, 0, &[1, 2, 3])),
     ];
@@ -179,8 +182,12 @@ async fn b06_b09_calls_that_are_taken_back_at_once_leave_nothing_behind() {
     arena.stands("subscribe and cancel", 1).await;
     drop(raw);
     // The reader's alone is left.
-    arena.until("tieline_feed_subscribers", "", |open| open == 1).await;
-    arena.until("tieline_grpc_connections", "", |open| open == 1).await;
+    arena
+        .until("tieline_feed_subscribers", "", |open| open == 1)
+        .await;
+    arena
+        .until("tieline_grpc_connections", "", |open| open == 1)
+        .await;
     arena.over().await;
 }
 
@@ -192,7 +199,10 @@ async fn b11_pings_are_answered_as_often_as_anybody_needs() {
     for n in 0..500_u64 {
         raw.mouth.frame(PING, 0, 0, &n.to_be_bytes()).await.unwrap();
         let pong = raw.ear.hear(PING).await.expect("it is not cut");
-        assert_eq!((pong.flags & ACK, pong.payload), (ACK, n.to_be_bytes().to_vec()));
+        assert_eq!(
+            (pong.flags & ACK, pong.payload),
+            (ACK, n.to_be_bytes().to_vec())
+        );
     }
     let large = message(&vec![0; 2 << 20]);
     raw.mouth

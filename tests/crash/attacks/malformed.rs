@@ -22,7 +22,14 @@ fn with_path(path: &'static [u8]) -> Vec<Header> {
 }
 
 fn with_authority(authority: &'static [u8]) -> Vec<Header> {
-    vec![METHOD, SCHEME, PATH, (b":authority", authority), KIND, TRAILERS]
+    vec![
+        METHOD,
+        SCHEME,
+        PATH,
+        (b":authority", authority),
+        KIND,
+        TRAILERS,
+    ]
 }
 
 fn and(more: &[Header]) -> Vec<Header> {
@@ -104,7 +111,13 @@ async fn b09_i5_what_is_no_request_is_not_served() {
         // A page of another site, although it speaks as a client does.
         and(&[(b"origin", b"https://evil.example")]),
         and(&[(b"sec-fetch-site", b"cross-site")]),
-        vec![METHOD, SCHEME, PATH, AUTHORITY, (b"content-type", b"application/grpc-web+proto")],
+        vec![
+            METHOD,
+            SCHEME,
+            PATH,
+            AUTHORITY,
+            (b"content-type", b"application/grpc-web+proto"),
+        ],
     ];
     for headers in &wrong {
         let (served, kinds) = is_served(&arena, headers).await;

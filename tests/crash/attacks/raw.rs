@@ -203,7 +203,10 @@ pub(super) fn integer(value: usize, bits: u8, first: u8, block: &mut Vec<u8>) {
 }
 
 pub(super) fn block(headers: &[(&[u8], &[u8])]) -> Vec<u8> {
-    headers.iter().flat_map(|(name, value)| header(name, value)).collect()
+    headers
+        .iter()
+        .flat_map(|(name, value)| header(name, value))
+        .collect()
 }
 
 /// The headers of a call.

@@ -73,7 +73,10 @@ async fn b07_filters_that_cost_too_much_are_refused() {
             .await
             .unwrap();
         let answer = raw.ear.hear(HEADERS).await.expect("an answer");
-        assert_eq!((answer.stream, answer.flags & END_STREAM), (stream, END_STREAM));
+        assert_eq!(
+            (answer.stream, answer.flags & END_STREAM),
+            (stream, END_STREAM)
+        );
     }
     arena.stands("requests that are none", 2).await;
     arena.over().await;

@@ -8,7 +8,8 @@ use tokio::time::Instant;
 
 use super::arena::Arena;
 use super::raw::{
-    DATA, END_HEADERS, GOAWAY, HEADERS, INITIAL_WINDOW, PREFACE, RESET, Raw, SUBSCRIBE, call, window,
+    DATA, END_HEADERS, GOAWAY, HEADERS, INITIAL_WINDOW, PREFACE, RESET, Raw, SUBSCRIBE, call,
+    window,
 };
 use crate::child::BOUND;
 
@@ -39,7 +40,10 @@ async fn backlog(arena: &mut Arena) {
         arena.place.sandbox.emit(&Emission::story(AT_ONCE)).unwrap();
         let head = arena.place.sandbox.ledger().head();
         let has = |now: &crate::record::Progress| now.number >= head;
-        arena.readers.until(&mut arena.sidecar, "it keeps up", has).await;
+        arena
+            .readers
+            .until(&mut arena.sidecar, "it keeps up", has)
+            .await;
     }
 }
 
@@ -66,8 +70,12 @@ async fn b01_b02_b03_readers_that_do_not_read_are_parked_at_a_bounded_price() {
     arena.stands("a byte at a time", 3).await;
 
     drop((nothing, dribble, never));
-    arena.until("tieline_feed_subscribers", "", |open| open == 1).await;
-    arena.until("tieline_grpc_connections", "", |open| open == 1).await;
+    arena
+        .until("tieline_feed_subscribers", "", |open| open == 1)
+        .await;
+    arena
+        .until("tieline_grpc_connections", "", |open| open == 1)
+        .await;
     arena.over().await;
 }
 
@@ -84,7 +92,11 @@ async fn b03_one_peer_has_so_many_streams_and_others_have_theirs() {
         }
         raws.push(raw);
     }
-    arena.until("tieline_grpc_calls_refused_total", "peer_streams", |n| n == 10).await;
+    arena
+        .until("tieline_grpc_calls_refused_total", "peer_streams", |n| {
+            n == 10
+        })
+        .await;
     assert_eq!(arena.figure("tieline_feed_subscribers", "").await, 51);
     // One more than a connection may have is refused by the protocol, and the others stay.
     let raw = raws.first_mut().unwrap();
@@ -131,9 +143,13 @@ async fn b10_who_says_nothing_or_never_ends_is_not_waited_for() {
     tokio::join!(silent, endless);
     println!("  all of them were ended after {:?}", began.elapsed());
     assert!(began.elapsed() < BOUND);
-    let cut = arena.figure("tieline_grpc_connections_cut_total", "first_words").await;
+    let cut = arena
+        .figure("tieline_grpc_connections_cut_total", "first_words")
+        .await;
     assert_eq!(cut, PREFACE.len() as u64);
-    let late = arena.figure("tieline_grpc_calls_refused_total", "request_timeout").await;
+    let late = arena
+        .figure("tieline_grpc_calls_refused_total", "request_timeout")
+        .await;
     assert_eq!(late, 100);
     arena.stands("silence", 1).await;
     arena.over().await;

@@ -45,10 +45,16 @@ async fn b04_a_storm_of_a_thousand_connections_a_second_is_another_peers_own_tro
     drop(other);
     storm.join_all().await;
     arena.stands("a storm", 100).await;
-    let refused = arena.figure("tieline_grpc_connections_refused_total", "peer_").await;
+    let refused = arena
+        .figure("tieline_grpc_connections_refused_total", "peer_")
+        .await;
     assert!(refused > 2_000, "{refused}");
-    arena.until("tieline_feed_subscribers", "", |open| open == 1).await;
-    arena.until("tieline_grpc_connections", "", |open| open == 1).await;
+    arena
+        .until("tieline_feed_subscribers", "", |open| open == 1)
+        .await;
+    arena
+        .until("tieline_grpc_connections", "", |open| open == 1)
+        .await;
     arena.over().await;
 }
 
@@ -68,7 +74,9 @@ async fn b10_d5_idle_connections_make_room_and_never_take_the_journals_files() {
     arena.stands("idle connections", FEW_FILES).await;
     let open = arena.figure("tieline_grpc_connections", "").await;
     assert!(open < FEW_FILES - 200, "{open}");
-    let room = arena.figure("tieline_grpc_connections_cut_total", "made_room").await;
+    let room = arena
+        .figure("tieline_grpc_connections_cut_total", "made_room")
+        .await;
     assert!(room as usize > IDLE - FEW_FILES as usize, "{room}");
     // Who comes with a call is served, and stays whatever comes after.
     let mut honest = Raw::tcp(arena.server).await;
@@ -80,8 +88,16 @@ async fn b10_d5_idle_connections_make_room_and_never_take_the_journals_files() {
         raw.hello(&[]).await.ok();
         idle.push(raw);
     }
-    honest.mouth.write(&super::raw::window(0, 1 << 20)).await.unwrap();
-    honest.mouth.write(&super::raw::window(1, 1 << 20)).await.unwrap();
+    honest
+        .mouth
+        .write(&super::raw::window(0, 1 << 20))
+        .await
+        .unwrap();
+    honest
+        .mouth
+        .write(&super::raw::window(1, 1 << 20))
+        .await
+        .unwrap();
     honest.ear.hear(DATA).await.expect("it is served still");
     arena.stands("more of them", FEW_FILES).await;
     arena.over().await;
@@ -91,10 +107,16 @@ async fn b10_d5_idle_connections_make_room_and_never_take_the_journals_files() {
 async fn b12_streams_that_end_by_their_age_are_resumed_exactly() {
     let mut arena = Arena::new(json!({ "max_stream_age": "1s" }), &[]).await;
     arena
-        .until("tieline_feed_subscriptions_ended_total", "max_age", |ended| ended >= 4)
+        .until(
+            "tieline_feed_subscriptions_ended_total",
+            "max_age",
+            |ended| ended >= 4,
+        )
         .await;
     arena
-        .until("tieline_grpc_connections_cut_total", "max_age", |ended| ended >= 1)
+        .until("tieline_grpc_connections_cut_total", "max_age", |ended| {
+            ended >= 1
+        })
         .await;
     arena.stands("streams of a second", 2).await;
     arena.over().await;
