@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
-use futures_util::future::{BoxFuture, Either, Ready, ready};
+use futures_util::future::{BoxFuture, Either, ready};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use tonic::body::Body;
@@ -29,9 +29,9 @@ const MAY_SEND: &str = "content-type, x-grpc-web, x-user-agent, grpc-timeout, au
 const MAY_SEE: &str = "grpc-status, grpc-message, grpc-status-details-bin";
 /// How long a browser may remember the answer to its question: the most that one does.
 const REMEMBERED: &str = "7200";
-const ASKS_PRIVATE: HeaderName = HeaderName::from_static("access-control-request-private-network");
-const ALLOW_PRIVATE: HeaderName = HeaderName::from_static("access-control-allow-private-network");
-const FETCHED: HeaderName = HeaderName::from_static("sec-fetch-site");
+const ASKS_PRIVATE: &str = "access-control-request-private-network";
+const ALLOW_PRIVATE: &str = "access-control-allow-private-network";
+const FETCHED: &str = "sec-fetch-site";
 /// Of what a stranger wrote, so much is written into the log.
 const SHOWN: usize = 120;
 
@@ -197,7 +197,7 @@ fn answer(is_private: bool) -> Response<Body> {
     allow(header::ACCESS_CONTROL_ALLOW_HEADERS, MAY_SEND);
     allow(header::ACCESS_CONTROL_MAX_AGE, REMEMBERED);
     if is_private {
-        allow(ALLOW_PRIVATE, "true");
+        allow(HeaderName::from_static(ALLOW_PRIVATE), "true");
     }
     response
 }
@@ -231,24 +231,18 @@ impl<S, R> Service<Request<R>> for Guarded<S>
 where
     S: Service<Request<R>, Response = Response<Body>>,
     S::Future: Send + 'static,
-    S::Error: Send,
+    S::Error: Send + 'static,
 {
     type Response = Response<Body>;
     type Error = S::Error;
-    type Future = Either<
-        S::Future,
-        Either<
-            Ready<Result<Response<Body>, S::Error>>,
-            BoxFuture<'static, Result<Response<Body>, S::Error>>,
-        >,
-    >;
+    type Future = Either<S::Future, BoxFuture<'static, Result<Response<Body>, S::Error>>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, request: Request<R>) -> Self::Future {
-        let at_once = |response| Either::Right(Either::Left(ready(Ok(response))));
+        let at_once = |response| Either::Right(ready(Ok(response)).boxed());
         match self.door.look(&request) {
             Entry::Plain => Either::Left(self.inner.call(request)),
             Entry::Refused(reason) => at_once(self.door.refuse(&request, reason)),
@@ -257,7 +251,7 @@ where
                 let answer = self.inner.call(request);
                 let answer =
                     answer.map(|answer| answer.map(|response| readable_by(origin, response)));
-                Either::Right(Either::Right(answer.boxed()))
+                Either::Right(answer.boxed())
             }
         }
     }
