@@ -74,8 +74,10 @@ impl Door {
 
     fn look<B>(&self, request: &Request<B>) -> Entry {
         let headers = request.headers();
-        if !request.uri().path().starts_with('/') {
-            return Entry::Refused(CallRefused::Path);
+        // HTTP/2 takes both, though no client of gRPC writes them.
+        let is_malformed = !request.uri().path().starts_with('/') || host(request).contains('@');
+        if is_malformed {
+            return Entry::Refused(CallRefused::Malformed);
         }
         let origin = headers.get(header::ORIGIN);
         let by_browser = origin.is_some() || headers.contains_key(FETCHED);
@@ -137,9 +139,10 @@ impl Door {
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "gRPC-Web is served where listen.allowed_origins names an origin".to_owned(),
             ),
-            CallRefused::Path | CallRefused::PeerStreams | CallRefused::RequestTimeout => {
-                (StatusCode::BAD_REQUEST, "the path is none".to_owned())
-            }
+            CallRefused::Malformed | CallRefused::PeerStreams | CallRefused::RequestTimeout => (
+                StatusCode::BAD_REQUEST,
+                "the path or the authority is none".to_owned(),
+            ),
         };
         if let CallRefused::Origin | CallRefused::Host = reason {
             let peer = request
@@ -394,6 +397,6 @@ mod tests {
         let found = looked(&[], Version::HTTP_2, "http://localhost/a.B/C", &[native]);
         assert_eq!(found, Entry::Plain);
         let found = looked(&[], Version::HTTP_2, "*", &[native]);
-        assert_eq!(found, Entry::Refused(CallRefused::Path));
+        assert_eq!(found, Entry::Refused(CallRefused::Malformed));
     }
 }

@@ -40,8 +40,8 @@ crate::runtime::label!(
         PeerStreams = "peer_streams",
         /// Its request did not arrive in time.
         RequestTimeout = "request_timeout",
-        /// Its path is none.
-        Path = "path",
+        /// Its path or its authority is none.
+        Malformed = "malformed",
         /// A page of an origin that is not allowed made it.
         Origin = "origin",
         /// A browser made it under a name that is not known here.

@@ -92,14 +92,14 @@ async fn b09_headers_without_an_end_end_their_connection() {
     };
     let endless = |padding: usize| {
         let more = header(b"x-more", &vec![b'x'; padding]);
-        move |n| match n {
+        move |n: u32| match n {
             0 => frame(HEADERS, END_STREAM, 1, &call(SUBSCRIBE)),
             _ => frame(CONTINUATION, 0, 1, &more),
         }
     };
     let code = flooded(opened().await, endless(8_000)).await;
     println!("  continuations: {code:?}");
-    let mut empty = |n| match n {
+    let mut empty = |n: u32| match n {
         0 => frame(HEADERS, END_STREAM, 1, &call(SUBSCRIBE)),
         _ => frame(CONTINUATION, 0, 1, &[]).repeat(AT_ONCE),
     };

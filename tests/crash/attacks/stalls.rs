@@ -97,7 +97,9 @@ async fn b03_one_peer_has_so_many_streams_and_others_have_theirs() {
             n == 10
         })
         .await;
-    assert_eq!(arena.figure("tieline_feed_subscribers", "").await, 51);
+    arena
+        .until("tieline_feed_subscribers", "", |open| open == 51)
+        .await;
     // One more than a connection may have is refused by the protocol, and the others stay.
     let raw = raws.first_mut().unwrap();
     raw.subscribe(61).await.unwrap();
@@ -117,7 +119,7 @@ async fn b10_who_says_nothing_or_never_ends_is_not_waited_for() {
     let began = Instant::now();
     let server = arena.server;
     // Connections that stop at each place of the first words.
-    let silent = (0..PREFACE.len()).map(async |said| {
+    let silent = (0..PREFACE.len()).map(|said| async move {
         let mut raw = Raw::tcp(server).await;
         raw.mouth.write(PREFACE.get(..said).unwrap()).await.unwrap();
         raw.ear.end().await
