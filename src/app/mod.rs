@@ -11,6 +11,7 @@ mod guests;
 mod host;
 mod metrics;
 mod process;
+mod reach;
 mod reload;
 mod sessions;
 mod state_store;
@@ -199,6 +200,7 @@ impl App {
             let message_bytes = message_bytes.unwrap_or(crate::feed::MOST_MESSAGE_BYTES);
             let feed_config = FeedConfig {
                 message_bytes,
+                max_age: reach::max_stream_age(&config),
                 ..FeedConfig::default()
             };
             Feed::attach(Arc::new(journal.clone()), surroundings, feed_config)
@@ -257,7 +259,8 @@ impl App {
             rng: rng.fork("grpc"),
             announce: announced,
             drain: readers_drain,
-            limits: grpc::ServerLimits::default(),
+            limits: reach::limits(&config),
+            reach: reach::reach(&config),
             tracer,
             callers: doors.callers().clone(),
         })?;
@@ -268,6 +271,7 @@ impl App {
             journals: journals.clone(),
             feeds: feeds.clone(),
             calls: server.calls(),
+            connections: server.connections(),
             readiness: readiness.clone(),
             life: Arc::clone(&life),
             doors: doors.clone(),

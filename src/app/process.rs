@@ -6,7 +6,7 @@ use std::path::Path;
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 
-use super::{App, Ended, StartError, Stop};
+use super::{App, Ended, StartError, Stop, reach};
 use crate::cli::{Application, CommandError, JournalAction, JournalReport};
 use crate::config::{Config, Sources};
 use crate::journal::{OpenError, offline};
@@ -105,21 +105,15 @@ async fn serve(
     }
 }
 
-/// What the process opens besides its connections: segments, listeners, timers, the log.
-const OTHER_FILES: u64 = 256;
-
 /// Has as many files as the system allows, and says so where they cannot be enough: each guest's
-/// session is a socket.
+/// session is a socket, and so is each caller.
 fn provide_for(config: &Config) {
-    let guests = match config.session_templates.is_empty() {
-        true => 0,
-        false => u64::from(config.max_dynamic_sessions),
-    };
-    let wanted = guests + OTHER_FILES;
+    let wanted = reach::sockets(config) + reach::OTHER_FILES;
     if let Some(limit) = raise_open_files()
         && limit < wanted
     {
-        let hint = "raise the hard limit (ulimit -n, LimitNOFILE) or lower max_dynamic_sessions";
+        let hint = "raise the hard limit (ulimit -n, LimitNOFILE), or lower \
+            listen.limits.connections or max_dynamic_sessions";
         tracing::warn!(limit, wanted, hint, "Too few open files are allowed");
     }
 }

@@ -25,9 +25,10 @@ mod tree;
 mod yaml;
 
 pub use address::{InvalidListenAddress, ListenAddress};
+pub use check::proxy as trusted_proxy;
 pub use difference::{Changed, Difference};
 pub use findings::{Code, Finding, Findings, Place, Severity};
 pub use load::{Loaded, Sources, load, load_text};
-pub use model::{Config, LimitsConfig, ListenConfig};
+pub use model::{Config, LimitsConfig, ListenConfig, PeerLimitsConfig};
 pub use overrides::PREFIX as OVERRIDE_PREFIX;
 pub use schema::{schema, schema_text};

@@ -61,6 +61,14 @@ pub struct ListenConfig {
     pub auth: Option<ListenAuthConfig>,
     /// What to leave insecure beyond loopback, in words that say so.
     pub insecure: Option<Insecure>,
+    /// Origins whose pages may call the gRPC services by gRPC-Web, as browsers write them:
+    /// `https://wallboard.example.com`. None: no browser is served.
+    pub allowed_origins: Vec<String>,
+    /// Names besides those of loopback, and addresses, under which browsers may call the gRPC services.
+    pub grpc_hosts: Vec<String>,
+    /// Proxies before the gRPC services, as addresses or networks (`10.0.0.0/8`), that are believed when
+    /// they say in `X-Forwarded-For` or `Forwarded` for whom they call.
+    pub trusted_proxies: Vec<String>,
     /// Bounds on what callers may ask for.
     pub limits: LimitsConfig,
 }
@@ -75,6 +83,38 @@ pub struct LimitsConfig {
     pub per_principal: u32,
     /// The most a response may hold; at most 3.5 MiB.
     pub message: ByteSize,
+    /// Connections at once, over all addresses of `grpc`. Once there are so many, one without a call
+    /// makes room for the next.
+    pub connections: u32,
+    /// Streams at once on one connection.
+    pub streams_per_connection: u32,
+    /// Bounds on one peer.
+    pub per_peer: PeerLimitsConfig,
+    /// When a stream ends with `STREAM_MAX_AGE`, give or take a tenth, to be resumed at once; its
+    /// connection is asked to go at that age as well. Without it streams do not end by age.
+    pub max_stream_age: Option<HumanDuration>,
+}
+
+/// Bounds on one peer: an address (of IPv6 a network of /64), or a user over a Unix socket.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct PeerLimitsConfig {
+    /// Connections at once.
+    pub connections: u32,
+    /// Calls at once, streams among them.
+    pub streams: u32,
+    /// New connections in a second, after as many as `connections` in a burst.
+    pub connections_per_second: u32,
+}
+
+impl Default for PeerLimitsConfig {
+    fn default() -> Self {
+        Self {
+            connections: 1024,
+            streams: 2048,
+            connections_per_second: 200,
+        }
+    }
 }
 
 impl Default for LimitsConfig {
@@ -83,6 +123,10 @@ impl Default for LimitsConfig {
             subscribers: 1000,
             per_principal: 100,
             message: ByteSize::from_mib(1),
+            connections: 2048,
+            streams_per_connection: 1024,
+            per_peer: PeerLimitsConfig::default(),
+            max_stream_age: None,
         }
     }
 }
@@ -98,6 +142,9 @@ impl Default for ListenConfig {
             tls: None,
             auth: None,
             insecure: None,
+            allowed_origins: Vec::new(),
+            grpc_hosts: Vec::new(),
+            trusted_proxies: Vec::new(),
             limits: LimitsConfig::default(),
         }
     }

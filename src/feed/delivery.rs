@@ -102,8 +102,8 @@ pub struct Opened {
     pub subscriber: u64,
     /// No silence is longer than this.
     pub heartbeat: Duration,
-    /// When the stream will be ended.
-    pub max_age: Duration,
+    /// When the stream will be ended; `None` where age ends none.
+    pub max_age: Option<Duration>,
     /// The right to commit, where it reads by a managed cursor; otherwise zero.
     pub lease: u64,
 }

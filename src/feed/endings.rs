@@ -8,6 +8,7 @@ use super::error::FeedError;
 use super::request::End;
 use super::steps::{Moment, Step};
 use super::subscription::{State, Subscription};
+use crate::runtime::MonoTime;
 
 /// How long after `until_time` the end is taken for complete: an event stamped before it may still
 /// be on its way to disk.
@@ -43,7 +44,7 @@ impl Subscription {
             (Closing::EndReached, Ok(()))
         } else if told_all && at.draining && at_the_edge {
             draining
-        } else if at.now >= self.opened_at + self.terms.opened.max_age {
+        } else if self.ages_at().is_some_and(|then| at.now >= then) {
             let retry_delay = self.terms.age_delay;
             let outcome = Err(FeedError::MaxAge { retry_delay });
             (Closing::MaxAge(retry_delay), outcome)
@@ -51,6 +52,12 @@ impl Subscription {
             return;
         };
         self.close(closing, outcome);
+    }
+
+    /// When it will have been open for as long as was planned.
+    pub(super) fn ages_at(&self) -> Option<MonoTime> {
+        let age = self.terms.opened.max_age?;
+        Some(self.opened_at + age)
     }
 
     fn close(&mut self, closing: Closing, outcome: Result<(), FeedError>) {

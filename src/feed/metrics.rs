@@ -178,6 +178,7 @@ pub(super) fn subscription_opened(seat: &Seat, start: Sequence) {
         journal = %facts.journal,
         client_id = %facts.caller.client_id,
         principal = Some(&*facts.caller.principal).filter(|principal| !principal.is_empty()),
+        peer = %facts.caller.peer,
         subscription = facts.subscription.as_ref().map(SubscriptionName::as_str),
         lease = Some(facts.lease).filter(|lease| *lease > 0),
         from_seq = start.get(),

@@ -87,8 +87,8 @@ pub struct FeedConfig {
     pub ring: RingBounds,
     /// The most that a response may hold.
     pub message_bytes: usize,
-    /// How old a stream may become, give or take a tenth.
-    pub max_age: Duration,
+    /// How old a stream may become, give or take a tenth; `None` has no limit.
+    pub max_age: Option<Duration>,
 }
 
 impl Default for FeedConfig {
@@ -96,7 +96,7 @@ impl Default for FeedConfig {
         Self {
             ring: RingBounds::default(),
             message_bytes: 1 << 20,
-            max_age: Duration::from_secs(3600),
+            max_age: None,
         }
     }
 }
@@ -275,7 +275,7 @@ impl Feed {
                 .heartbeat
                 .unwrap_or(DEFAULT_HEARTBEAT)
                 .clamp(SHORTEST_HEARTBEAT, LONGEST_HEARTBEAT),
-            max_age: self.0.config.max_age.mul_f64(jitter),
+            max_age: self.0.config.max_age.map(|age| age.mul_f64(jitter)),
             lease: seat.facts().lease,
         };
         Terms {

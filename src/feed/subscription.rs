@@ -385,9 +385,10 @@ impl Subscription {
     }
 
     fn wait(&self, at: &Moment) -> Step {
-        let mut until = self
-            .heartbeat_at()
-            .min(self.opened_at + self.terms.opened.max_age);
+        let mut until = self.heartbeat_at();
+        if let Some(ages_at) = self.ages_at() {
+            until = until.min(ages_at);
+        }
         if !self.terms.gather.is_empty() {
             until = until.min(self.linger_until(at));
         }

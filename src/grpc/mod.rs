@@ -10,8 +10,10 @@ mod codec;
 mod convert;
 mod erase;
 mod events;
+mod forwarded;
 mod health;
 mod identity;
+mod limits;
 mod listener;
 mod messaging;
 mod outbox;
@@ -29,6 +31,7 @@ mod subscriptions;
 mod tests;
 mod traced;
 mod watch;
+mod web;
 
 pub use self::admin::{Access, AdminParts, admin_routes};
 pub use self::calls::{CallStats, MethodSnapshot};
@@ -37,9 +40,10 @@ pub use self::identity::{
     Callers, FileError, Gate, Handshakes, Insecure, ListenAuthConfig, ListenTlsConfig,
     OperatorRefused, PermissionConfig, Right, Shown, Spoken, TlsKeys,
 };
+pub use self::limits::{ConnectionSnapshot, ConnectionStats, PeerLimits, ServerLimits};
 pub use self::listener::{Accepted, BindError, Listener, SocketMode};
 pub use self::peer::Peer;
-pub use self::server::{Server, ServerError, ServerLimits, ServerParts};
+pub use self::server::{Reach, Server, ServerError, ServerParts};
 pub use self::status::DOMAIN;
 pub use self::watch::SessionWatch;
 

@@ -40,7 +40,7 @@ fn opened(facts: &Opened) -> v1::Opened {
         latest_sequence: facts.latest.get(),
         start: Some(position(facts.epoch, facts.start)),
         heartbeat_interval: Some(duration(facts.heartbeat)),
-        max_age: Some(duration(facts.max_age)),
+        max_age: facts.max_age.map(duration),
         lease: facts.lease,
     }
 }

@@ -1,7 +1,8 @@
 //! [`Server`]: every service of the gRPC listener, on any number of sockets at once.
 //!
-//! Layers, outermost first: trace context and span → metrics → panic to INTERNAL → caller identity →
-//! service.
+//! Layers, outermost first: the door for browsers → gRPC-Web → places for calls → trace context and
+//! span → metrics → panic to INTERNAL → caller identity → service. What any peer may do stands in
+//! [`super::limits`].
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -13,26 +14,31 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
+use tonic_web::{GrpcWebLayer, GrpcWebService};
 use tower::{Layer, ServiceExt};
 
 use super::calls::{CallStats, CountCalls, Counted};
 use super::events::{Events, Journals};
 use super::health::Health;
 use super::identity::{Callers, Identified, Identify};
+use super::limits::{
+    Admit, Admitted, ConnectionStats, Cut, FIRST_WORDS, Hall, Metered, ServerLimits, Stay, Verdict,
+    patient,
+};
 use super::listener::{Accepted, Listener};
 use super::messaging::Messaging;
 use super::outbox::{Outbox, Turns};
-use super::panic::{CatchPanic, Caught, any_body};
+use super::panic::{CatchPanic, Caught};
 use super::peer::Peer;
 use super::sessions::Sessions;
 use super::subscribe::EventRoutes;
 use super::subscriptions::Subscriptions;
 use super::traced::{Trace, Traced};
+use super::web::{Door, Guarded};
 use crate::feed::Feed;
 use crate::proto::v1::messaging_service_server::MessagingServiceServer;
 use crate::proto::v1::session_service_server::SessionServiceServer;
@@ -45,8 +51,6 @@ use crate::telemetry::traces::Tracer;
 /// slow link is not a dead one, hence the long patience.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
 const PING_PATIENCE: Duration = Duration::from_secs(60);
-/// How long a new connection may say nothing.
-const FIRST_WORD: Duration = Duration::from_secs(5);
 /// How long ended streams may take to reach their peers, and their readers to commit what they got.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Pause after a failed accept, which is a lack of descriptors more often than not.
@@ -60,23 +64,20 @@ pub(super) const REQUEST: usize = 1 << 20;
 const SEND_BUFFER: usize = 64 << 10;
 /// Resets that a peer may cause faster than they are handled (rapid reset).
 const PENDING_RESETS: usize = 20;
+/// Resets of ours that a peer may cause by its mistakes, on one connection.
+const LOCAL_RESETS: usize = 128;
+/// What may wait of one connection of HTTP/1.1.
+const OLD_BUFFER: usize = 64 << 10;
 
-/// Bounds on connections.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ServerLimits {
-    /// Connections at once, over all sockets; further ones wait to be accepted.
-    pub connections: usize,
-    /// Streams at once on one connection.
-    pub streams_per_connection: u32,
-}
-
-impl Default for ServerLimits {
-    fn default() -> Self {
-        Self {
-            connections: 1024,
-            streams_per_connection: 1024,
-        }
-    }
+/// Who calls from afar, besides who is bound by [`ServerLimits`].
+#[derive(Debug, Clone, Default)]
+pub struct Reach {
+    /// Origins whose pages may call by gRPC-Web, as browsers write them; none: no browser is served.
+    pub origins: Vec<String>,
+    /// Names besides those of loopback under which a browser may call.
+    pub hosts: Vec<String>,
+    /// Proxies that are believed when they say for whom they call.
+    pub trusted_proxies: Vec<ipnet::IpNet>,
 }
 
 /// What a server serves.
@@ -100,6 +101,8 @@ pub struct ServerParts {
     pub drain: Drain,
     /// Bounds.
     pub limits: ServerLimits,
+    /// Browsers and proxies.
+    pub reach: Reach,
     /// What records calls and deliveries.
     pub tracer: Tracer,
     /// Who may call.
@@ -108,6 +111,8 @@ pub struct ServerParts {
 
 /// What answers calls.
 type Calls = Traced<Counted<Caught<Identified<Routes>>>>;
+/// What answers those of one connection.
+type Served = Guarded<GrpcWebService<Admitted<Calls>>>;
 
 /// The gRPC edge, ready to serve.
 #[derive(Debug)]
@@ -119,7 +124,9 @@ pub struct Server {
     health: Health,
     announce: Drain,
     drain: Drain,
-    limits: ServerLimits,
+    hall: Hall,
+    door: Door,
+    trusted_proxies: Arc<[ipnet::IpNet]>,
     tracer: Tracer,
     callers: Callers,
 }
@@ -136,6 +143,12 @@ impl Server {
     /// When the compiled-in descriptor set is damaged.
     pub fn new(parts: ServerParts) -> Result<Self, ServerError> {
         let journals = Journals::new(parts.feeds.iter().cloned());
+        let hall = Hall::new(parts.limits, parts.rng.fork("callers"));
+        let Reach {
+            origins,
+            hosts,
+            trusted_proxies,
+        } = parts.reach;
         let events = Events {
             journals: journals.clone(),
         };
@@ -170,10 +183,18 @@ impl Server {
             health: parts.health,
             announce: parts.announce,
             drain: parts.drain,
-            limits: parts.limits,
+            door: Door::new(&origins, &hosts, hall.stats()),
+            hall,
+            trusted_proxies: trusted_proxies.into(),
             tracer: parts.tracer,
             callers: parts.callers,
         })
+    }
+
+    /// What becomes of connections.
+    #[must_use]
+    pub fn connections(&self) -> Arc<ConnectionStats> {
+        Arc::clone(self.hall.stats())
     }
 
     /// What becomes of its calls.
@@ -194,14 +215,28 @@ impl Server {
         );
         let closing = CancellationToken::new();
         let mut connections = JoinSet::new();
-        let accepting = accept_all(&listeners, self.limits, |accepted, permit| {
+        let accepting = accept_all(&listeners, &self.hall, |accepted| {
+            while connections.try_join_next().is_some() {}
+            let peer = Peer::of(&accepted).believed(&self.trusted_proxies);
+            let Some(stay) = self.hall.enter(peer.whence(), peer.is_proxy()) else {
+                return;
+            };
             let calls = Identify(self.callers.clone()).layer(self.routes.clone());
             let calls = CatchPanic.layer(calls);
             let calls = CountCalls(self.calls()).layer(calls);
             let calls = Trace(self.tracer.clone()).layer(calls);
-            let limits = self.limits;
-            connections.spawn(connection(accepted, calls, limits, closing.clone(), permit));
-            while connections.try_join_next().is_some() {}
+            let calls = Admit(Arc::clone(&stay)).layer(calls);
+            let served = self.door.layer(GrpcWebLayer::new().layer(calls));
+            let caller = Connected {
+                peer,
+                stay,
+                served,
+                closing: closing.clone(),
+                limits: *self.hall.limits(),
+                speaks_old: self.door.is_open(),
+                stats: self.connections(),
+            };
+            connections.spawn(connection(accepted, caller));
         });
         tokio::select! {
             biased;
@@ -257,17 +292,9 @@ async fn drained(drain: &Drain, feeds: &[Feed]) {
 }
 
 /// Accepts on every listener in turn, for ever.
-async fn accept_all(
-    listeners: &[Listener],
-    limits: ServerLimits,
-    mut take: impl FnMut(Accepted, OwnedSemaphorePermit),
-) {
-    let room = Arc::new(Semaphore::new(limits.connections));
+async fn accept_all(listeners: &[Listener], hall: &Hall, mut take: impl FnMut(Accepted)) {
     let mut first = 0;
     loop {
-        let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
-            return;
-        };
         let accepted = poll_fn(|cx| {
             // Whoever was served last is asked last, so that no socket starves another.
             let (before, after) = listeners.split_at(first);
@@ -281,72 +308,57 @@ async fn accept_all(
         })
         .await;
         match accepted {
-            Ok(accepted) => take(accepted, permit),
+            Ok(accepted) => take(accepted),
             Err(error) => {
                 tracing::warn!(%error, "Accepting a connection failed");
+                hall.make_room();
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
     }
 }
 
-async fn connection(
-    accepted: Accepted,
-    calls: Calls,
-    limits: ServerLimits,
+/// A connection that has a place, and what answers it.
+struct Connected {
+    peer: Peer,
+    stay: Arc<Stay>,
+    served: Served,
     closing: CancellationToken,
-    permit: OwnedSemaphorePermit,
-) {
-    let peer = Peer::of(&accepted);
-    // A peer that connects and says nothing is not kept.
-    let spoke = match &accepted {
-        Accepted::Tcp(stream) => timeout(FIRST_WORD, stream.readable()).await,
-        Accepted::Unix(stream) => timeout(FIRST_WORD, stream.readable()).await,
-        // What agrees on TLS has a deadline of its own.
-        Accepted::Tls(..) => Ok(Ok(())),
-        #[cfg(any(test, feature = "testing"))]
-        Accepted::Simulated(_) => Ok(Ok(())),
-    };
-    match (spoke, accepted) {
-        (Ok(Ok(())), Accepted::Tcp(stream)) => {
-            serve_http2(stream, peer, calls, limits, closing).await;
-        }
-        (Ok(Ok(())), Accepted::Unix(stream)) => {
-            serve_http2(stream, peer, calls, limits, closing).await;
-        }
-        (Ok(Ok(())), Accepted::Tls(stream, keys, spoken)) => {
-            match keys.agree(stream, spoken).await {
-                Ok((stream, shown)) => {
-                    let peer = peer.that_shows(shown);
-                    serve_http2(stream, peer, calls, limits, closing).await;
-                }
-                Err(error) => tracing::debug!(%error, peer = peer.name, "No TLS with a peer"),
-            }
-        }
-        #[cfg(any(test, feature = "testing"))]
-        (Ok(Ok(())), Accepted::Simulated(stream)) => {
-            serve_http2(stream, peer, calls, limits, closing).await;
-        }
-        (Ok(Err(_)) | Err(_), _) => {}
-    }
-    drop(permit);
+    limits: ServerLimits,
+    /// HTTP/1.1 as well.
+    speaks_old: bool,
+    stats: Arc<ConnectionStats>,
 }
 
-async fn serve_http2<S>(
-    stream: S,
-    peer: Peer,
-    calls: Calls,
-    limits: ServerLimits,
-    closing: CancellationToken,
-) where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let cut = peer.connection.clone();
-    let service = calls.map_request(move |mut request: http::Request<hyper::body::Incoming>| {
-        request.extensions_mut().insert(peer.clone());
-        request.map(any_body)
-    });
-    let mut builder = Builder::new(TokioExecutor::new()).http2_only();
+async fn connection(accepted: Accepted, mut caller: Connected) {
+    match accepted {
+        Accepted::Tcp(stream) => serve_http(stream, caller).await,
+        // It has a deadline of its own.
+        Accepted::Tls(stream, keys, spoken) => match keys.agree(stream, spoken).await {
+            Ok((stream, shown)) => {
+                caller.peer = caller.peer.that_shows(shown);
+                serve_http(stream, caller).await;
+            }
+            Err(error) => {
+                tracing::debug!(%error, peer = caller.peer.name, "No TLS with a peer");
+            }
+        },
+        Accepted::Unix(stream) => serve_http(stream, caller).await,
+        #[cfg(any(test, feature = "testing"))]
+        Accepted::Simulated(stream) => serve_http(stream, caller).await,
+    }
+}
+
+fn builder(limits: &ServerLimits, speaks_old: bool) -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    if !speaks_old {
+        builder = builder.http2_only();
+    }
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(FIRST_WORDS)
+        .max_buf_size(OLD_BUFFER);
     builder
         .http2()
         .timer(TokioTimer::new())
@@ -358,20 +370,61 @@ async fn serve_http2<S>(
         .max_header_list_size(HEADERS)
         .max_concurrent_streams(limits.streams_per_connection)
         .max_pending_accept_reset_streams(PENDING_RESETS)
+        .max_local_error_reset_streams(LOCAL_RESETS)
         .max_send_buf_size(SEND_BUFFER);
-    let outbox = Outbox::new(stream);
+    builder
+}
+
+async fn serve_http<S>(stream: S, caller: Connected)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let Connected { peer, stay, .. } = &caller;
+    let (calling, stats) = (peer.clone(), Arc::clone(&caller.stats));
+    let service =
+        caller
+            .served
+            .clone()
+            .map_request(move |request: http::Request<hyper::body::Incoming>| {
+                let mut request = patient(request, &stats);
+                let calling = calling.calling(request.headers());
+                request.extensions_mut().insert(calling);
+                request
+            });
+    let outbox = Outbox::new(Metered::new(stream, Arc::clone(stay)));
     let socket = TokioIo::new(outbox.clone());
+    let builder = builder(&caller.limits, caller.speaks_old);
     let connection = builder.serve_connection(socket, TowerToHyperService::new(service));
     let mut turns = Turns::new(connection, outbox);
-    let ended = tokio::select! {
-        ended = &mut turns => ended,
-        () = cut.cancelled() => return,
-        () = closing.cancelled() => {
-            turns.connection().graceful_shutdown();
-            turns.await
+    let mut is_asked = false;
+    let ended = loop {
+        tokio::select! {
+            ended = &mut turns => break ended,
+            () = peer.connection.cancelled() => return,
+            verdict = stay.over(), if !is_asked => match verdict {
+                Verdict::Cut => return,
+                Verdict::Asked => {
+                    is_asked = true;
+                    turns.connection().graceful_shutdown();
+                }
+            },
+            () = caller.closing.cancelled() => {
+                turns.connection().graceful_shutdown();
+                break turns.await;
+            }
         }
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "Connection ended");
+        if broke_the_protocol(&*error) {
+            stay.cut(Cut::Protocol);
+        }
     }
+}
+
+/// Whether a connection ended for what its peer sent, and not because the peer went away.
+fn broke_the_protocol(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut causes = std::iter::successors(Some(error), |error| error.source());
+    let of_frames = causes.find_map(|cause| cause.downcast_ref::<h2::Error>());
+    of_frames.is_some_and(|error| error.is_library())
 }

@@ -50,7 +50,7 @@ pub use measure::{Counter, Counters, Counts, Gauge, Label, Measured};
 pub(crate) use measure::{label, measures};
 pub use offload::offload;
 #[cfg(feature = "sidecar")]
-pub use open_files::raise_open_files;
+pub use open_files::{open_files, raise_open_files};
 pub use planted::Mistake;
 #[cfg(any(test, feature = "testing"))]
 pub use planted::Planted;

@@ -19,6 +19,12 @@ pub fn raise_open_files() -> Option<u64> {
     }
 }
 
+/// How many there may be; `None` is unlimited.
+#[must_use]
+pub fn open_files() -> Option<u64> {
+    getrlimit(Resource::Nofile).current
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

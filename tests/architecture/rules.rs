@@ -11,7 +11,7 @@ const MAX_LINES: usize = 500;
 const MANY_LINES: usize = 350;
 
 /// Decisions: no input or output, no clock, no chance. A trailing `/` is a folder, `*` any ending.
-const PURE: [&str; 24] = [
+const PURE: [&str; 25] = [
     "src/app/reload/settling.rs",
     "src/config/difference.rs",
     "src/session/outbound/queue/",
@@ -26,6 +26,10 @@ const PURE: [&str; 24] = [
     "src/feed/filter.rs",
     "src/feed/cursors/cursor.rs",
     "src/feed/cursors/drafts.rs",
+    "src/grpc/forwarded.rs",
+    "src/grpc/limits/bucket.rs",
+    "src/grpc/limits/meter.rs",
+    "src/grpc/limits/places.rs",
     "src/runtime/backoff.rs",
     "src/net/url_policy.rs",
     "src/net/budget.rs",

@@ -148,7 +148,7 @@ async fn gaps_are_handed_on_and_a_position_that_moves_alone_is_too() {
     };
     let fake = Fake::start(vec![vec![
         opened(0),
-        notice(7, Notice::Gap(gap)),
+        notice(7, Notice::Gap(gap.clone())),
         events(8..=8),
         beat(8),
         beat(12),

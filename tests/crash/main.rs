@@ -1,6 +1,8 @@
 //! The real binary, killed, stopped, starved of disk and left unread: nothing is lost, and it says so.
 
 #[cfg(test)]
+mod attacks;
+#[cfg(test)]
 mod child;
 #[cfg(test)]
 mod collectors;

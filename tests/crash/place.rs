@@ -7,6 +7,7 @@ use tempfile::TempDir;
 use tieline::client::Address;
 use tieline::runtime::{Clock, Rng};
 use tieline::sandbox::{DEFAULT_CHANNELS, Sandbox, SandboxConfig};
+use tokio::process::Command;
 
 use crate::child::{Child, run, tieline};
 
@@ -23,6 +24,10 @@ pub(crate) struct Place {
 pub(crate) struct Settings {
     pub(crate) transport: &'static str,
     pub(crate) retention: Value,
+    /// gRPC is served on a port of loopback as well.
+    pub(crate) tcp: bool,
+    /// What else stands in `listen`.
+    pub(crate) listen: Value,
     /// Where the journal is, other than beside the other files.
     pub(crate) journal: Option<PathBuf>,
 }
@@ -32,6 +37,8 @@ impl Default for Settings {
         Self {
             transport: "websocket",
             retention: json!({ "min_free_bytes": "1MiB" }),
+            tcp: false,
+            listen: json!({}),
             journal: None,
         }
     }
@@ -73,8 +80,17 @@ impl Place {
         let client = self.sandbox.client_credentials();
         std::fs::write(self.path("client-id"), client.id).unwrap();
         std::fs::write(self.path("client-secret"), client.secret).unwrap();
+        let mut listen = json!({ "grpc": [self.address().to_string()], "health": "", "admin": [] });
+        if settings.tcp {
+            listen["grpc"] = json!(["127.0.0.1:0", self.address().to_string()]);
+        }
+        let more = settings.listen.as_object().cloned();
+        listen
+            .as_object_mut()
+            .unwrap()
+            .extend(more.unwrap_or_default());
         let config = json!({
-            "listen": { "grpc": [self.address().to_string()], "health": "", "admin": [] },
+            "listen": listen,
             "drain_timeout": "5s",
             "journals": [
                 { "name": "default", "path": self.journal, "retention": settings.retention },
@@ -131,8 +147,13 @@ impl Place {
     /// Starts a sidecar with these variables in its environment.
     pub(crate) fn sidecar_with(&self, variables: &[(&str, &str)]) -> Child {
         let mut command = tieline();
-        command.arg("run").arg("--config").arg(self.config());
         command.envs(variables.iter().copied());
+        self.sidecar_by(command)
+    }
+
+    /// Starts one by a command that ends with the binary.
+    pub(crate) fn sidecar_by(&self, mut command: Command) -> Child {
+        command.arg("run").arg("--config").arg(self.config());
         Child::start(&mut command, &self.path("log"))
     }
 

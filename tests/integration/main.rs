@@ -5,6 +5,8 @@ mod adversaries;
 #[cfg(test)]
 mod audit;
 #[cfg(test)]
+mod browsers;
+#[cfg(test)]
 mod callers;
 #[cfg(test)]
 mod console;

@@ -5,6 +5,7 @@
 //! together for each template, and readers for each journal.
 
 mod calls;
+mod connections;
 mod doors;
 mod family;
 mod feeds;
@@ -19,7 +20,7 @@ use std::sync::Arc;
 
 use super::doors::Doors;
 use crate::feed::Feed;
-use crate::grpc::CallStats;
+use crate::grpc::{CallStats, ConnectionStats};
 use crate::journal::FileJournal;
 use crate::runtime::{Clock, Counter, Gauge, Readiness, WallTime};
 use crate::session::{Guests, SessionBoard};
@@ -33,6 +34,7 @@ pub(super) struct Figures {
     pub(super) journals: Vec<FileJournal>,
     pub(super) feeds: Vec<Feed>,
     pub(super) calls: Arc<CallStats>,
+    pub(super) connections: Arc<ConnectionStats>,
     pub(super) readiness: Readiness,
     pub(super) life: Arc<Life>,
     pub(super) doors: Doors,
@@ -92,6 +94,7 @@ impl Source for Figures {
         }
         calls::put(&mut sheet, &self.calls);
         doors::put(&mut sheet, &self.doors);
+        connections::put(&mut sheet, &self.connections);
         process::put(&mut sheet, &self.life, self.readiness.is_ready());
         machine::put(&mut sheet);
         sheet
@@ -107,6 +110,7 @@ pub fn families() -> Vec<&'static Family> {
         feeds::FAMILIES,
         calls::FAMILIES,
         doors::FAMILIES,
+        connections::FAMILIES,
         process::FAMILIES,
         machine::FAMILIES,
     ]

@@ -6,12 +6,6 @@ use super::Checks;
 use crate::config::address::ListenAddress;
 use crate::config::findings::Code;
 use crate::config::key::KeyPath;
-use crate::runtime::ByteSize;
-
-/// A response stays below the 4 MiB that gRPC clients accept by default.
-const LARGEST_MESSAGE: ByteSize = ByteSize(3584 << 10);
-/// Less would put every event into a response of its own.
-const SMALLEST_MESSAGE: ByteSize = ByteSize(4 << 10);
 
 impl Checks<'_> {
     pub(super) fn listen(&mut self) {
@@ -56,7 +50,7 @@ impl Checks<'_> {
             self.claim(&mut taken, address, &at);
         }
         self.callers(&at);
-        self.limits(&at.key("limits"));
+        self.reach(&at);
     }
 
     fn address(&mut self, at: &KeyPath, text: &str) -> Option<ListenAddress> {
@@ -91,33 +85,6 @@ impl Checks<'_> {
             );
         } else {
             taken.insert(address, at.clone());
-        }
-    }
-
-    fn limits(&mut self, at: &KeyPath) {
-        let limits = &self.config.listen.limits;
-        if limits.subscribers == 0 {
-            let hint = "write how many streams may be open at once, such as 1000";
-            self.error(
-                Code::OutOfRange,
-                &at.key("subscribers"),
-                "must be at least 1",
-                hint,
-            );
-        }
-        if limits.per_principal == 0 {
-            let hint = "write how many streams a principal may have open at once, such as 100";
-            self.error(
-                Code::OutOfRange,
-                &at.key("per_principal"),
-                "must be at least 1",
-                hint,
-            );
-        }
-        if !(SMALLEST_MESSAGE..=LARGEST_MESSAGE).contains(&limits.message) {
-            let message = format!("must be from {SMALLEST_MESSAGE} to {LARGEST_MESSAGE}");
-            let hint = "1MiB suits most; gRPC clients refuse more than 4MiB";
-            self.error(Code::OutOfRange, &at.key("message"), message, hint);
         }
     }
 }

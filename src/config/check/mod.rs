@@ -7,10 +7,12 @@ mod journals;
 mod listen;
 mod profile;
 mod proxy;
+mod reach;
 mod sessions;
 mod subscription;
 mod templates;
 
+pub use self::reach::proxy;
 use super::Config;
 use super::findings::{Code, Finding, Severity};
 use super::key::KeyPath;

@@ -39,10 +39,7 @@ fn a_door_beyond_loopback_is_shut_unless_the_words_say_otherwise() {
         &format!("{}\n{TLS}", insecure("insecure-anyone")),
         &[warned],
     );
-    listen(
-        &insecure("yes"),
-        &["3 error not_allowed listen.insecure"],
-    );
+    listen(&insecure("yes"), &["3 error not_allowed listen.insecure"]);
     let admin = "  admin: [\"10.1.2.3:7445\"]";
     listen(admin, &["2 error insecure listen.admin[0]"]);
     listen(&format!("{admin}\n{TLS}\n{AUTH}"), &[]);

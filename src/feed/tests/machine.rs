@@ -201,7 +201,7 @@ impl Reader {
                 start: resolved.start,
                 subscriber: 1,
                 heartbeat: Duration::from_secs(10),
-                max_age: Duration::from_secs(1_000_000),
+                max_age: Some(Duration::from_secs(1_000_000)),
                 lease: 0,
             },
             drain_delay: Duration::ZERO,

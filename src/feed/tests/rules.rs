@@ -290,7 +290,7 @@ async fn until_caught_up_says_so_and_ends_well() {
 async fn an_old_stream_is_closed_with_a_delay_and_then_an_error() {
     let b = bench_with(
         FeedConfig {
-            max_age: Duration::from_secs(100),
+            max_age: Some(Duration::from_secs(100)),
             ..FeedConfig::default()
         },
         100,

@@ -182,7 +182,13 @@ impl Key {
             jwk.common.public_key_use,
             None | Some(PublicKeyUse::Signature)
         );
-        if !signs || jwk.common.key_algorithm.as_ref().is_some_and(|given| *given != named) {
+        if !signs
+            || jwk
+                .common
+                .key_algorithm
+                .as_ref()
+                .is_some_and(|given| *given != named)
+        {
             return None;
         }
         let key = DecodingKey::from_jwk(&jwk).ok()?;

@@ -11,6 +11,7 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
 use super::identity::CredentialError;
+use super::limits::Crowded;
 use crate::feed::{Bounds, FeedError};
 
 pub(super) use self::guests::Of;
@@ -114,6 +115,9 @@ pub(super) enum CallError {
     /// What callers ask for must be known, where they are.
     #[error("there is no such method")]
     NotServed,
+    /// Its peer has as many calls open as it may.
+    #[error("{} calls of this peer are open, the most that it may have", .0.limit)]
+    Crowded(Crowded),
     /// A bug of ours.
     #[error("{0}")]
     Internal(&'static str),
@@ -136,6 +140,7 @@ impl From<CallError> for Status {
             CallError::Feed(feed) => of_feed(feed),
             CallError::Credentials(error) => callers::of_credentials(*error),
             CallError::NotServed => callers::not_served(),
+            CallError::Crowded(crowded) => of_crowded(*crowded, error.to_string()),
             CallError::Internal(what) => status(
                 Code::Internal,
                 "INTERNAL",
@@ -291,6 +296,19 @@ fn of_feed(error: &FeedError) -> Status {
         }
     };
     status(code, reason, message, metadata, details)
+}
+
+fn of_crowded(crowded: Crowded, message: String) -> Status {
+    let mut details = ErrorDetails::with_retry_info(Some(crowded.retry_delay));
+    details.add_quota_failure_violation("peer", &message);
+    let metadata = [("limit", crowded.limit.to_string())];
+    status(
+        Code::ResourceExhausted,
+        "SUBSCRIBER_QUOTA",
+        message,
+        metadata,
+        details,
+    )
 }
 
 fn retry_later(reason: &str, message: String, delay: Duration) -> Status {

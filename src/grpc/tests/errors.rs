@@ -228,7 +228,7 @@ async fn damage_is_data_loss_with_its_bounds() {
 #[tokio::test]
 async fn quotas_age_and_drain_say_when_to_come_back() {
     let config = FeedConfig {
-        max_age: Duration::from_millis(300),
+        max_age: Some(Duration::from_millis(300)),
         ..FeedConfig::default()
     };
     let mut edge = edge_with(config, 1).await;

@@ -81,6 +81,7 @@ fn serve_traced(bench: Bench, feeds: Vec<Feed>, listeners: Vec<Listener>, tracer
         announce: bench.drain.clone(),
         drain: bench.drain.clone(),
         limits: ServerLimits::default(),
+        reach: Reach::default(),
         tracer,
         callers: Callers::anyone(),
     })
