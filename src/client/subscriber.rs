@@ -264,7 +264,7 @@ impl Batch {
 impl fmt::Debug for Subscriber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Subscriber")
-            .field("address", &self.address)
+            .field("target", &self.target)
             .field("journal", &self.request.journal)
             .field("start", &self.start)
             .finish_non_exhaustive()

@@ -245,7 +245,7 @@ async fn what_is_forbidden_cannot_be_told_from_what_is_not_there() {
         .await
         .unwrap();
     assert!(listed.into_inner().sessions.is_empty());
-    let mut watch = sessions.watch_sessions(v1::WatchSessionsRequest::default());
+    let watch = sessions.watch_sessions(v1::WatchSessionsRequest::default());
     let first = watch
         .await
         .unwrap()
