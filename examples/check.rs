@@ -1,7 +1,7 @@
 //! A reader that writes down what it got, for a comparison with what the journal holds.
 //!
 //! ```text
-//! check --target 127.0.0.1:7443 --journal journals/default --store position --out events [--ca F] [--token-file F]
+//! check --target 127.0.0.1:7443 --journal journals/default --store position --out events
 //! ```
 //!
 //! Appends a line `epoch sequence id` for each event to `--out` before its position is stored. Begins
@@ -18,7 +18,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 type Failure = Box<dyn Error + Send + Sync>;
 
-const KNOWN: [&str; 6] = ["target", "ca", "token-file", "journal", "store", "out"];
+const KNOWN: [&str; 4] = ["target", "journal", "store", "out"];
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {

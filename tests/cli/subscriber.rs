@@ -13,7 +13,6 @@ use tieline::client::{
 };
 use tieline::proto::v1;
 use tokio::sync::oneshot;
-use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tonic::Code;
 use v1::subscribe_response::Notice;
@@ -103,32 +102,28 @@ async fn what_is_handled_when_it_is_told_to_stop_is_completed_and_stored() {
     let folder = tempfile::tempdir().unwrap();
     let store = FileStore::new(folder.path().join("position"));
     let fake = Fake::start(vec![vec![opened(0), events(1..=2), Act::Silence]]);
-    let (stop, stopped) = oneshot::channel::<()>();
+    let (stop_it, stopped) = oneshot::channel::<()>();
     let (handling, handled) = oneshot::channel();
     let (go_on, told) = oneshot::channel::<()>();
     let reader = reading(&fake, Start::Earliest).store(store.clone());
-    let mut tasks = JoinSet::new();
-    // It may run in a task of its own.
-    tasks.spawn(async move {
-        let mut hooks = Some((handling, told));
-        let stop = async {
-            let _ = stopped.await;
-        };
-        reader
-            .run_until(stop, async move |batch: Batch| {
-                if let Some((handling, told)) = hooks.take_if(|_| !batch.events.is_empty()) {
-                    let _ = handling.send(());
-                    let _ = told.await;
-                }
-                Ok::<_, io::Error>(())
-            })
-            .await
+    let mut hooks = Some((handling, told));
+    let stop = async {
+        let _ = stopped.await;
+    };
+    let run = reader.run_until(stop, async |batch: Batch| {
+        if let Some((handling, told)) = hooks.take_if(|_| !batch.events.is_empty()) {
+            handling.send(()).unwrap();
+            told.await.unwrap();
+        }
+        Ok::<_, io::Error>(())
     });
-    timeout(BOUND, handled).await.unwrap().unwrap();
-    stop.send(()).unwrap();
-    go_on.send(()).unwrap();
-    let ended = timeout(BOUND, tasks.join_next()).await.unwrap();
-    ended.unwrap().unwrap().unwrap();
+    let telling = async {
+        handled.await.unwrap();
+        stop_it.send(()).unwrap();
+        go_on.send(()).unwrap();
+    };
+    let both = async { tokio::join!(run, telling) };
+    timeout(BOUND, both).await.unwrap().0.unwrap();
     assert_eq!(store.clone().load().await.unwrap(), Some(at(2)));
 }
 
