@@ -1,7 +1,7 @@
 //! A reader that writes down what it got, for a comparison with what the journal holds.
 //!
 //! ```text
-//! check --target 127.0.0.1:7443 --journal journals/default --store position --out events
+//! check --target 127.0.0.1:7443 --journal journals/default --store position --out events [--ca F] [--token-file F]
 //! ```
 //!
 //! Appends a line `epoch sequence id` for each event to `--out` before its position is stored. Begins
@@ -13,16 +13,21 @@ use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Write as _;
 
-use tieline::client::{Batch, FileStore, GapChoice, Start, Subscriber};
+use tieline::client::{Batch, Credentials, FileStore, GapChoice, Start, Subscriber};
 use tokio::signal::unix::{SignalKind, signal};
 
 type Failure = Box<dyn Error + Send + Sync>;
 
-const KNOWN: [&str; 4] = ["target", "journal", "store", "out"];
+const KNOWN: [&str; 6] = ["target", "ca", "token-file", "journal", "store", "out"];
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
     let mut args = args()?;
+    let credentials = Credentials {
+        ca_file: args.remove("ca").map(Into::into),
+        token_file: args.remove("token-file").map(Into::into),
+        ..Credentials::default()
+    };
     let mut take = |key: &str| args.remove(key).ok_or(format!("--{key} is missing"));
     let mut out = File::options()
         .create(true)
@@ -35,6 +40,7 @@ async fn main() -> Result<(), Failure> {
     Subscriber::new(take("target")?.parse()?, Start::Earliest, |_gone| {
         GapChoice::Stop
     })
+    .credentials(credentials)
     .journal(take("journal")?)
     .store(FileStore::new(take("store")?))
     .on_interruption(|interruption| complain(&interruption.cause))
