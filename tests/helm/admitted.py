@@ -40,11 +40,11 @@ class Admission:
                 objects.containers(bad)[0]["securityContext"][key] = value
                 assert self.admit(bad)[1], f"a sidecar with {key} {value} passes"
 
-    def injects(self, helm: Helm, scenario: pathlib.Path, values: dict, label: str, config_map: str):
+    def injects(self, helm: Helm, scenario: pathlib.Path, values: dict, label: str):
         """The policy of a scenario: pods with its label, with what they bring, and without."""
         documents = helm.documents(POLICY, scenario)
         policy = next(it for it in documents if it["kind"] == "MutatingAdmissionPolicy")
-        same = {"tieline": {**values, "existingConfigMap": {"name": config_map}}}
+        same = {"tieline": {**values, "existingConfigMap": {"name": "contact-centre"}}}
         wanted = next(objects.pods(helm.documents(APP, same)))["spec"]
 
         admitted, violations = self.admit(plain(label, "contact-centre"), policy)
