@@ -13,7 +13,6 @@ import yaml
 
 import objects
 import shipping
-from admitted import Admission
 from rendering import Helm, Refused
 from shipping import CHARTS, HERE, VERSIONS
 
@@ -23,8 +22,8 @@ SHIPPED = ("tieline/templates/alerts.yaml", "tieline/templates/dashboard.yaml")
 class Checks:
     """Runs checks and keeps which failed."""
 
-    def __init__(self, helm: Helm, admission: Admission | None, tieline: str, bless: bool):
-        self.helm, self.admission, self.tieline, self.bless = helm, admission, tieline, bless
+    def __init__(self, helm: Helm, tieline: str, bless: bool):
+        self.helm, self.tieline, self.bless = helm, tieline, bless
         self.passed, self.failed = 0, []
 
     def run(self, name: str, check, *arguments):
@@ -57,9 +56,6 @@ class Checks:
             self.run(f"refuses {case['name']}", self.refusal, case)
         self.run("refuses 21 channels of one client", self.channels)
         self.run("refuses what a cluster does not know", self.unknown_policy)
-        if self.admission:
-            self.run("the policy injects", self.policy, "smallest", "tieline/inject")
-            self.run("another policy injects", self.policy, "everything", "sidecars.example/tieline")
         self.run("a changed session keeps the pod, a changed address rolls it", self.rolls)
         self.run("alerts and dashboard are shipped as they are", shipping.as_they_are, self.helm)
         self.run("a package holds what the links lead to", shipping.package, self.helm)
@@ -96,8 +92,6 @@ class Checks:
         for pod in found:
             objects.restricted(pod)
             objects.sidecar(pod, documents)
-        if self.admission:
-            self.admission.restricted(documents)
 
     def configuration(self, chart, path):
         """What is in the ConfigMap, by the binary that will read it."""
@@ -175,11 +169,6 @@ class Checks:
         else:
             raise AssertionError("rendered for a cluster that does not know it")
 
-    def policy(self, name, label):
-        scenario = HERE / f"scenarios/tieline-policy.{name}.yaml"
-        values = yaml.safe_load(scenario.read_text())["tieline"]
-        self.admission.injects(self.helm, scenario, values, label)
-
     def rolls(self):
         def checksum(values):
             documents = self.helm.documents(
@@ -212,11 +201,9 @@ def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--helm", required=True)
     arguments.add_argument("--tieline", required=True)
-    arguments.add_argument("--admission", default="", help="not tried where empty")
     arguments.add_argument("--bless", action="store_true")
     given = arguments.parse_args()
-    admission = Admission(given.admission) if given.admission else None
-    checks = Checks(Helm(given.helm), admission, given.tieline, given.bless)
+    checks = Checks(Helm(given.helm), given.tieline, given.bless)
     checks.all()
     print(f"{checks.passed} passed, {len(checks.failed)} failed")
     return 1 if checks.failed else 0
