@@ -67,7 +67,8 @@ class Checks:
         golden = HERE / "goldens" / f"{name}.yaml"
         documents = self.helm.template(CHARTS[chart], path).split("---\n# Source: ")
         # The files that are shipped as they are have a check of their own.
-        got = "---\n# Source: ".join(it for it in documents if not it.startswith(SHIPPED))
+        kept = [it for it in documents if not it.startswith(SHIPPED)]
+        got = "---\n# Source: ".join(kept).rstrip("\n") + "\n"
         if self.bless:
             golden.write_text(got)
         wanted = golden.read_text().splitlines()
