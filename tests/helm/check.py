@@ -13,7 +13,6 @@ import yaml
 
 import objects
 import shipping
-from admitted import Admission
 from rendering import Helm, Refused
 from shipping import CHARTS, HERE, VERSIONS
 
@@ -23,8 +22,8 @@ SHIPPED = ("tieline/templates/alerts.yaml", "tieline/templates/dashboard.yaml")
 class Checks:
     """Runs checks and keeps which failed."""
 
-    def __init__(self, helm: Helm, admission: Admission, tieline: str, bless: bool):
-        self.helm, self.admission, self.tieline, self.bless = helm, admission, tieline, bless
+    def __init__(self, helm: Helm, tieline: str, bless: bool):
+        self.helm, self.tieline, self.bless = helm, tieline, bless
         self.passed, self.failed = 0, []
 
     def run(self, name: str, check, *arguments):
@@ -57,11 +56,6 @@ class Checks:
             self.run(f"refuses {case['name']}", self.refusal, case)
         self.run("refuses 21 channels of one client", self.channels)
         self.run("refuses what a cluster does not know", self.unknown_policy)
-        for name, label, config_map in (
-            ("smallest", "tieline/inject", "contact-centre"),
-            ("everything", "sidecars.example/tieline", "contact-centre"),
-        ):
-            self.run(f"the policy injects: {name}", self.policy, name, label, config_map)
         self.run("a changed session keeps the pod, a changed address rolls it", self.rolls)
         self.run("alerts and dashboard are shipped as they are", shipping.as_they_are, self.helm)
         self.run("a package holds what the links lead to", shipping.package, self.helm)
@@ -73,7 +67,8 @@ class Checks:
         golden = HERE / "goldens" / f"{name}.yaml"
         documents = self.helm.template(CHARTS[chart], path).split("---\n# Source: ")
         # The files that are shipped as they are have a check of their own.
-        got = "---\n# Source: ".join(it for it in documents if not it.startswith(SHIPPED))
+        kept = [it for it in documents if not it.startswith(SHIPPED)]
+        got = "---\n# Source: ".join(kept).rstrip("\n") + "\n"
         if self.bless:
             golden.write_text(got)
         wanted = golden.read_text().splitlines()
@@ -98,7 +93,6 @@ class Checks:
         for pod in found:
             objects.restricted(pod)
             objects.sidecar(pod, documents)
-        self.admission.restricted(documents)
 
     def configuration(self, chart, path):
         """What is in the ConfigMap, by the binary that will read it."""
@@ -176,11 +170,6 @@ class Checks:
         else:
             raise AssertionError("rendered for a cluster that does not know it")
 
-    def policy(self, name, label, config_map):
-        scenario = HERE / f"scenarios/tieline-policy.{name}.yaml"
-        values = yaml.safe_load(scenario.read_text())["tieline"]
-        self.admission.injects(self.helm, scenario, values, label, config_map)
-
     def rolls(self):
         def checksum(values):
             documents = self.helm.documents(
@@ -213,10 +202,9 @@ def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--helm", required=True)
     arguments.add_argument("--tieline", required=True)
-    arguments.add_argument("--admission", required=True)
     arguments.add_argument("--bless", action="store_true")
     given = arguments.parse_args()
-    checks = Checks(Helm(given.helm), Admission(given.admission), given.tieline, given.bless)
+    checks = Checks(Helm(given.helm), given.tieline, given.bless)
     checks.all()
     print(f"{checks.passed} passed, {len(checks.failed)} failed")
     return 1 if checks.failed else 0
