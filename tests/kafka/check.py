@@ -18,7 +18,7 @@ import urllib.request
 import compare
 
 PATIENCE = 120.0
-RATE = 300
+RATE = 100
 # So many kills at most until the planted mistake is found: each finds it in about a third of cases.
 PLANTED_KILLS = 60
 FENCED = 3
