@@ -255,8 +255,9 @@ class Check:
                 records, _ = self.records("planted")
                 epoch = self.committed("planted")[0]
                 found = compare.problems_of(self.journal(), epoch, records)
-                if any("doubled" in problem for problem in found):
-                    self.ok(f"a planted mistake is found after {kill} kills: {found[-1]}")
+                doubled = [problem for problem in found if "doubled" in problem]
+                if doubled:
+                    self.ok(f"a planted mistake is found after {kill} kills: {doubled[0]}")
                     return
         self.ok("a planted mistake is found", [f"not within {PLANTED_KILLS} kills"])
 
