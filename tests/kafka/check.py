@@ -226,6 +226,7 @@ class Check:
         return [(victim, self.rng.random() < 0.25) for victim in victims]
 
     def another_journal(self):
+        self.until("a commit", lambda: self.committed()[0])
         before = self.committed()[0]
         self.end("sidecar")
         (self.folder / "journal").rename(self.folder / "journal.before")
