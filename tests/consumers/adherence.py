@@ -188,6 +188,8 @@ def main():
     parser.add_argument("--folder", required=True, type=pathlib.Path)
     stage = Stage(parser.parse_args())
     stage.folder.mkdir(exist_ok=True)
+    # Asked to end, it ends what it started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         play(stage)
     except (AssertionError, subprocess.SubprocessError, OSError) as error:

@@ -299,6 +299,8 @@ def main():
     asked = parser.parse_args()
     print(f"seed {asked.seed}", flush=True)
     check = Check(asked)
+    # Asked to end, it ends what it started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         check.run()
     except (Failed, subprocess.SubprocessError, OSError) as error:
