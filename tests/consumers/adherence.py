@@ -125,6 +125,10 @@ class Stage:
         told = [json.loads(line) for line in lines if line.endswith("}")]
         return [line for line in told if line["kind"] == kind and (agent is None or line.get("agent") == agent)]
 
+    def saved(self, agent):
+        """What the state file holds of an agent."""
+        return json.loads((self.folder / "state.json").read_text())["state"]["agents"][agent]
+
     def counts(self, **expected):
         """Whether these are the numbers that were told last."""
         told = self.said("status")
@@ -146,6 +150,8 @@ def play(stage):
     assert alert["certain"] and alert["wanted"] == "on_queue" and alert["availability"] == "away", alert
     assert timedelta(seconds=TOLERANCE) <= lasted < timedelta(seconds=TOLERANCE + 10), alert
 
+    # Printed first, then saved: killed between the two it would tell it again.
+    stage.until("which is saved", lambda: stage.saved(ada)["alerted"])
     stage.end("alert", signal.SIGKILL)
     stage.presence(grace, "BREAK")
     stage.start_alert()
@@ -188,6 +194,8 @@ def main():
     parser.add_argument("--folder", required=True, type=pathlib.Path)
     stage = Stage(parser.parse_args())
     stage.folder.mkdir(exist_ok=True)
+    # Asked to end, it ends what it started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         play(stage)
     except (AssertionError, subprocess.SubprocessError, OSError) as error:

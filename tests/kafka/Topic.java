@@ -3,6 +3,8 @@
 //
 //   java -cp 'lib/*' Topic.java BOOTSTRAP TOPIC
 
+import java.io.BufferedOutputStream;
+import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Base64;
@@ -34,17 +36,20 @@ public class Topic {
       consumer.seekToBeginning(partitions);
       // To a reader of committed records this is where the first open transaction begins.
       Map<TopicPartition, Long> ends = consumer.endOffsets(partitions, PATIENCE);
-      long giveUp = System.nanoTime() + PATIENCE.toNanos();
+      PrintStream out = new PrintStream(new BufferedOutputStream(System.out, 1 << 16));
+      long heard = System.nanoTime();
       while (partitions.stream().anyMatch(p -> consumer.position(p) < ends.get(p))) {
-        if (System.nanoTime() > giveUp) {
-          throw new IllegalStateException("the end of the topic is not reached");
-        }
         for (var record : consumer.poll(Duration.ofMillis(200))) {
-          System.out.println(line(record));
+          out.println(line(record));
+          heard = System.nanoTime();
+        }
+        if (System.nanoTime() - heard > PATIENCE.toNanos()) {
+          throw new IllegalStateException("the end of the topic is not reached");
         }
       }
       long offsets = ends.values().stream().mapToLong(Long::longValue).sum();
-      System.out.println("{\"offsets\":" + offsets + "}");
+      out.println("{\"offsets\":" + offsets + "}");
+      out.flush();
     }
   }
 
