@@ -223,7 +223,7 @@ async fn a_page_of_an_allowed_origin_reads_what_every_client_reads() {
         &framed(&event(1 << 40)),
     )
     .await;
-    assert_eq!(answer.header("grpc-status"), Some("11"), "{}", answer.head);
+    assert_eq!(answer.header("grpc-status"), Some("5"), "{}", answer.head);
     assert!(answer.header("grpc-status-details-bin").is_some());
 }
 

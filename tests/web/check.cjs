@@ -11,8 +11,8 @@ const path = require('node:path');
 const readline = require('node:readline');
 const { chromium } = require('playwright-core');
 
-const PATIENCE = 30000;
-const KILLS = 3;
+const PATIENCE = 60000;
+const KILLS = 2;
 const CHANNELS = ['routing.queueStats', 'routing.agentEvent', 'platform.connectionEvent'];
 const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript' };
 

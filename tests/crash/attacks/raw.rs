@@ -68,6 +68,7 @@ impl Raw {
     pub(super) async fn from(own: [u8; 4], server: SocketAddr) -> io::Result<Self> {
         let socket = TcpSocket::new_v4()?;
         socket.set_reuseaddr(true)?;
+        socket.set_nodelay(true)?;
         socket.bind((IpAddr::from(own), 0).into())?;
         let connecting = timeout(BOUND, socket.connect(server)).await;
         connecting.expect("it is accepted").map(Self::over)

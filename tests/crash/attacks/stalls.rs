@@ -90,6 +90,10 @@ async fn b03_one_peer_has_so_many_streams_and_others_have_theirs() {
         for stream in (0..30).map(|n| 2 * n + 1) {
             raw.subscribe(stream).await.unwrap();
         }
+        // The first has all of its streams before the second asks for any.
+        arena
+            .until("tieline_feed_subscribers", "", |open| open >= 31)
+            .await;
         raws.push(raw);
     }
     arena
