@@ -118,6 +118,13 @@ impl Filter {
         self.is_everything()
     }
 
+    /// Whether a stored event matches, for those who have nothing but it.
+    #[cfg(any(test, feature = "testing"))]
+    #[must_use]
+    pub fn admits(&self, entry: &Entry) -> bool {
+        self.matches(&Keys::scan(entry), entry)
+    }
+
     /// Whether facts about sessions are filtered like any event.
     pub(super) fn names_facts(&self) -> bool {
         self.filter_sidecar_events

@@ -47,6 +47,23 @@ pub use self::server::{Reach, Server, ServerError, ServerParts};
 pub use self::status::DOMAIN;
 pub use self::watch::SessionWatch;
 
+/// Reads bytes as each of the requests that carry most, and checks what they ask for; for fuzzing.
+#[cfg(any(test, feature = "testing"))]
+pub fn read_requests(bytes: &[u8]) {
+    use crate::proto::v1;
+    use prost::Message;
+    if let Ok(request) = v1::SubscribeRequest::decode(bytes) {
+        drop(convert::subscribe_plan(request, None));
+    }
+    if let Ok(request) = v1::ReadEventsRequest::decode(bytes) {
+        drop(convert::read_plan(request));
+    }
+    if let Ok(request) = v1::SeekSubscriptionRequest::decode(bytes) {
+        drop(convert::subscription_name(&request.name));
+        drop(convert::seek_target(request.target));
+    }
+}
+
 /// The server of `EventService` without its `Subscribe`.
 #[expect(
     unreachable_pub,

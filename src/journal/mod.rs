@@ -155,6 +155,8 @@ mod shell;
 mod storage;
 mod survey;
 mod tail;
+#[cfg(any(test, feature = "testing"))]
+mod tampered;
 mod upkeep;
 mod window;
 mod writer;
@@ -176,3 +178,5 @@ pub use options::Options;
 pub use retention::{Hold, Retention};
 #[cfg(any(test, feature = "testing"))]
 pub use storage::simulated::{Operation, SimulatedDisk};
+#[cfg(any(test, feature = "testing"))]
+pub use tampered::{decode_commit, entry, open_tampered};

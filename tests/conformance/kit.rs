@@ -102,7 +102,7 @@ fn guest(deployment: Option<&str>) -> GuestSettings {
 
 /// The vendor of the README's example.
 fn acme() -> Arc<Profile> {
-    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let readme = Path::new(tieline::testing::ROOT).join("README.md");
     let readme = fs::read_to_string(readme).unwrap();
     let (_, rest) = readme
         .split_once("```yaml\n# acme.yaml\n")
@@ -183,7 +183,7 @@ pub(crate) fn read(connector: &dyn Connector, wire: &Bytes) -> Result<Batch, Unr
 
 /// Every fixture of a platform; a platform without any is not tested.
 pub(crate) fn fixtures(platform: &str) -> Vec<Fixture> {
-    let connectors = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/connectors");
+    let connectors = Path::new(tieline::testing::ROOT).join("src/connectors");
     let own = connectors.join(platform.replace('-', "_"));
     let folder = if own.is_dir() {
         own.join("fixtures")

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod addresses;
 #[cfg(test)]
+mod chance;
+#[cfg(test)]
 mod damage;
 #[cfg(test)]
 mod forms;
@@ -10,3 +12,6 @@ mod forms;
 mod kit;
 #[cfg(test)]
 mod promises;
+#[cfg(test)]
+#[path = "../fuzz/targets/mod.rs"]
+mod targets;
