@@ -114,7 +114,15 @@ impl Tracer {
             .build()?;
         let exporter = {
             let _within = runtime.enter();
-            otlp::exporter(settings)?
+            otlp::exporter(settings)
+        };
+        let exporter = match exporter {
+            Ok(exporter) => exporter,
+            Err(problem) => {
+                // Dropped, it would wait, which nobody may who runs on another.
+                runtime.shutdown_background();
+                return Err(problem);
+            }
         };
         let (queue, spans) = Queue::new(settings.pace.queue);
         let pace = (settings.pace, clock.clone());
