@@ -146,13 +146,15 @@ class Checks:
         self.helm.template(CHARTS["app"], over, sessions(10, redundancy=2))
         self.refused("app", ["21 channels"], over, sessions(21))
         self.refused("app", ["22 channels"], over, sessions(11, redundancy=2))
-        topics = [
-            {"v2.users.{id}.presence": [f"agent-{n}" for n in range(17_900)]},
-            "v2.users.a.presence",
-        ]
-        self.helm.template(CHARTS["app"], over, sessions(1, topics=topics))
-        topics = [{"v2.users.{id}.presence": [f"agent-{n}" for n in range(18_001)]}]
-        self.refused("app", ["21 channels"], over, sessions(1, topics=topics))
+        # A thousand topics share a channel; beyond that each is planned nine tenths full.
+        for topics, pods, channels in ((1_000, 20, 0), (1_001, 10, 0), (1_001, 11, 22), (1_801, 7, 21)):
+            named = [{"v2.users.{id}.presence": [f"agent-{n}" for n in range(topics)]}]
+            values = sessions(1, topics=named)
+            values["tieline"]["pods"] = pods
+            if channels:
+                self.refused("app", [f"{channels} channels"], over, values)
+            else:
+                self.helm.template(CHARTS["app"], over, values)
 
     def unknown_policy(self):
         over = HERE / "scenarios/tieline-policy.smallest.yaml"

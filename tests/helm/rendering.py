@@ -29,7 +29,7 @@ class Helm:
         }
         environment = {"PATH": os.environ["PATH"], "HOME": self.home.name, **own}
         command = [self.binary, *(str(it) for it in arguments)]
-        ended = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
         if ended.returncode != 0:
             raise Refused(ended.stderr.strip() or ended.stdout.strip())
         return ended.stdout
