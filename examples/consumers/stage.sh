@@ -137,6 +137,10 @@ stage_play() {
     wait -n "$consumer" "$sleeper" || status=$?
     kill -0 "$consumer" 2>/dev/null || return "$status"
     kill -TERM "$consumer"
+    wait "$consumer" || status=$?
+    # Ended before it listened for that, it ends by the signal.
+    ((status == 0 || status == 143)) && return
+    return "$status"
   fi
   wait "$consumer"
 }
