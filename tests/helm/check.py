@@ -97,8 +97,6 @@ class Checks:
     def configuration(self, chart, path):
         """What is in the ConfigMap, by the binary that will read it."""
         for text in objects.configurations(self.helm.documents(CHARTS[chart], path)):
-            if not self.authenticates():
-                text = without_authentication(text, path.stem)
             with tempfile.TemporaryDirectory() as scratch:
                 file = pathlib.Path(scratch, "tieline.yaml")
                 file.write_text(text)
@@ -109,10 +107,6 @@ class Checks:
                     timeout=20,
                 )
             assert checked.returncode == 0, checked.stdout + checked.stderr
-
-    def authenticates(self):
-        printed = json.loads(subprocess.check_output([self.tieline, "schema"], timeout=20))
-        return "tls" in printed["$defs"]["ListenConfig"]["properties"]
 
     def refused(self, chart, says, *values):
         try:
@@ -188,16 +182,6 @@ class Checks:
             {"listen": {"limits": {"message": "2MiB"}}},
         ):
             assert checksum({"tieline": {"config": lasting}}) != first, f"does not roll for {lasting}"
-
-
-def without_authentication(text: str, name: str) -> str:
-    """The rest of a configuration, for a binary that serves loopback alone."""
-    config = yaml.safe_load(text)
-    listen = config["listen"]
-    if any([listen.pop(key, None) for key in ("tls", "auth", "insecure")]):
-        print(f"not run: {name}: this binary has no listen.tls and listen.auth; the rest is checked")
-        listen["grpc"] = ["127.0.0.1:7443"]
-    return yaml.safe_dump(config)
 
 
 def main() -> int:

@@ -6,47 +6,6 @@ import pathlib
 import subprocess
 import sys
 
-# What a binary without authentication does not print yet: goes with the first that does.
-TEXT = {"type": ["string", "null"]}
-RIGHTS = {"type": "array", "items": {"enum": ["read", "commit", "send", "admin"]}}
-PERMISSION = {
-    "type": "object",
-    "properties": {
-        "principal": {"type": "string"},
-        "journals": {"type": "array", "items": {"type": "string"}},
-        "allow": RIGHTS,
-    },
-    "required": ["principal", "journals", "allow"],
-    "additionalProperties": False,
-}
-PENDING = {
-    "tls": {
-        "type": ["object", "null"],
-        "properties": {
-            "cert_file": {"type": "string"},
-            "key_file": {"type": "string"},
-            "client_ca_file": TEXT,
-        },
-        "required": ["cert_file", "key_file"],
-        "additionalProperties": False,
-    },
-    "auth": {
-        "type": ["object", "null"],
-        "properties": {
-            "tokens_file": TEXT,
-            "jwks_file": TEXT,
-            "issuer": TEXT,
-            "audience": TEXT,
-            "leeway": {"$ref": "#/$defs/Duration"},
-            "permissions": {"type": "array", "items": PERMISSION},
-        },
-        "additionalProperties": False,
-    },
-    "insecure": {
-        "enum": ["insecure-plaintext", "insecure-anyone", "insecure-plaintext-and-anyone", None]
-    },
-}
-
 VALUES = pathlib.Path("helm/tieline-sidecar/values.schema.json")
 
 
@@ -57,8 +16,6 @@ def generated(values: dict, printed: dict) -> dict:
     # A default is a value of the program, not of the chart.
     made = {**values, "properties": {**values["properties"], "config": without_defaults(config)}}
     made["$defs"] = own | {name: without_defaults(it) for name, it in printed["$defs"].items()}
-    listen = made["$defs"]["ListenConfig"]["properties"]
-    made["$defs"]["ListenConfig"]["properties"] = PENDING | listen
     return made
 
 
