@@ -2,7 +2,6 @@
 
 import argparse
 import difflib
-import json
 import pathlib
 import subprocess
 import sys
