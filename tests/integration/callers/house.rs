@@ -24,7 +24,6 @@ pub(super) const TOKENS: &str = "tokens";
 /// A sidecar that knows its callers. The journal `default` has events, `other` has none.
 pub(super) struct House {
     pub(super) stage: Stage,
-    pub(super) authority: Authority,
 }
 
 /// The lines of the file of tokens.
@@ -83,7 +82,7 @@ impl House {
         .await;
         stage.sidecar.active().await;
         stage.emit(10);
-        Self { stage, authority }
+        Self { stage }
     }
 
     pub(super) fn files(&self) -> &Path {
