@@ -53,7 +53,7 @@ pub fn read_requests(bytes: &[u8]) {
     use crate::proto::v1;
     use prost::Message;
     if let Ok(request) = v1::SubscribeRequest::decode(bytes) {
-        drop(convert::subscribe_plan(request, None));
+        drop(convert::subscribe_plan(request, None, &Gate::open()));
     }
     if let Ok(request) = v1::ReadEventsRequest::decode(bytes) {
         drop(convert::read_plan(request));

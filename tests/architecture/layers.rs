@@ -139,6 +139,7 @@ pub(crate) const NARROW: [(&str, &str, &[&str], &str); 4] = [
             "CreateProblem",
             "CloseProblem",
             "outbound",
+            "is_record_of",
         ],
         "the edge reads what sessions post, and asks guests' sessions; it drives none",
     ),

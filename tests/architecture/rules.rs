@@ -35,7 +35,7 @@ const PURE: [&str; 28] = [
     "src/net/budget.rs",
     "src/session/planner/machine.rs",
     "src/session/health/schedule.rs",
-    "src/grpc/identity/jwt.rs",
+    "src/grpc/identity/jwt/mod.rs",
     "src/grpc/identity/permissions.rs",
     "src/grpc/identity/principal.rs",
     "src/grpc/identity/table.rs",

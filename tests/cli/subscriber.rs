@@ -108,7 +108,7 @@ async fn what_is_handled_when_it_is_told_to_stop_is_completed_and_stored() {
     let reader = reading(&fake, Start::Earliest).store(store.clone());
     let mut hooks = Some((handling, told));
     let stop = async {
-        let _ = stopped.await;
+        drop(stopped.await);
     };
     let run = reader.run_until(stop, async |batch: Batch| {
         if let Some((handling, told)) = hooks.take_if(|_| !batch.events.is_empty()) {
@@ -170,7 +170,7 @@ async fn an_end_that_asking_again_does_not_mend_is_surfaced() {
     let (told, mut hears) = tokio::sync::mpsc::unbounded_channel();
     let reader = reading(&fake, Start::After(at(4)));
     let reader = reader.on_interruption(move |why| {
-        let _ = told.send(why.failures);
+        told.send(why.failures).ok();
     });
     let ended = timeout(BOUND, reader.run(async |_| Ok::<_, io::Error>(()))).await;
     while let Ok(failures) = hears.try_recv() {

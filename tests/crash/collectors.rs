@@ -235,7 +235,7 @@ fn shown<'a>(text: &'a str, histogram: &str) -> Vec<&'a str> {
     let bucket = format!("{histogram}_bucket{{");
     let lines = text.lines().filter(|line| line.starts_with(&bucket));
     let named = lines.filter_map(|line| line.split_once(" # {trace_id=\""));
-    named.map(|(_, rest)| &rest[..32]).collect()
+    named.filter_map(|(_, rest)| rest.get(..32)).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -282,7 +282,7 @@ async fn latencies_name_spans_that_show_them_where_spans_are_recorded() {
             if let Some(trace) = found.first() {
                 let id: Vec<u8> = (0..32)
                     .step_by(2)
-                    .map(|at| u8::from_str_radix(&trace[at..at + 2], 16).unwrap())
+                    .map(|at| u8::from_str_radix(trace.get(at..at + 2).unwrap(), 16).unwrap())
                     .collect();
                 collector.gets_bytes(&id).await;
             }

@@ -1,10 +1,15 @@
 //! One door for libFuzzer, which `TIELINE_FUZZ_TARGET` names.
 #![no_main]
 
+#[expect(dead_code, reason = "the conformance tests use the rest")]
+#[path = "../conformance/kit.rs"]
+mod kit;
+mod targets;
+
 use std::sync::OnceLock;
 
 use libfuzzer_sys::fuzz_target;
-use tieline_fuzz::targets::{TARGETS, Target};
+use crate::targets::{TARGETS, Target};
 
 fuzz_target!(|bytes: &[u8]| {
     static CHOSEN: OnceLock<&'static Target> = OnceLock::new();

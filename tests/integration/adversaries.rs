@@ -13,7 +13,7 @@ use crate::kit::{Stage, millis};
 
 /// Both transports at once, each with a stage of its own.
 async fn over_both(test: impl AsyncFn(TransportChoice)) {
-    tokio::join!(test(Websocket), test(LongPoll));
+    tokio::join!(Box::pin(test(Websocket)), Box::pin(test(LongPoll)));
 }
 
 fn on(transport: TransportChoice) -> On {

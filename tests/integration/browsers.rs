@@ -245,11 +245,9 @@ async fn a_stream_comes_as_it_is_made_and_not_at_its_end() {
     stream.write_all(head.as_bytes()).await.unwrap();
     stream.write_all(&body).await.unwrap();
     let mut came = Vec::new();
-    let mut marker = 0;
     // What is issued later comes on the same answer, again and again.
-    for _ in 0..5 {
+    for marker in 1..=5 {
         stage.emit(1);
-        marker += 1;
         let before = came.len();
         let reading = timeout(PATIENCE, async {
             while came.len() < before + 100 {

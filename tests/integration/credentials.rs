@@ -11,7 +11,7 @@ use v1::session_event::Kind;
 use crate::kit::{Reader, Stage, millis, quick, write_secret};
 
 async fn over_both(test: impl AsyncFn(TransportChoice)) {
-    tokio::join!(test(Websocket), test(LongPoll));
+    tokio::join!(Box::pin(test(Websocket)), Box::pin(test(LongPoll)));
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ async fn over_both(test: impl AsyncFn(&Stage, &mut Reader)) {
         reader.catch_up(&stage.sandbox).await;
         test(&stage, &mut reader).await;
     };
-    tokio::join!(one(Websocket), one(LongPoll));
+    tokio::join!(Box::pin(one(Websocket)), Box::pin(one(LongPoll)));
 }
 
 /// The missing numbers that facts of a kind name.

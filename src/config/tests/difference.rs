@@ -110,7 +110,7 @@ fn what_is_opened_or_bound_at_the_start_is_named_and_stays_as_it_is() {
     let new = json!({
         "listen": {
             "grpc": ["127.0.0.1:1"], "health": "127.0.0.1:2",
-            "limits": { "subscribers": 7, "message": "2MiB" },
+            "limits": { "subscribers": 7, "per_principal": 8, "message": "2MiB" },
         },
         "journals": [{ "name": "default", "path": "/elsewhere" }],
         "state_key_file": "/key", "drain_timeout": "3s", "max_dynamic_sessions": 9,
@@ -125,13 +125,20 @@ fn what_is_opened_or_bound_at_the_start_is_named_and_stays_as_it_is() {
         "state_key_file",
     ];
     assert_eq!(found.restart, restart);
-    assert_eq!(found.limits, AT_ONCE);
+    let at_once = [
+        "listen.limits.subscribers",
+        "listen.limits.per_principal",
+        "max_dynamic_sessions",
+    ];
+    assert_eq!(found.limits, at_once);
+    assert!(at_once.iter().all(|key| AT_ONCE.contains(key)));
     assert_eq!(found.unchanged, 1);
     // It is said again as long as it is so, and compared with what runs.
     assert_eq!(found.next.drain_timeout, old.drain_timeout);
     assert_eq!(found.next.listen.grpc, old.listen.grpc);
     assert_eq!(found.next.journals[0].path, old.journals[0].path);
     assert_eq!(found.next.listen.limits.subscribers, 7);
+    assert_eq!(found.next.listen.limits.per_principal, 8);
     assert_eq!(found.next.max_dynamic_sessions, 9);
 }
 

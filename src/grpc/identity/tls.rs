@@ -55,7 +55,7 @@ struct Current {
 }
 
 /// What speaks TLS; what it has read already is in it.
-pub type Secured = BufReader<TlsStream<TcpStream>>;
+pub(super) type Secured = BufReader<TlsStream<TcpStream>>;
 
 /// What became of handshakes since the start.
 #[derive(Debug, Default)]

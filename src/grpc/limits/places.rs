@@ -283,6 +283,8 @@ mod tests {
             places.enter(from(4), false, later),
             Err(Refused::Connections)
         );
+        // It may try again once it has tried so often.
+        let later = later + Duration::from_secs(1);
         places.called(first, from(1), later);
         let fourth = places.enter(from(4), false, later).unwrap();
         assert_eq!(fourth.instead_of, Some(first));
@@ -297,6 +299,7 @@ mod tests {
         let first = places.enter(from(1), false, now).unwrap().id;
         let second = places.enter(from(1), false, now).unwrap().id;
         places.call(second, from(1), now).unwrap();
+        let now = now + Duration::from_secs(1);
         let third = places.enter(from(1), false, now).unwrap();
         assert_eq!(third.instead_of, Some(first));
         places.call(third.id, from(1), now).unwrap();

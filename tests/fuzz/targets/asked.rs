@@ -52,10 +52,10 @@ pub(super) fn texts(bytes: &[u8]) {
         assert_eq!(epoch.to_string(), text);
     }
     drop(text.parse::<Address>());
-    drop(WallTime::parse_rfc3339(text));
+    let _moment = WallTime::parse_rfc3339(text);
     if let Ok(value) = HeaderValue::from_str(text) {
         let headers = HeaderMap::from_iter([(RETRY_AFTER, value)]);
-        drop(retry_after(&headers, WallTime::default()));
+        let _delay = retry_after(&headers, WallTime::default());
     }
     addresses(text);
     conditions(text);
@@ -107,7 +107,7 @@ fn conditions(text: &str) {
         ..FilterSpec::default()
     };
     if let Ok(filter) = Filter::compile(&spec) {
-        filter.admits(ENTRY.get_or_init(entry));
+        let _admitted = filter.admits(ENTRY.get_or_init(entry));
     }
 }
 

@@ -9,19 +9,19 @@ mod upstream;
 mod written;
 
 /// One door.
-pub struct Target {
+pub(crate) struct Target {
     /// As `tests/fuzz/run` takes it.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// What is done with the bytes.
-    pub enter: fn(&[u8]),
+    pub(crate) enter: fn(&[u8]),
     /// Inputs to begin with.
-    pub seeds: fn() -> Vec<Vec<u8>>,
+    pub(crate) seeds: fn() -> Vec<Vec<u8>>,
     /// How many of a thousand executions it gets: what is slow gets few.
-    pub share: u32,
+    pub(crate) share: u32,
 }
 
 /// All of them.
-pub const TARGETS: [Target; 8] = [
+pub(crate) const TARGETS: [Target; 8] = [
     Target {
         name: "frames",
         enter: upstream::frames,

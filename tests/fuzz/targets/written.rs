@@ -1,5 +1,6 @@
 //! What users write: configurations, and profiles of platforms of their own.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use bytes::Bytes;
@@ -62,7 +63,7 @@ pub(super) fn profile_seeds() -> Vec<Vec<u8>> {
 fn load(text: &str) -> Option<Loaded> {
     let sources = Sources {
         file: "fuzz.yaml".into(),
-        variables: Vec::new(),
+        variables: BTreeMap::new(),
         flags: Vec::new(),
         platforms: platforms(),
     };

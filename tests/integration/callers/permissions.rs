@@ -202,7 +202,6 @@ async fn cursor(house: &House, name: &str, journal: &str) {
             journal: format!("journals/{journal}"),
             ..Default::default()
         }),
-        ..Default::default()
     });
     made.await.unwrap();
 }

@@ -211,7 +211,7 @@ proptest! {
     fn a_token_with_any_character_changed_is_not_believed(at in 0..SIGNED_BY_RSA.len(), to in "[A-Za-z0-9_.-]") {
         let keyring = Issuer::new().keyring();
         let mut token = SIGNED_BY_RSA.to_owned();
-        let same = token[at..=at] == to;
+        let same = token.get(at..=at) == Some(to.as_str());
         token.replace_range(at..=at, &to);
         // The last character holds bits that mean nothing, and those must be zero.
         prop_assert_eq!(keyring.verify(&token, now()).is_ok(), same);

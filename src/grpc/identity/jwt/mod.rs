@@ -227,5 +227,4 @@ fn moment(seconds: f64) -> Option<WallTime> {
 }
 
 #[cfg(test)]
-#[path = "tests/jwt.rs"]
 mod tests;
