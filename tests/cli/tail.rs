@@ -191,7 +191,7 @@ async fn status_shows_every_page_as_table_and_as_json() {
     for word in [
         "queue-stats",
         "suspended",
-        "long poll",
+        "long_poll",
         "INVALID_CLIENT",
         "4711",
         "3.0 MiB",
