@@ -53,7 +53,7 @@ impl Refused {
 crate::runtime::measures! {
     /// What a feed has counted and measured since it was attached.
     pub(super) FeedStats,
-    /// [`FeedStats`] at one moment.
+    /// `FeedStats` at one moment.
     pub FeedCounts {
         /// Streams opened.
         opened: Counter = Counter::new() => u64,

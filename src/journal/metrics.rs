@@ -38,7 +38,7 @@ impl Refusal {
 crate::runtime::measures! {
     /// What a journal has counted and measured since it was opened.
     pub(crate) JournalStats,
-    /// [`JournalStats`] at one moment.
+    /// `JournalStats` at one moment.
     pub JournalCounts {
         /// Events appended.
         events: Counter = Counter::new() => u64,
