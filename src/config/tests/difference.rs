@@ -126,8 +126,8 @@ fn what_is_opened_or_bound_at_the_start_is_named_and_stays_as_it_is() {
     ];
     assert_eq!(found.restart, restart);
     let at_once = [
-        "listen.limits.subscribers",
         "listen.limits.per_principal",
+        "listen.limits.subscribers",
         "max_dynamic_sessions",
     ];
     assert_eq!(found.limits, at_once);
