@@ -56,7 +56,7 @@ pub struct Machine {
     position: Option<v1::Position>,
     /// The right to commit, of the newest attempt that was opened at a managed cursor.
     lease: u64,
-    /// Set by a gap choice, for the one attempt that follows it.
+    /// Set by a gap choice, until something came that explains the gap or lies behind it.
     policy: v1::UnavailablePolicy,
     attempt: Attempt,
     heartbeat: Duration,
@@ -67,8 +67,8 @@ pub struct Machine {
 #[derive(Debug, Default)]
 struct Attempt {
     opened: bool,
-    /// A response came that was more than `Opened`.
-    progressed: bool,
+    /// Through where this stream has come; the machine's position follows it.
+    reached: v1::Position,
     closing: Option<v1::Closing>,
 }
 
@@ -158,7 +158,22 @@ impl Machine {
             Some(Notice::Closing(closing)) => self.attempt.closing = Some(*closing),
             _ => {}
         }
-        self.accept_progress(response)
+        self.accept_progress(response)?;
+        let frame = matches!(
+            &response.notice,
+            Some(Notice::Opened(_) | Notice::Closing(_))
+        );
+        if !frame {
+            self.backoff.reset();
+        }
+        // Behind a gap choice the start lies beyond what is lost: a stream that breaks before it said
+        // so is asked for again from where the reader is.
+        let chosen = self.policy != v1::UnavailablePolicy::Fail;
+        if !(chosen && frame && response.events.is_empty()) {
+            self.position = Some(self.attempt.reached.clone());
+            self.policy = v1::UnavailablePolicy::Fail;
+        }
+        Ok(())
     }
 
     fn accept_opened(&mut self, opened: &v1::Opened) -> Result<(), Violation> {
@@ -189,19 +204,15 @@ impl Machine {
         }
         let named = opened.heartbeat_interval.as_ref().and_then(to_duration);
         self.heartbeat = clamp(named.unwrap_or(self.heartbeat));
-        self.position = Some(start);
         self.lease = opened.lease;
-        self.policy = v1::UnavailablePolicy::Fail;
+        self.attempt.reached = start;
         self.attempt.opened = true;
         Ok(())
     }
 
     fn accept_progress(&mut self, response: &v1::SubscribeResponse) -> Result<(), Violation> {
         let whole = self.template.filter.is_none() && self.template.shard.is_none();
-        let Some(position) = &mut self.position else {
-            return Err(Violation::NotOpened);
-        };
-        let mut behind = position.sequence;
+        let mut behind = self.attempt.reached.sequence;
         for event in &response.events {
             if event.sequence <= behind {
                 return Err(Violation::Disordered {
@@ -236,14 +247,7 @@ impl Machine {
                 last: through,
             });
         }
-        position.sequence = through;
-        if !matches!(
-            &response.notice,
-            Some(Notice::Opened(_) | Notice::Closing(_))
-        ) {
-            self.attempt.progressed = true;
-            self.backoff.reset();
-        }
+        self.attempt.reached.sequence = through;
         Ok(())
     }
 

@@ -208,7 +208,7 @@ fn a_lost_position_is_decided_once_and_never_asked_in_circles() {
         assert_eq!(request.unavailable_policy(), policy);
         let decision = machine.ended(Failure::Unavailable(gap.clone()), 0.5);
         assert_eq!(decision, Decision::Stop(ResumeError::Gap(gap)));
-        // It counts for one attempt: the next position is defended again.
+        // It counts for one gap: the next position is defended again.
         machine.accept(&opened("new", 4)).unwrap();
         machine.accept(&events(5..=5)).unwrap();
         let request = machine.request();
@@ -371,6 +371,38 @@ fn a_managed_cursor_is_the_start_of_each_attempt_and_each_has_a_lease_of_its_own
 }
 
 /// What a server of any kind may do next.
+#[test]
+fn a_choice_holds_until_the_gap_was_told() {
+    let mut machine = machine();
+    let _ = machine.request();
+    machine.accept(&opened("old", 0)).unwrap();
+    machine.accept(&events(1..=9)).unwrap();
+    let gap = unavailable("EPOCH_CHANGED");
+    let _ = machine.resolve_gap(gap, GapChoice::Earliest, 0.5);
+
+    // Neither the start nor a goodbye says what was lost: both may be all that comes.
+    let _ = machine.request();
+    machine.accept(&opened("new", 4)).unwrap();
+    machine
+        .accept(&closing(v1::closing::Reason::Draining, 4, 700))
+        .unwrap();
+    assert_eq!(machine.position().unwrap().epoch, "old");
+    machine.ended(Failure::Broken("reset".into()), 0.5);
+    assert_eq!(asked_after(&mut machine), Some(("old".into(), 9)));
+    let request = machine.request();
+    let again = v1::UnavailablePolicy::ResumeAtEarliest;
+    assert_eq!(request.unavailable_policy(), again);
+
+    machine.accept(&opened("new", 4)).unwrap();
+    let told = v1::SubscribeResponse {
+        through_sequence: 4,
+        notice: Some(Notice::Gap(v1::Gap::default())),
+        ..Default::default()
+    };
+    machine.accept(&told).unwrap();
+    assert_eq!(asked_after(&mut machine), Some(("new".into(), 4)));
+}
+
 #[derive(Debug, Clone)]
 enum Act {
     Events(u64),
@@ -401,6 +433,8 @@ proptest! {
         let mut epoch = 0_u64;
         let mut delivered = 0_u64;
         let mut live = false;
+        // A server that was told what to do about a gap does not ask.
+        let mut chosen = false;
         for act in acts {
             if !live {
                 let request = machine.request();
@@ -417,11 +451,13 @@ proptest! {
                 Act::Events(count) => {
                     machine.accept(&events(delivered + 1..=delivered + count)).unwrap();
                     delivered += count;
+                    chosen = false;
                     continue;
                 }
                 Act::Heartbeat => {
                     let response = v1::SubscribeResponse { through_sequence: delivered, ..Default::default() };
                     machine.accept(&response).unwrap();
+                    chosen = false;
                     continue;
                 }
                 Act::Break => machine.ended(Failure::Broken("reset".into()), unit),
@@ -434,7 +470,13 @@ proptest! {
                     if !retry { return Ok(()); }
                     decision
                 }
+                Act::Lose(_) if chosen => {
+                    epoch += 1;
+                    delivered = 0;
+                    machine.ended(Failure::Broken("restarted".into()), unit)
+                }
                 Act::Lose(latest) => {
+                    chosen = true;
                     let gap = unavailable("EPOCH_CHANGED");
                     let asked = machine.ended(Failure::Unavailable(gap.clone()), unit);
                     prop_assert_eq!(asked, Decision::AskAboutGap(gap.clone()));

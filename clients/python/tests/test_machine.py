@@ -90,6 +90,26 @@ class Decisions(unittest.TestCase):
         self.assertTrue(reader.accept(opened("e", 41)))
         self.assertEqual(reader.request().after, pb.Position(epoch="e", sequence=41))
 
+    def test_a_choice_holds_until_the_gap_was_told(self) -> None:
+        reader = machine()
+        reader.request()
+        reader.accept(opened("old", 0))
+        reader.accept(events(1, 9))
+        reader.resolve_gap(Unavailable("EPOCH_CHANGED", "why"), "earliest", 0.5)
+        reader.request()
+        # Neither the start nor a goodbye says what was lost: both may be all that comes.
+        self.assertFalse(reader.accept(opened("new", 4)))
+        self.assertFalse(reader.accept(closing(4, pb.Closing.REASON_DRAINING)))
+        reader.ended(Broken("reset"), 0.5)
+        request = reader.request()
+        self.assertEqual(request.after, pb.Position(epoch="old", sequence=9))
+        self.assertEqual(request.unavailable_policy, pb.UNAVAILABLE_POLICY_RESUME_AT_EARLIEST)
+        reader.accept(opened("new", 4))
+        self.assertTrue(reader.accept(pb.SubscribeResponse(through_sequence=4, gap=pb.Gap())))
+        request = reader.request()
+        self.assertEqual(request.after, pb.Position(epoch="new", sequence=4))
+        self.assertEqual(request.unavailable_policy, pb.UNAVAILABLE_POLICY_FAIL)
+
     def test_a_status_is_read_by_code_and_details(self) -> None:
         gone = details("EPOCH_CHANGED")
         self.assertIsInstance(from_status(CODES.FAILED_PRECONDITION, "", gone), Unavailable)
@@ -111,6 +131,8 @@ class Decisions(unittest.TestCase):
     def survive(self, chance: random.Random, seed: str) -> None:
         """A server that keeps the contract and fails at will."""
         reader, epoch, delivered, live = machine(), 0, 0, False
+        # A server that was told what to do about a gap does not ask, and its next response moves the reader.
+        chosen = False
         for _ in range(chance.randrange(1, 60)):
             if not live:
                 request = reader.request()
@@ -122,15 +144,20 @@ class Decisions(unittest.TestCase):
             if act == "events":
                 last = delivered + chance.randrange(1, 20)
                 reader.accept(events(delivered + 1, last))
-                delivered = last
+                delivered, chosen = last, False
                 continue
             if act == "heartbeat":
-                self.assertFalse(reader.accept(pb.SubscribeResponse(through_sequence=delivered)))
+                moved = reader.accept(pb.SubscribeResponse(through_sequence=delivered))
+                self.assertEqual(moved, chosen, seed)
+                chosen = False
                 continue
             failure: Failure = Broken("reset") if act == "break" else Ended()
             if act == "refuse":
                 failure = refused(CODES.UNAVAILABLE, "SERVER_DRAINING")
-            if act == "lose":
+            if act == "lose" and chosen:
+                epoch, delivered = epoch + 1, 0
+            if act == "lose" and not chosen:
+                chosen = True
                 gap = Unavailable("EPOCH_CHANGED", "why")
                 self.assertEqual(reader.ended(gap, 0.5), AskAboutGap(gap))
                 epoch, delivered = epoch + 1, 0
@@ -141,9 +168,8 @@ class Decisions(unittest.TestCase):
             assert isinstance(decision, Retry), decision
             self.assertLessEqual(decision.delay, 10)
             live = False
-        self.assertEqual(
-            reader.position, Position(str(epoch), delivered) if live else reader.position
-        )
+        if live and not chosen:
+            self.assertEqual(reader.position, Position(str(epoch), delivered), seed)
 
 
 if __name__ == "__main__":

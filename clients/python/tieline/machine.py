@@ -73,8 +73,10 @@ class Machine:
         self._heartbeat = _heartbeat(template, DEFAULT_HEARTBEAT)
         self._opened = False
         self._closing: pb.Closing | None = None
-        # Set by a gap choice, until an attempt was opened by it.
+        # Set by a gap choice, until something came that explains the gap or lies behind it.
         self._policy = pb.UNAVAILABLE_POLICY_FAIL
+        # Through where this stream has come; the position follows it.
+        self._reached = Position("", 0)
         # What lies behind the reader: store it once the last response has been handled.
         self.position = position
         # Attempts that failed since a response last made progress.
@@ -107,6 +109,14 @@ class Machine:
         elif notice == "closing":
             self._closing = response.closing
         self._accept_progress(response, notice)
+        frame = notice in ("opened", "closing")
+        if not frame:
+            self.failures = 0
+        # Behind a gap choice the start lies beyond what is lost: a stream that breaks before it said so is
+        # asked for again from where the reader is.
+        chosen = self._policy != pb.UNAVAILABLE_POLICY_FAIL
+        if not (chosen and frame and not response.events):
+            self.position, self._policy = self._reached, pb.UNAVAILABLE_POLICY_FAIL
         return self.position != before
 
     def _accept_opened(self, opened: pb.Opened) -> None:
@@ -120,13 +130,11 @@ class Machine:
             if back or (strict and asked != start):
                 raise ViolationError(f"asked to continue after {asked}, it starts after {start}")
         self._heartbeat = _heartbeat(opened, self._heartbeat)
-        self.position = start
-        self._policy = pb.UNAVAILABLE_POLICY_FAIL
+        self._reached = start
         self._opened = True
 
     def _accept_progress(self, response: pb.SubscribeResponse, notice: str | None) -> None:
-        assert self.position is not None, "it was opened"
-        behind = self.position.sequence
+        behind = self._reached.sequence
         for event in response.events:
             if event.sequence <= behind:
                 raise ViolationError(f"event {event.sequence} came after {behind}")
@@ -141,9 +149,7 @@ class Machine:
             raise ViolationError(f"the bookmark {through} is before {behind}")
         if self._whole and through > behind and notice not in ("gap", "opened"):
             raise _hole(behind + 1, through)
-        self.position = Position(self.position.epoch, through)
-        if notice not in ("opened", "closing"):
-            self.failures = 0
+        self._reached = Position(self._reached.epoch, through)
 
     def ended(self, failure: Failure, unit: float) -> Decision:
         """Decides what follows the end of an attempt; `unit` is a random number in [0, 1)."""

@@ -56,10 +56,12 @@ export class Machine {
   #heartbeatMs: number;
   #opened = false;
   #closing: Closing | undefined;
-  /** Set by a gap choice, until an attempt was opened by it. */
+  /** Set by a gap choice, until something came that explains the gap or lies behind it. */
   #policy = UnavailablePolicy.FAIL;
   #failures = 0;
   #position: Position | undefined;
+  /** Through where this stream has come; the position follows it. */
+  #reached: Position = { epoch: "", sequence: 0n };
 
   /**
    * `template` is what to subscribe to; its start serves until there is a position. `renewable` says that
@@ -110,7 +112,16 @@ export class Machine {
     if (notice.case === "opened") this.#acceptOpened(notice.value);
     else if (!this.#opened) throw new ViolationError("the first response is not 'opened'");
     else if (notice.case === "closing") this.#closing = notice.value;
-    const after = this.#acceptProgress(response);
+    this.#acceptProgress(response);
+    const frame = notice.case === "opened" || notice.case === "closing";
+    if (!frame) this.#failures = 0;
+    // Behind a gap choice the start lies beyond what is lost: a stream that breaks before it said so is asked
+    // for again from where the reader is.
+    const chosen = this.#policy !== UnavailablePolicy.FAIL;
+    if (chosen && frame && response.events.length === 0) return false;
+    const after = this.#reached;
+    this.#position = after;
+    this.#policy = UnavailablePolicy.FAIL;
     return before?.epoch !== after.epoch || before.sequence !== after.sequence;
   }
 
@@ -129,14 +140,13 @@ export class Machine {
       }
     }
     this.#heartbeatMs = clampHeartbeat(opened.heartbeatInterval, this.#heartbeatMs);
-    this.#position = start;
-    this.#policy = UnavailablePolicy.FAIL;
+    this.#reached = start;
     this.#opened = true;
   }
 
-  #acceptProgress(response: SubscribeResponse): Position {
+  #acceptProgress(response: SubscribeResponse): void {
     const notice = response.notice.case;
-    const { epoch, sequence } = this.#position ?? { epoch: "", sequence: 0n };
+    const { epoch, sequence } = this.#reached;
     let behind = sequence;
     for (const event of response.events) {
       if (event.sequence <= behind) {
@@ -151,9 +161,7 @@ export class Machine {
     if (through < behind) throw new ViolationError(`the bookmark ${through} is before ${behind}`);
     const explained = notice === "gap" || notice === "opened";
     if (this.#whole && through > behind && !explained) throw hole(behind + 1n, through);
-    if (notice !== "opened" && notice !== "closing") this.#failures = 0;
-    this.#position = { epoch, sequence: through };
-    return this.#position;
+    this.#reached = { epoch, sequence: through };
   }
 
   /** Decides what follows the end of an attempt; `unit` is a random number in [0, 1). */

@@ -8,9 +8,11 @@ import { Metadata, status } from "@grpc/grpc-js";
 import { type Failure, type Refused, fromStatus } from "../src/failure.js";
 import {
   Closing_Reason,
+  GapSchema,
   StartPreset,
   SubscribeRequestSchema,
   SubscribeResponseSchema,
+  UnavailablePolicy,
 } from "../src/index.js";
 import { Machine } from "../src/machine.js";
 import { closing, events, opened, trailers } from "./server.js";
@@ -105,6 +107,32 @@ test("a start at latest is pinned by the first response", () => {
   assert.ok(asked.case === "after" && asked.value.sequence === 41n && asked.value.epoch === "e");
 });
 
+test("a choice holds until the gap was told", () => {
+  const reader = machine();
+  const asked = () => {
+    const { start, unavailablePolicy } = reader.request();
+    const { epoch, sequence } = start.case === "after" ? start.value : { epoch: "", sequence: 0n };
+    return { epoch, sequence, unavailablePolicy };
+  };
+  reader.request();
+  reader.accept(opened("old", 0n));
+  reader.accept(events(1, 9));
+  const gap = { kind: "unavailable", reason: "EPOCH_CHANGED", message: "", metadata: {} } as const;
+  reader.resolveGap(gap, "earliest", 0.5);
+  reader.request();
+  // Neither the start nor a goodbye says what was lost: both may be all that comes.
+  assert.equal(reader.accept(opened("new", 4n)), false);
+  assert.equal(reader.accept(closing(4n, Closing_Reason.DRAINING)), false);
+  reader.ended(broken, 0.5);
+  const again = UnavailablePolicy.RESUME_AT_EARLIEST;
+  assert.deepEqual(asked(), { epoch: "old", sequence: 9n, unavailablePolicy: again });
+  reader.accept(opened("new", 4n));
+  const told = { case: "gap", value: create(GapSchema) } as const;
+  assert.equal(reader.accept(create(SubscribeResponseSchema, { throughSequence: 4n, notice: told })), true);
+  const strict = UnavailablePolicy.FAIL;
+  assert.deepEqual(asked(), { epoch: "new", sequence: 4n, unavailablePolicy: strict });
+});
+
 test("a status is read by code and details", () => {
   const read = (code: status, metadata = new Metadata(), details = "why") =>
     fromStatus({ code, details, metadata });
@@ -141,6 +169,8 @@ test("every event comes once whatever breaks", () => {
 function survive(chance: () => number, seed: string): void {
   const reader = machine();
   let [epoch, delivered, live] = [0, 0, false];
+  // A server that was told what to do about a gap does not ask, and its next response moves the reader.
+  let chosen = false;
   for (let steps = 1 + chance() * 60; steps > 0; steps--) {
     if (!live) {
       const { start } = reader.request();
@@ -154,15 +184,21 @@ function survive(chance: () => number, seed: string): void {
       const last = delivered + 1 + Math.floor(chance() * 20);
       reader.accept(events(delivered + 1, last));
       delivered = last;
+      chosen = false;
       continue;
     }
     if (act === 4) {
       const throughSequence = BigInt(delivered);
-      assert.equal(reader.accept(create(SubscribeResponseSchema, { throughSequence })), false, seed);
+      assert.equal(reader.accept(create(SubscribeResponseSchema, { throughSequence })), chosen, seed);
+      chosen = false;
       continue;
     }
     let decision;
-    if (act === 5) {
+    if (act === 5 && chosen) {
+      [epoch, delivered] = [epoch + 1, 0];
+      decision = reader.ended(broken, chance());
+    } else if (act === 5) {
+      chosen = true;
       const gap = { kind: "unavailable", reason: "EPOCH_CHANGED", message: "", metadata: {} } as const;
       assert.deepEqual(reader.ended(gap, 0.5), { kind: "ask", gap });
       [epoch, delivered] = [epoch + 1, 0];
