@@ -57,7 +57,7 @@ impl Arena {
         }
         let mut sidecar = place.sidecar_by(command);
         place.serves("").await;
-        let [server, health] = addresses(&place);
+        let [server, health] = addresses(&place).await;
         let address: Address = server.to_string().parse().unwrap();
         let mut readers = Readers::start(&address, &[Temper::Plain], &rng);
         readers
@@ -131,14 +131,22 @@ impl Arena {
     }
 }
 
-/// Where gRPC and health are served, as it says itself.
-fn addresses(place: &Place) -> [SocketAddr; 2] {
-    let log = std::fs::read_to_string(place.path("log")).unwrap();
-    let line = log
-        .lines()
-        .rev()
-        .find(|line| line.contains("Serving"))
-        .expect("it serves");
+/// Where gRPC and health are served, as it says itself a moment after it does.
+async fn addresses(place: &Place) -> [SocketAddr; 2] {
+    let told = timeout(BOUND, async {
+        loop {
+            let log = std::fs::read_to_string(place.path("log")).unwrap();
+            let mut whole = log
+                .split_inclusive('\n')
+                .filter(|line| line.ends_with('\n'));
+            let line = whole.rfind(|line| line.contains("Serving"));
+            if let Some(line) = line {
+                return line.to_owned();
+            }
+            tokio::task::yield_now().await;
+        }
+    });
+    let line = told.await.expect("it says where it serves");
     let parts = line.split("127.0.0.1:").skip(1);
     let ports = parts.filter_map(|part| {
         let digits = part.split(|c: char| !c.is_ascii_digit()).next()?;

@@ -26,7 +26,7 @@ pub(crate) const TARGETS: [Target; 8] = [
         name: "frames",
         enter: upstream::frames,
         seeds: upstream::fixtures,
-        share: 300,
+        share: 306,
     },
     Target {
         name: "answers",
@@ -38,13 +38,13 @@ pub(crate) const TARGETS: [Target; 8] = [
         name: "profiles",
         enter: written::profiles,
         seeds: written::profile_seeds,
-        share: 5,
+        share: 2,
     },
     Target {
         name: "configs",
         enter: written::configs,
         seeds: written::config_seeds,
-        share: 5,
+        share: 2,
     },
     Target {
         name: "segments",
