@@ -12,7 +12,7 @@ import time
 import urllib.request
 
 # What is waited for comes within this, or never.
-PATIENCE = 60.0
+PATIENCE = 120.0
 GLANCE = 0.02
 # As Python and as shells and JVMs tell it.
 BY_SIGTERM = (-signal.SIGTERM, 128 + signal.SIGTERM)
