@@ -38,7 +38,7 @@ type machine struct {
 	position *Position
 	// Set by a gap choice, until a response between Opened and Closing came under it.
 	policy tielinev1.UnavailablePolicy
-	// Whether an expired token can be replaced: it is in a file that is read again.
+	// Whether an expired credential can be replaced: it is in files that are read again.
 	renews    bool
 	attempt   attempt
 	heartbeat time.Duration
@@ -206,7 +206,7 @@ func (m *machine) resolveGap(gap *GapError, choice GapChoice, chance float64) de
 }
 
 // isRetried: UNAVAILABLE always; RESOURCE_EXHAUSTED only when it is Tieline's, because a message above
-// the client's own limit is the same tomorrow; an expired token where it can be read again.
+// the client's own limit is the same tomorrow; an expired credential where it can be read again.
 func (m *machine) isRetried(refused *RefusedError) bool {
 	switch refused.Code {
 	case codes.Unavailable:

@@ -220,3 +220,20 @@ func TestEveryEventOnceWhateverBreaks(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatIsReadFromFilesAgainIsWorthAnotherAttempt(t *testing.T) {
+	t.Parallel()
+	for _, known := range []struct {
+		by        Options
+		renewable bool
+	}{
+		{Options{}, false},
+		{Options{TLS: &TLS{CAFile: "ca.pem"}}, false},
+		{Options{TokenFile: "token"}, true},
+		{Options{TLS: &TLS{CertFile: "cert.pem", KeyFile: "key.pem"}}, true},
+	} {
+		if known.by.renewable() != known.renewable {
+			t.Errorf("%+v", known)
+		}
+	}
+}

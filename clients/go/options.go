@@ -176,6 +176,11 @@ func (o *Options) complete() error {
 	return errors.Join(mistakes...)
 }
 
+// renewable says whether an expired credential is another at the next attempt.
+func (o *Options) renewable() bool {
+	return o.TokenFile != "" || o.TLS != nil && o.TLS.CertFile != ""
+}
+
 func checkTarget(target string) error {
 	if path, ok := socketPath(target); ok {
 		if !strings.HasPrefix(path, "/") {

@@ -39,7 +39,7 @@ func Subscribe(ctx context.Context, options Options, handle Handler) error {
 	s := &subscription{
 		options: options,
 		handle:  handle,
-		machine: newMachine(options.template(), position, options.TokenFile != ""),
+		machine: newMachine(options.template(), position, options.renewable()),
 		handed:  position,
 	}
 	return s.run(ctx)

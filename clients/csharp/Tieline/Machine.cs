@@ -172,7 +172,7 @@ internal sealed class Machine(SubscribeRequest template, Position? position, boo
     }
 
     // UNAVAILABLE always; RESOURCE_EXHAUSTED only when it is Tieline's, because a message above the
-    // client's own limit is the same tomorrow; an expired token where it can be read again.
+    // client's own limit is the same tomorrow; an expired credential where it can be read again.
     private bool IsRetried(RefusedException refused) => refused.Code switch
     {
         StatusCode.Unavailable => true,

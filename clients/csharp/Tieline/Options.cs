@@ -47,6 +47,9 @@ public sealed record SubscriberOptions
     /// <summary>Is told of interruptions.</summary>
     public ILogger? Logger { get; init; }
 
+    // Whether an expired credential is another at the next attempt.
+    internal bool Renewable => TokenFile is not null || Tls?.CertFile is not null;
+
     internal SubscribeRequest Template()
     {
         var request = new SubscribeRequest { Filter = Filter?.Clone() };

@@ -27,7 +27,7 @@ public sealed class Subscriber
     private Subscriber(SubscriberOptions options, Func<Batch, CancellationToken, Task> handle, Position? position)
     {
         (this.options, this.handle, handed) = (options, handle, position);
-        machine = new Machine(options.Template(), position, options.TokenFile is not null);
+        machine = new Machine(options.Template(), position, options.Renewable);
     }
 
     /// <summary>

@@ -43,7 +43,7 @@ final class Machine {
   }
 
   private final SubscribeRequest template;
-  /** Whether an expired token can be replaced: it is in a file that is read again. */
+  /** Whether an expired credential can be replaced: it is in files that are read again. */
   private final boolean renews;
   /** What lies behind the reader; null before the first response. */
   private Position position;
@@ -216,7 +216,7 @@ final class Machine {
 
   /**
    * UNAVAILABLE always; RESOURCE_EXHAUSTED only when it is Tieline's, because a message above the
-   * client's own limit is the same tomorrow; an expired token where it can be read again.
+   * client's own limit is the same tomorrow; an expired credential where it can be read again.
    */
   private boolean isRetried(SubscriptionException.Refused refused) {
     return switch (refused.code()) {

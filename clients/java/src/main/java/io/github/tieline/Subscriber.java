@@ -71,6 +71,11 @@ public final class Subscriber implements AutoCloseable {
     this.template = options.template();
   }
 
+  /** Whether an expired credential is another at the next attempt. */
+  static boolean renewable(Tls tls, Path tokenFile) {
+    return tokenFile != null || tls != null && tls.certFile() != null;
+  }
+
   /** A start and a decision about gaps have no default; the rest has. */
   public static SubscriberBuilder builder() {
     return new SubscriberBuilder();
@@ -92,7 +97,7 @@ public final class Subscriber implements AutoCloseable {
       Optional<Position> stored =
           store == null ? Optional.ofNullable(after) : store.load();
       handed = stored.orElse(null);
-      machine = new Machine(template, handed, tokenFile != null);
+      machine = new Machine(template, handed, renewable(tls, tokenFile));
       Optional<Duration> delay = Optional.of(Duration.ZERO);
       while (delay.isPresent() && !closed.await(delay.get().toNanos(), TimeUnit.NANOSECONDS)) {
         delay = follow(read(handler));

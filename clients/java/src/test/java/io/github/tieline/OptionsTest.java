@@ -79,6 +79,15 @@ class OptionsTest {
   }
 
   @Test
+  void whatIsReadFromFilesAgainIsWorthAnotherAttempt() {
+    Path file = folder.resolve("file");
+    assertFalse(Subscriber.renewable(null, null));
+    assertFalse(Subscriber.renewable(Tls.trusting(file), null));
+    assertTrue(Subscriber.renewable(null, file));
+    assertTrue(Subscriber.renewable(new Tls(file, file, file, null), null));
+  }
+
+  @Test
   void aSpanLinksToTheEventsTraceAndIsNoPartOfIt() {
     InMemorySpanExporter spans = InMemorySpanExporter.create();
     var provider =
