@@ -15,6 +15,17 @@ POLICY = pathlib.Path("helm/tieline-policy")
 # What the restricted profile has to refuse in a sidecar, or it is not looked at.
 REFUSED = (("allowPrivilegeEscalation", True), ("runAsNonRoot", False), ("capabilities", {}))
 
+# Mistakes in the policy: what is there, and what stands there instead.
+PLANTED = {
+    "a field that no pod has": ("fsGroup: ", "fsGroups: "),
+    "a sidecar beside a sidecar": ('c.name == "tieline"', "false"),
+    "other init containers come first": ("/spec/initContainers/0", "/spec/initContainers/-"),
+    "the pod's group is lost": ("object.spec.?securityContext.?fsGroup.orValue(65532)", "65532"),
+    "the pod's volumes are lost": ("has(object.spec.volumes)", "false"),
+    "its variables are lost": (".filter(e, !c.?env.orValue([]).exists(own, own.name == e.name))", ""),
+    "the sidecar may be root": ('"runAsNonRoot": dyn(true)', '"runAsNonRoot": dyn(false)'),
+}
+
 
 class Admission:
     """The program, and what it is asked."""
@@ -43,29 +54,28 @@ class Admission:
     def injects(self, helm: Helm, scenario: pathlib.Path):
         """The policy of a scenario: pods with its label, with what they bring, and without."""
         documents = helm.documents(POLICY, scenario)
-        policy = next(it for it in documents if it["kind"] == "MutatingAdmissionPolicy")
-        values = yaml.safe_load(scenario.read_text())
+        self.holds(helm, scenario, next(it for it in documents if it["kind"] == "MutatingAdmissionPolicy"))
 
+    def holds(self, helm: Helm, scenario: pathlib.Path, policy: dict):
         def admitted(pod: dict) -> dict:
             stored, violations = self.admit(pod, policy)
             assert violations == [], violations
             return stored
 
-        wanted = injection.expected(helm, values["tieline"], "contact-centre")
-        injection.holds(admitted, wanted, label_of(scenario))
+        values = yaml.safe_load(scenario.read_text())["tieline"]
+        injection.holds(admitted, injection.expected(helm, values, "contact-centre"), label_of(scenario))
 
-    def refuses(self, helm: Helm, scenario: pathlib.Path):
-        """That an expression with a mistake is one here."""
-        documents = helm.documents(POLICY, scenario)
-        policy = next(it for it in documents if it["kind"] == "MutatingAdmissionPolicy")
-        mutation = policy["spec"]["mutations"][2]["applyConfiguration"]
-        mutation["expression"] = mutation["expression"].replace("fsGroup:", "fsGroups:")
-        try:
-            self.admit(injection.plain("any", {label_of(scenario): "contact-centre"}), policy)
-        except AssertionError as error:
-            assert "fsGroups" in str(error), error
-        else:
-            raise AssertionError("a field that no pod has was set")
+    def tells(self, helm: Helm, scenario: pathlib.Path):
+        """That each planted mistake would have been found."""
+        policy = json.dumps(helm.documents(POLICY, scenario)[0])
+        for mistake, (right, wrong) in PLANTED.items():
+            right, wrong = (json.dumps(it)[1:-1] for it in (right, wrong))
+            assert right in policy, f"the policy has no {right}"
+            try:
+                self.holds(helm, scenario, json.loads(policy.replace(right, wrong)))
+            except AssertionError:
+                continue
+            raise AssertionError(f"not told: {mistake}")
 
 
 def label_of(scenario: pathlib.Path) -> str:

@@ -54,7 +54,7 @@ class Checks:
             self.run(f"{name}: configuration", self.configuration, chart, path)
             if chart == "tieline-policy":
                 self.run(f"{name}: injects", self.admission.injects, self.helm, path)
-                self.run(f"{name}: a mistake is told", self.admission.refuses, self.helm, path)
+                self.run(f"{name}: planted mistakes are told", self.admission.tells, self.helm, path)
             else:
                 self.run(f"{name}: admitted", self.admission.restricted, self.helm, CHARTS[chart], path)
         for case in yaml.safe_load((HERE / "refusals.yaml").read_text()):
