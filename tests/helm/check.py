@@ -12,6 +12,7 @@ import yaml
 
 import objects
 import shipping
+from admitted import Admission
 from rendering import Helm, Refused
 from shipping import CHARTS, HERE, VERSIONS
 
@@ -21,8 +22,8 @@ SHIPPED = ("tieline/templates/alerts.yaml", "tieline/templates/dashboard.yaml")
 class Checks:
     """Runs checks and keeps which failed."""
 
-    def __init__(self, helm: Helm, tieline: str, bless: bool):
-        self.helm, self.tieline, self.bless = helm, tieline, bless
+    def __init__(self, helm: Helm, tieline: str, admission: Admission, bless: bool):
+        self.helm, self.tieline, self.admission, self.bless = helm, tieline, admission, bless
         self.passed, self.failed = 0, []
 
     def run(self, name: str, check, *arguments):
@@ -51,6 +52,11 @@ class Checks:
                 self.run(f"{name}: Kubernetes {version}", self.schemas, chart, path, version)
             self.run(f"{name}: pods", self.pods, chart, path)
             self.run(f"{name}: configuration", self.configuration, chart, path)
+            if chart == "tieline-policy":
+                self.run(f"{name}: injects", self.admission.injects, self.helm, path)
+                self.run(f"{name}: planted mistakes are told", self.admission.tells, self.helm, path)
+            else:
+                self.run(f"{name}: admitted", self.admission.restricted, self.helm, CHARTS[chart], path)
         for case in yaml.safe_load((HERE / "refusals.yaml").read_text()):
             self.run(f"refuses {case['name']}", self.refusal, case)
         self.run("refuses 21 channels of one client", self.channels)
@@ -187,9 +193,11 @@ def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--helm", required=True)
     arguments.add_argument("--tieline", required=True)
+    arguments.add_argument("--admission", required=True)
     arguments.add_argument("--bless", action="store_true")
     given = arguments.parse_args()
-    checks = Checks(Helm(given.helm), given.tieline, given.bless)
+    admission = Admission(given.admission)
+    checks = Checks(Helm(given.helm), given.tieline, admission, given.bless)
     checks.all()
     print(f"{checks.passed} passed, {len(checks.failed)} failed")
     return 1 if checks.failed else 0
