@@ -135,11 +135,13 @@ impl Part {
             .filter_map(|(legs, media)| Some((legs?.pop()?, media)));
         let (leg, media) = legs.next().unwrap_or_default();
         let work = leg.after_call_work.as_ref();
+        // Whoever it rang at in vain has no notes to write, whatever the queue requires of them.
+        let answered = self.connected_time.0.or(leg.connected_time.0).is_some();
         let wraps_up = match (work, self.start_acw_time.0) {
             _ if role != Role::Agent => false,
             (Some(work), _) => work.is_going_on(),
             (None, Some(_)) => self.end_acw_time.0.is_none(),
-            (None, None) => self.wrapup_required == Some(true) && self.wrapup.is_none(),
+            (None, None) => answered && self.wrapup_required == Some(true) && self.wrapup.is_none(),
         };
         let end = self.end_time.0.or(leg.disconnected_time.0);
         let phase = leg.phase(role, end.is_some(), wraps_up);

@@ -120,6 +120,35 @@ fn members_of_queues_are_tracked() {
 }
 
 #[test]
+fn an_agent_who_let_it_ring_keeps_no_conversation_open() {
+    use crate::proto::v1::{Phase, event::Data};
+
+    let topic = format!("v2.routing.queues.{QUEUE}.conversations");
+    for (connected, phase) in [
+        (json!({}), Phase::Ended),
+        (
+            json!({ "connectedTime": "2026-03-10T09:40:00.000Z" }),
+            Phase::WrapUp,
+        ),
+    ] {
+        let left = "2026-03-10T09:41:07.552Z";
+        let mut agent = json!({
+            "id": "p", "purpose": "agent", "userId": AGENT, "wrapupRequired": true, "endTime": left,
+            "calls": [{ "state": "disconnected", "disconnectedTime": left }],
+        });
+        for (name, value) in connected.as_object().unwrap() {
+            agent[name] = value.clone();
+        }
+        let body = json!({ "id": CONVERSATION, "participants": [agent] });
+        let normal = connector(&[&topic]).normalize(&event(&topic, &body));
+        let Some(Data::ConversationEvent(told)) = normal.data else {
+            panic!("{:?}", normal.data);
+        };
+        assert_eq!(told.phase(), phase);
+    }
+}
+
+#[test]
 fn who_left_a_queue_unseen_is_told_by_an_event_without_bytes() {
     let topic = format!("v2.routing.queues.{QUEUE}.users");
     let connector = connector(&[&topic]);
