@@ -112,7 +112,9 @@ class Cluster:
         wait(refused, "a pod was made without its sidecar", 30)
         for it in reversed(broken):
             self.server.delete(it, NAMESPACE)
-        self.until(asked, [], "a policy that is gone is evaluated")
+        # The server may still know the policy for a moment: it refuses until it does not.
+        wait(lambda: not refused(), "a policy that is gone is evaluated", 30)
+        self.until(asked, [], "a policy that is gone injects")
 
 
 def described(version: str, kind: str, name: str, metadata: dict) -> dict:
