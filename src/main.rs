@@ -2,12 +2,12 @@
 
 use std::process::ExitCode;
 
-use mimalloc::MiMalloc;
 use tieline::app::Process;
+use tikv_jemallocator::Jemalloc;
 
-/// Gives back to the system more of what a burst took than the system's own does.
+/// Gives back to the system what a burst took, as .cargo/config.toml tells it.
 #[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 fn main() -> ExitCode {
     tieline::cli::main(&Process)

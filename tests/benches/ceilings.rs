@@ -24,8 +24,8 @@ mod table;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use mimalloc::MiMalloc;
 use tieline::runtime::MonoTime;
+use tikv_jemallocator::Jemalloc;
 
 use effort::Effort;
 use options::Options;
@@ -33,7 +33,7 @@ use plot::Plot;
 
 /// As the program that is measured has it.
 #[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 fn main() -> anyhow::Result<ExitCode> {
     let options = Options::parse();
