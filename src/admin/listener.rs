@@ -77,8 +77,11 @@ async fn connected(accepted: Accepted, routes: Router) {
         }
         Accepted::Tls(stream, keys, spoken) => match keys.agree(stream, spoken).await {
             Ok((stream, shown)) => {
-                let routes = routes(peer.that_shows(shown));
-                connection::serve(stream, routes, CONNECTION_DEADLINE).await;
+                let routes = routes(peer.that_shows(shown.clone()));
+                tokio::select! {
+                    () = connection::serve(stream, routes, CONNECTION_DEADLINE) => {}
+                    () = shown.disowned() => {}
+                }
             }
             Err(error) => tracing::debug!(%error, "No TLS with an operator"),
         },

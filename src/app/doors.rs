@@ -20,6 +20,8 @@ const LOOK: Duration = Duration::from_millis(300);
 pub(super) struct Doors {
     callers: Callers,
     tls: Option<TlsKeys>,
+    /// What the addresses of gRPC speak.
+    grpc: Spoken,
     stats: Arc<DoorStats>,
 }
 
@@ -69,9 +71,15 @@ impl Doors {
                 Callers::load(auth, journals.collect(), clock.clone())?
             }
         };
+        callers.limit_sends(listen.limits.sends_per_minute);
+        let grpc = match listen.allowed_origins.is_empty() {
+            true => Spoken::Grpc,
+            false => Spoken::Http,
+        };
         Ok(Self {
             callers,
             tls,
+            grpc,
             stats: Arc::default(),
         })
     }
@@ -91,7 +99,7 @@ impl Doors {
     /// TLS on every address of gRPC that is not a file.
     pub(super) fn of_grpc(&self, listener: Listener) -> Listener {
         match &self.tls {
-            Some(keys) => listener.with_tls(keys, Spoken::Grpc),
+            Some(keys) => listener.with_tls(keys, self.grpc),
             None => listener,
         }
     }

@@ -14,9 +14,10 @@ const IN_PLACE: &str = "rate_limit.per_minute";
 /// What is compared entry by entry.
 const BY_ENTRY: [&str; 2] = ["sessions", "session_templates"];
 /// What is applied at once, besides those.
-const AT_ONCE: [&str; 4] = [
+const AT_ONCE: [&str; 5] = [
     "listen.limits.subscribers",
     "listen.limits.per_principal",
+    "listen.limits.sends_per_minute",
     "listen.auth.permissions",
     "max_dynamic_sessions",
 ];
@@ -79,6 +80,7 @@ impl Difference {
         let mut next = old.clone();
         next.listen.limits.subscribers = new.listen.limits.subscribers;
         next.listen.limits.per_principal = new.listen.limits.per_principal;
+        next.listen.limits.sends_per_minute = new.listen.limits.sends_per_minute;
         if let (Some(next), Some(new)) = (&mut next.listen.auth, &new.listen.auth) {
             next.permissions.clone_from(&new.permissions);
         }

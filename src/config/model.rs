@@ -81,6 +81,8 @@ pub struct LimitsConfig {
     pub subscribers: u32,
     /// Streams open at once of one principal, where `auth` says who calls.
     pub per_principal: u32,
+    /// Messages and new guests' sessions in a minute of one principal, likewise.
+    pub sends_per_minute: u32,
     /// The most a response may hold; at most 3.5 MiB.
     pub message: ByteSize,
     /// Connections at once, over all addresses of `grpc`. Once there are so many, one without a call
@@ -122,6 +124,7 @@ impl Default for LimitsConfig {
         Self {
             subscribers: 1000,
             per_principal: 100,
+            sends_per_minute: 3000,
             message: ByteSize::from_mib(1),
             connections: 2048,
             streams_per_connection: 1024,

@@ -1,11 +1,13 @@
 //! `MessagingService` over the guests' sessions.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use tonic::{Request, Response, Status};
 
 use super::convert::{moment, unknown};
 use super::identity::Gate;
+use super::limits::{CallRefused, ConnectionStats};
 use super::paging;
 use super::status::{CallError, Of, RequestError, Resource};
 use crate::domain::{JournalName, SessionName, WallTime, uuid_from_text};
@@ -25,6 +27,7 @@ const LONGEST_ATTRIBUTES: usize = 16 << 10;
 /// The service.
 #[derive(Debug)]
 pub(super) struct Messaging {
+    pub(super) stats: Arc<ConnectionStats>,
     pub(super) guests: Guests,
     pub(super) board: SessionBoard,
     pub(super) clock: Clock,
@@ -52,6 +55,12 @@ impl Messaging {
             None => no_session(&name).into(),
         }
     }
+}
+
+/// Something is sent to a platform: its principal may do so only as often as its quota says.
+pub(super) fn spend(gate: &Gate, stats: &ConnectionStats) -> Result<(), RequestError> {
+    let spent = gate.sends();
+    spent.inspect_err(|_| stats.call_refused(CallRefused::Sends))
 }
 
 /// The journal that a session writes to, or wrote to.
@@ -212,6 +221,7 @@ impl MessagingService for Messaging {
         let parent = &request.get_ref().parent;
         self.pass(&gate, SessionName::from_resource(parent).as_ref(), parent)?;
         let (session, message, stage) = new_message(request.into_inner(), self.clock.wall())?;
+        spend(&gate, &self.stats)?;
         let name = format!("{}{MESSAGES}{}", session.resource(), message.id);
         let sent = self.guests.send(&session, message, stage).await;
         let taken = sent

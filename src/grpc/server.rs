@@ -53,6 +53,8 @@ const PING_INTERVAL: Duration = Duration::from_secs(20);
 const PING_PATIENCE: Duration = Duration::from_secs(60);
 /// How long ended streams may take to reach their peers, and their readers to commit what they got.
 const LAST_WORDS: Duration = Duration::from_secs(1);
+/// Likewise, of a connection whose certificate is not trusted any more.
+const FAREWELL: Duration = Duration::from_millis(250);
 /// Pause after a failed accept, which is a lack of descriptors more often than not.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// What a peer may send at once; requests are small.
@@ -154,11 +156,13 @@ impl Server {
         };
         let subscriptions = Subscriptions { journals };
         let messaging = Messaging {
+            stats: Arc::clone(hall.stats()),
             guests: parts.guests.clone(),
             board: parts.sessions.clone(),
             clock: parts.clock.clone(),
         };
         let sessions = Sessions {
+            stats: Arc::clone(hall.stats()),
             guests: parts.guests,
             board: parts.sessions.clone(),
             clock: parts.clock,
@@ -408,6 +412,14 @@ where
                     turns.connection().graceful_shutdown();
                 }
             },
+            () = peer.shown.disowned() => {
+                stay.cut(Cut::Certificate);
+                turns.connection().graceful_shutdown();
+                match timeout(FAREWELL, turns).await {
+                    Ok(ended) => break ended,
+                    Err(_) => return,
+                }
+            }
             () = caller.closing.cancelled() => {
                 turns.connection().graceful_shutdown();
                 break turns.await;

@@ -1,9 +1,12 @@
 //! `SessionService` over the board where sessions post their state.
 
+use std::sync::Arc;
+
 use tonic::{Request, Response, Status};
 
 use super::identity::Gate;
-use super::messaging::{attributes, session_journal};
+use super::limits::ConnectionStats;
+use super::messaging::{attributes, session_journal, spend};
 use super::paging;
 use super::status::{Of, RequestError, Resource};
 use super::watch::SessionWatch;
@@ -16,6 +19,7 @@ use v1::session_service_server::SessionService;
 /// The service.
 #[derive(Debug)]
 pub(super) struct Sessions {
+    pub(super) stats: Arc<ConnectionStats>,
     pub(super) guests: Guests,
     pub(super) board: SessionBoard,
     pub(super) clock: Clock,
@@ -147,6 +151,7 @@ impl SessionService for Sessions {
         if let Some(journal) = session_journal(&self.guests, &self.board, &name) {
             gate.pass_to(Some(&journal), &resource)?;
         }
+        spend(&gate, &self.stats)?;
         let created = self.guests.create(template, name, attributes).await;
         let session = created.map_err(|problem| {
             let of = match &problem {

@@ -19,7 +19,7 @@ use tower::Service;
 use super::codec::{Frames, RequestDecoder, frames};
 use super::event_service::event_service_server::EventServiceServer;
 use super::events::Events;
-use super::identity::{Gate, Lease};
+use super::identity::{Gate, Lease, Opened};
 use super::peer::Peer;
 use super::sends::Sends;
 use super::server::REQUEST;
@@ -70,19 +70,14 @@ impl Service<http::Request<Body>> for EventRoutes {
         let sends = Sends::new(&self.tracer);
         Box::pin(async move {
             let opened = open(&events, request).await;
-            Ok(
-                opened.map_or_else(Status::into_http, |(subscriber, lease)| {
-                    response(subscriber, sends, lease)
-                }),
-            )
+            Ok(opened.map_or_else(Status::into_http, |(subscriber, gate)| {
+                response(subscriber, sends, &gate)
+            }))
         })
     }
 }
 
-async fn open(
-    events: &Events,
-    request: http::Request<Body>,
-) -> Result<(Subscriber, Option<Lease>), Status> {
+async fn open(events: &Events, request: http::Request<Body>) -> Result<(Subscriber, Gate), Status> {
     if let Some(encoding) = request.headers().get(ENCODING)
         && encoding != "identity"
     {
@@ -100,13 +95,14 @@ async fn open(
         })
     })?;
     let subscriber = events.open(request, peer, &gate).await?;
-    Ok((subscriber, gate.lease()))
+    Ok((subscriber, gate))
 }
 
-fn response(subscriber: Subscriber, sends: Sends, lease: Option<Lease>) -> http::Response<Body> {
+fn response(subscriber: Subscriber, sends: Sends, gate: &Gate) -> http::Response<Body> {
     let mut response = http::Response::new(Body::new(Responses {
         subscriber,
-        lease,
+        lease: gate.lease(),
+        audited: gate.open_stream(),
         sends,
         frames: Frames::new().into_iter(),
         is_over: false,
@@ -121,6 +117,7 @@ struct Responses {
     subscriber: Subscriber,
     /// Completes when the caller may read no further.
     lease: Option<Lease>,
+    audited: Opened,
     sends: Sends,
     /// The rest of a response.
     frames: smallvec::IntoIter<[Bytes; 3]>,
@@ -170,6 +167,7 @@ impl HttpBody for Responses {
                 None => Status::new(Code::Ok, ""),
             };
             this.is_over = true;
+            this.audited.ends(&status);
             let mut trailers = HeaderMap::new();
             // A status of ours always fits into headers; without it the client sees a broken stream.
             let written = status.add_header(&mut trailers);

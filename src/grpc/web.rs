@@ -139,7 +139,10 @@ impl Door {
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "gRPC-Web is served where listen.allowed_origins names an origin".to_owned(),
             ),
-            CallRefused::Malformed | CallRefused::PeerStreams | CallRefused::RequestTimeout => (
+            CallRefused::Malformed
+            | CallRefused::PeerStreams
+            | CallRefused::RequestTimeout
+            | CallRefused::Sends => (
                 StatusCode::BAD_REQUEST,
                 "the path or the authority is none".to_owned(),
             ),

@@ -128,6 +128,7 @@ impl<H: Host> Reloader<H> {
         let limits = &difference.next.listen.limits;
         self.registry.set_limit(limits.subscribers);
         self.registry.set_limit_of_each(limits.per_principal);
+        self.callers.limit_sends(limits.sends_per_minute);
         if let Some(auth) = &difference.next.listen.auth {
             self.callers.permit(&auth.permissions);
         }

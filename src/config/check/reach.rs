@@ -74,6 +74,11 @@ impl Checks<'_> {
                 "how many streams a principal may have open at once, such as 100",
             ),
             (
+                at.key("sends_per_minute"),
+                limits.sends_per_minute,
+                "how many messages a principal may send in a minute, such as 3000",
+            ),
+            (
                 at.key("connections"),
                 limits.connections,
                 "how many connections there may be at once, such as 2048",

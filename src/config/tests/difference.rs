@@ -110,7 +110,8 @@ fn what_is_opened_or_bound_at_the_start_is_named_and_stays_as_it_is() {
     let new = json!({
         "listen": {
             "grpc": ["127.0.0.1:1"], "health": "127.0.0.1:2",
-            "limits": { "subscribers": 7, "per_principal": 8, "message": "2MiB" },
+            "limits": { "subscribers": 7, "per_principal": 8,
+                "sends_per_minute": 9, "message": "2MiB" },
         },
         "journals": [{ "name": "default", "path": "/elsewhere" }],
         "state_key_file": "/key", "drain_timeout": "3s", "max_dynamic_sessions": 9,
@@ -127,6 +128,7 @@ fn what_is_opened_or_bound_at_the_start_is_named_and_stays_as_it_is() {
     assert_eq!(found.restart, restart);
     let at_once = [
         "listen.limits.per_principal",
+        "listen.limits.sends_per_minute",
         "listen.limits.subscribers",
         "max_dynamic_sessions",
     ];
@@ -139,6 +141,7 @@ fn what_is_opened_or_bound_at_the_start_is_named_and_stays_as_it_is() {
     assert_eq!(found.next.journals[0].path, old.journals[0].path);
     assert_eq!(found.next.listen.limits.subscribers, 7);
     assert_eq!(found.next.listen.limits.per_principal, 8);
+    assert_eq!(found.next.listen.limits.sends_per_minute, 9);
     assert_eq!(found.next.max_dynamic_sessions, 9);
 }
 

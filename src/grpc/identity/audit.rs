@@ -2,9 +2,11 @@
 //! of what was asked or answered is in it.
 
 use parking_lot::Mutex;
-use tonic::Code;
+use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
 
 use super::gate::Gate;
+use crate::grpc::calls::word;
 use crate::runtime::MonoTime;
 use crate::telemetry::AUDIT;
 
@@ -83,14 +85,69 @@ pub(super) fn served(method: &str, peer: &str, gate: &Gate, code: Code) {
 
 /// A stream was ended, because its credential or permission was.
 pub(super) fn ended(gate: &Gate, reason: &str) {
-    let (journal, _) = gate.told();
+    if !gate.tells_end() {
+        return;
+    }
+    let ((journal, _), origin) = (gate.told(), gate.origin());
     tracing::info!(
         target: AUDIT,
+        method = origin.method,
         principal = gate.principal(),
+        peer = &*origin.peer,
         journal = journal.map_or("", |journal| journal.as_str()),
         reason,
         "Ended"
     );
+}
+
+/// A stream that is open, until this is dropped.
+#[derive(Debug)]
+pub(in crate::grpc) struct Opened {
+    gate: Gate,
+    /// With what it ends; its caller left where it does not end by itself.
+    reason: Option<String>,
+}
+
+impl Opened {
+    pub(super) fn new(gate: Gate) -> Self {
+        let ((journal, detail), origin) = (gate.told(), gate.origin());
+        tracing::debug!(
+            target: AUDIT,
+            method = origin.method,
+            principal = gate.principal(),
+            peer = &*origin.peer,
+            journal = journal.map_or("", |journal| journal.as_str()),
+            detail,
+            "Opened"
+        );
+        Self { gate, reason: None }
+    }
+
+    /// It ends with this status.
+    pub(in crate::grpc) fn ends(&mut self, status: &Status) {
+        let details = status.get_error_details();
+        let reason = details.error_info().map(|info| info.reason.clone());
+        self.reason = Some(reason.unwrap_or_else(|| word(status.code()).to_owned()));
+    }
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        if !self.gate.tells_end() {
+            return;
+        }
+        let ((journal, _), origin) = (self.gate.told(), self.gate.origin());
+        let left = word(Code::Cancelled);
+        tracing::debug!(
+            target: AUDIT,
+            method = origin.method,
+            principal = self.gate.principal(),
+            peer = &*origin.peer,
+            journal = journal.map_or("", |journal| journal.as_str()),
+            reason = self.reason.as_deref().unwrap_or(left),
+            "Ended"
+        );
+    }
 }
 
 #[cfg(test)]

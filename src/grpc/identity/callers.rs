@@ -12,9 +12,10 @@ use super::files::{FileError, Holds, read};
 use super::jwt::{Keyring, Terms, Untrusted};
 use super::permissions::Permissions;
 use super::principal::{Identity, Proof, Shown};
+use super::quota::{SendQuota, Spent};
 use super::tokens::Tokens;
 use crate::domain::{JournalName, WallTime};
-use crate::runtime::Clock;
+use crate::runtime::{Clock, MonoTime};
 
 const TOKENS: &str = "listen.auth.tokens_file";
 const KEYS: &str = "listen.auth.jwks_file";
@@ -32,6 +33,7 @@ struct Inner {
     journals: Vec<JournalName>,
     clock: Clock,
     denials: Denials,
+    sends: SendQuota,
 }
 
 #[derive(Debug, Default)]
@@ -66,6 +68,9 @@ pub(in crate::grpc) enum CredentialError {
     /// It was good, and its time is over.
     #[error("the credentials have expired")]
     Expired,
+    /// It was good, and whoever vouched for it is not trusted any more.
+    #[error("the authority of the certificate is not trusted any more")]
+    Disowned,
 }
 
 impl Callers {
@@ -79,6 +84,7 @@ impl Callers {
             journals: Vec::new(),
             clock: Clock::system(),
             denials: Denials::default(),
+            sends: SendQuota::default(),
         }))
     }
 
@@ -103,6 +109,7 @@ impl Callers {
             journals,
             clock,
             denials: Denials::default(),
+            sends: SendQuota::default(),
         })))
     }
 
@@ -151,6 +158,19 @@ impl Callers {
         self.change(|known| known.permissions = permissions);
     }
 
+    /// From now on each principal may send so many messages in a minute.
+    pub fn limit_sends(&self, per_minute: u32) {
+        self.0.sends.set(per_minute);
+    }
+
+    /// Somebody sends a message; whoever is not known has no quota.
+    pub(super) fn sends(&self, who: &Identity) -> Result<(), Spent> {
+        match self.are_known() {
+            true => self.0.sends.take(&who.name, MonoTime::now()),
+            false => Ok(()),
+        }
+    }
+
     fn change(&self, change: impl FnOnce(&mut Known)) {
         if let Some(known) = &self.0.known {
             known.send_modify(|known| {
@@ -170,6 +190,10 @@ impl Callers {
         let Some(known) = self.known() else {
             return Ok(Identity::shown(shown).unwrap_or_else(Identity::nobody));
         };
+        // Whoever could not connect any more has no call either, whatever it brings.
+        if shown.is_disowned() {
+            return Err(CredentialError::Disowned);
+        }
         let now = self.0.clock.wall();
         let mut authorizations = headers.get_all(header::AUTHORIZATION).iter();
         let identity = match (authorizations.next(), authorizations.next()) {
@@ -240,6 +264,7 @@ impl Known {
         match &who.proof {
             Proof::Token(hash) => self.tokens.holds(hash, &who.name),
             Proof::Signed { key, .. } => self.keys.as_ref().is_some_and(|keys| keys.holds(key)),
+            // Whether it is still trusted is told apart from what the files of tokens and keys hold.
             Proof::Certificate { .. } | Proof::Process | Proof::Nothing => true,
         }
     }
@@ -270,6 +295,7 @@ impl CredentialError {
             Self::Unknown => "unknown",
             Self::Untrusted(_) => "untrusted",
             Self::Expired => "expired",
+            Self::Disowned => "disowned",
         }
     }
 }

@@ -9,10 +9,11 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer as _;
 
 use super::principal::{Shown, principal};
+use super::trust::Trusted;
 use crate::domain::WallTime;
 
 /// What a certificate shows; nothing where it cannot be read.
-pub(super) fn shown(der: &[u8]) -> Shown {
+pub(super) fn shown(der: &[u8], trusted: Trusted) -> Shown {
     let Ok((_, certificate)) = X509Certificate::from_der(der) else {
         return Shown::Nothing;
     };
@@ -21,6 +22,7 @@ pub(super) fn shown(der: &[u8]) -> Shown {
     Shown::Certificate {
         name: name(&certificate),
         expires: WallTime::default().plus(end),
+        trusted,
     }
 }
 
@@ -56,7 +58,8 @@ mod tests {
         params.subject_alt_names = alternatives;
         params.not_after = rcgen::date_time_ymd(2100, 1, 2);
         let signed = params.self_signed(&KeyPair::generate().unwrap()).unwrap();
-        let Shown::Certificate { name, expires } = shown(signed.der()) else {
+        let shown = shown(signed.der(), Trusted::default());
+        let Shown::Certificate { name, expires, .. } = shown else {
             panic!("a certificate shows something");
         };
         assert_eq!(
@@ -80,6 +83,7 @@ mod tests {
         assert_eq!(named(vec![], Some("kafka")).as_deref(), Some("kafka"));
         assert_eq!(named(vec![], None), None);
         assert_eq!(named(vec![], Some("uid:0")), None, "an account's name");
-        assert_eq!(shown(b"no certificate"), Shown::Nothing);
+        let nothing = shown(b"no certificate", Trusted::default());
+        assert_eq!(nothing, Shown::Nothing);
     }
 }

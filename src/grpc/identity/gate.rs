@@ -3,16 +3,17 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::Extensions;
 use tokio::time::sleep;
 
-use super::audit;
+use super::audit::{self, Opened};
 use super::callers::{Callers, CredentialError, Known};
 use super::config::Right;
-use super::principal::Identity;
+use super::principal::{Identity, Shown};
 use super::table::{Method, Need};
 use crate::domain::JournalName;
 use crate::grpc::status::{CallError, RequestError};
@@ -28,11 +29,26 @@ pub struct Gate(Arc<Inner>);
 struct Inner {
     callers: Callers,
     who: Identity,
+    origin: Origin,
     /// What the method that was matched takes.
     right: Right,
     /// What the audit log is told of it: the journal, and where in it.
     journal: OnceLock<JournalName>,
     detail: OnceLock<String>,
+    /// Likewise: its stream was opened, and has ended.
+    is_open: AtomicBool,
+    has_ended: AtomicBool,
+}
+
+/// Whence a call comes.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Origin {
+    /// What its connection has shown.
+    pub(super) shown: Shown,
+    /// The peer, or whom a trusted proxy speaks for.
+    pub(super) peer: Arc<str>,
+    /// The method, as the audit log writes it.
+    pub(super) method: &'static str,
 }
 
 /// Completes when a call that is under way has to end, and says why.
@@ -40,30 +56,44 @@ pub(in crate::grpc) type Lease = Pin<Box<dyn Future<Output = CallError> + Send>>
 
 impl Gate {
     /// For a call of this method by somebody.
-    pub(super) fn new(callers: &Callers, who: Identity, method: Option<&Method>) -> Self {
+    pub(super) fn new(
+        callers: &Callers,
+        who: Identity,
+        method: Option<&Method>,
+        origin: Origin,
+    ) -> Self {
         let right = match method.map(|method| method.need) {
             Some(Need::Right(right)) => right,
             // What no right is needed for asks for none; if it did, it would be for the largest.
             Some(Need::Nothing | Need::Credential) | None => Right::Admin,
         };
-        Self::for_right(callers, who, right)
+        Self::for_right(callers, who, right, origin)
     }
 
     /// For something that somebody needs this right for.
-    pub(super) fn for_right(callers: &Callers, who: Identity, right: Right) -> Self {
+    pub(super) fn for_right(
+        callers: &Callers,
+        who: Identity,
+        right: Right,
+        origin: Origin,
+    ) -> Self {
         Self(Arc::new(Inner {
             callers: callers.clone(),
             who,
+            origin,
             right,
             journal: OnceLock::new(),
             detail: OnceLock::new(),
+            is_open: AtomicBool::new(false),
+            has_ended: AtomicBool::new(false),
         }))
     }
 
     /// One that lets everything through.
     #[cfg(any(test, feature = "testing"))]
     pub(in crate::grpc) fn open() -> Self {
-        Self::new(&Callers::anyone(), Identity::nobody(), None)
+        let origin = Origin::default();
+        Self::new(&Callers::anyone(), Identity::nobody(), None, origin)
     }
 
     /// That of a call.
@@ -169,6 +199,36 @@ impl Gate {
         (self.0.journal.get(), detail)
     }
 
+    pub(super) fn origin(&self) -> &Origin {
+        &self.0.origin
+    }
+
+    /// The stream of the call is open. The audit log is told so now, and how it ended when what this
+    /// gives is dropped.
+    pub(in crate::grpc) fn open_stream(&self) -> Opened {
+        self.0.is_open.store(true, Ordering::Relaxed);
+        Opened::new(self.clone())
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.0.is_open.load(Ordering::Relaxed)
+    }
+
+    /// Whether the end of its stream is still to be told, which it then is.
+    pub(super) fn tells_end(&self) -> bool {
+        !self.0.has_ended.swap(true, Ordering::Relaxed)
+    }
+
+    /// Takes one message of what its principal may send in a minute.
+    pub(in crate::grpc) fn sends(&self) -> Result<(), RequestError> {
+        let spent = self.0.callers.sends(&self.0.who);
+        spent.map_err(|spent| RequestError::SendQuota {
+            principal: self.principal().to_owned(),
+            limit: spent.per_minute,
+            retry_delay: spent.retry_delay,
+        })
+    }
+
     /// Ends with the credential of a stream, and with its permission. `None` where neither can end.
     pub(in crate::grpc) fn lease(&self) -> Option<Lease> {
         let mut known = self.0.callers.watch()?;
@@ -184,6 +244,7 @@ impl Gate {
                     changed = known.changed() => if changed.is_err() {
                         std::future::pending::<()>().await;
                     },
+                    () = gate.0.origin.shown.disowned() => {}
                     () = sleep(gate.look()) => {}
                 }
             }
@@ -214,6 +275,9 @@ impl Gate {
     /// Why a stream may not go on.
     fn end(&self, known: &Known) -> Option<CallError> {
         let who = &self.0.who;
+        if self.0.origin.shown.is_disowned() {
+            return Some(CredentialError::Disowned.into());
+        }
         let over = who
             .expires()
             .is_some_and(|end| end <= self.0.callers.clock().wall());

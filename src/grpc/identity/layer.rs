@@ -12,7 +12,7 @@ use tower::{Layer, Service};
 
 use super::audit;
 use super::callers::Callers;
-use super::gate::Gate;
+use super::gate::{Gate, Origin};
 use super::principal::Shown;
 use super::table::{self, Method, Need};
 use crate::grpc::peer::Peer;
@@ -78,7 +78,12 @@ impl<S> Identified<S> {
                 return Err(refused(&who.name, error.into()));
             }
         }
-        let gate = Gate::new(&self.callers, who, method);
+        let origin = Origin {
+            shown,
+            peer: Arc::clone(&peer),
+            method: method.map_or("other", |method| method.path),
+        };
+        let gate = Gate::new(&self.callers, who, method, origin);
         request.extensions_mut().insert(gate.clone());
         let callers = self.callers.clone();
         Ok(method.map(|method| Entry {
@@ -155,11 +160,19 @@ impl Entry {
         let status = headers.get("grpc-status");
         let code = status.map_or(Code::Ok, |status| Code::from_bytes(status.as_bytes()));
         let (method, peer) = (self.method.path, &*self.peer);
+        let details = Status::from_header_map(headers);
+        let details = details.map(|status| status.get_error_details());
+        let info = details.as_ref().and_then(|details| details.error_info());
+        let refused = match code {
+            Code::PermissionDenied | Code::Unauthenticated => true,
+            // A quota of its principal's; what a platform does not take is no refusal of ours.
+            Code::ResourceExhausted => {
+                info.is_some_and(|info| info.metadata.contains_key("principal"))
+            }
+            _ => false,
+        };
         match code {
-            Code::PermissionDenied | Code::Unauthenticated => {
-                let details = Status::from_header_map(headers);
-                let details = details.map(|status| status.get_error_details());
-                let info = details.as_ref().and_then(|details| details.error_info());
+            _ if refused => {
                 let reason = info.map_or("", |info| info.reason.as_str());
                 let about = info.and_then(|info| info.metadata.get("name"));
                 let about = about.map_or("", String::as_str);
@@ -167,6 +180,8 @@ impl Entry {
                 let denials = self.callers.denials();
                 denials.refused(method, peer, principal, (reason, about));
             }
+            // Of a stream that is open that was told when it was opened.
+            _ if self.gate.is_open() => {}
             code if self.method.told => audit::served(method, peer, &self.gate, code),
             _ => {}
         }

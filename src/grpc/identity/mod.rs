@@ -17,11 +17,14 @@ mod layer;
 mod operator;
 mod permissions;
 mod principal;
+mod quota;
 mod signatures;
 mod table;
 mod tls;
 mod tokens;
+mod trust;
 
+pub(super) use self::audit::Opened;
 pub use self::callers::Callers;
 pub(super) use self::callers::CredentialError;
 pub use self::config::{Insecure, ListenAuthConfig, ListenTlsConfig, PermissionConfig, Right};

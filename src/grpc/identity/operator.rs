@@ -4,7 +4,7 @@ use http::HeaderMap;
 
 use super::callers::Callers;
 use super::config::Right;
-use super::gate::Gate;
+use super::gate::{Gate, Origin};
 use super::principal::Shown;
 use crate::grpc::peer::Peer;
 
@@ -38,7 +38,12 @@ impl Callers {
                 .refused("console", name, "", (error.word(), ""));
             OperatorRefused::Unknown(error.to_string())
         })?;
-        Ok(Gate::for_right(self, who, right))
+        let origin = Origin {
+            shown: shown.clone(),
+            peer: name.into(),
+            method: "console",
+        };
+        Ok(Gate::for_right(self, who, right, origin))
     }
 
     /// Likewise, for what concerns every journal.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::tokens::TokenHash;
+use super::trust::Trusted;
 use crate::domain::WallTime;
 
 /// Names of the operating system's accounts, which no token and no certificate can have.
@@ -46,6 +47,8 @@ pub enum Shown {
         name: Option<Arc<str>>,
         /// When it runs out.
         expires: WallTime,
+        /// Whether its authority still is one.
+        trusted: Trusted,
     },
     /// The account that its process runs under.
     Process {
@@ -73,6 +76,7 @@ impl Identity {
             Shown::Certificate {
                 name: Some(name),
                 expires,
+                ..
             } => Some(Self {
                 name: Arc::clone(name),
                 group: None,
@@ -96,6 +100,28 @@ impl Identity {
         match self.proof {
             Proof::Signed { expires, .. } | Proof::Certificate { expires } => Some(expires),
             Proof::Nothing | Proof::Token(_) | Proof::Process => None,
+        }
+    }
+}
+
+impl Shown {
+    /// Whether the authority of its certificate is not trusted any more.
+    pub(super) fn is_disowned(&self) -> bool {
+        self.trusted().is_some_and(Trusted::is_over)
+    }
+
+    /// Completes when the authority of its certificate is not trusted any more.
+    pub async fn disowned(&self) {
+        match self.trusted() {
+            Some(trusted) => trusted.over().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn trusted(&self) -> Option<&Trusted> {
+        match self {
+            Self::Certificate { trusted, .. } => Some(trusted),
+            Self::Nothing | Self::Process { .. } => None,
         }
     }
 }

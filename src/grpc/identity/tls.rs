@@ -8,6 +8,7 @@ use std::time::Duration;
 use parking_lot::RwLock;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::{RootCertStore, ServerConfig};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
@@ -20,6 +21,7 @@ use super::certificate;
 use super::config::ListenTlsConfig;
 use super::files::{FileError, Holds, read};
 use super::principal::Shown;
+use super::trust::Trust;
 use crate::runtime::Counter;
 
 const CERTIFICATE: &str = "listen.tls.cert_file";
@@ -33,7 +35,7 @@ const HANDSHAKE: Duration = Duration::from_secs(5);
 pub enum Spoken {
     /// gRPC: HTTP/2 alone.
     Grpc,
-    /// The console and gRPC: HTTP/2 and HTTP/1.1.
+    /// The console or gRPC-Web, and gRPC: HTTP/2 and HTTP/1.1, for a browser may know no other.
     Http,
 }
 
@@ -45,6 +47,7 @@ pub struct TlsKeys(Arc<Inner>);
 struct Inner {
     files: ListenTlsConfig,
     current: RwLock<Current>,
+    trust: Trust,
     handshakes: Handshakes,
 }
 
@@ -72,10 +75,11 @@ impl TlsKeys {
     /// # Errors
     /// [`FileError`], which names the file.
     pub fn load(files: &ListenTlsConfig) -> Result<Self, FileError> {
-        let current = current(files)?;
+        let (current, verifier) = current(files)?;
         Ok(Self(Arc::new(Inner {
             files: files.clone(),
             current: RwLock::new(current),
+            trust: Trust::new(verifier),
             handshakes: Handshakes::default(),
         })))
     }
@@ -89,14 +93,16 @@ impl TlsKeys {
         all.flatten().cloned().collect()
     }
 
-    /// Reads the files again: new connections get what they hold now. Where they are of no use, what
-    /// counted before still does.
+    /// Reads the files again: new connections get what they hold now, and those end whose certificate is
+    /// not trusted any more. Where they are of no use, what counted before still does.
     ///
     /// # Errors
     /// [`FileError`], which names the file.
     pub fn read_again(&self) -> Result<(), FileError> {
-        let current = current(&self.0.files)?;
+        let (current, verifier) = current(&self.0.files)?;
         *self.0.current.write() = current;
+        // In this order: whoever agreed by what was before is judged when it stands.
+        self.0.trust.change(verifier);
         Ok(())
     }
 
@@ -125,8 +131,11 @@ impl TlsKeys {
         }
         let stream = agreed?;
         let certificates = stream.get_ref().get_ref().1.peer_certificates();
-        let shown = certificates.and_then(<[_]>::first);
-        let shown = shown.map_or(Shown::Nothing, |der| certificate::shown(der));
+        let shown = certificates.and_then(|chain| {
+            let own = chain.first()?;
+            Some(certificate::shown(own, self.0.trust.stands(chain)))
+        });
+        let shown = shown.unwrap_or_default();
         Ok((stream, shown))
     }
 }
@@ -141,12 +150,15 @@ async fn agree(stream: TcpStream, config: Arc<ServerConfig>) -> io::Result<Secur
     }
 }
 
-fn current(files: &ListenTlsConfig) -> Result<Current, FileError> {
-    let config = server_config(files)?;
-    Ok(Current {
+type Verifier = Option<Arc<dyn ClientCertVerifier>>;
+
+fn current(files: &ListenTlsConfig) -> Result<(Current, Verifier), FileError> {
+    let (config, verifier) = server_config(files)?;
+    let current = Current {
         grpc: speaking(&config, &["h2"]),
         http: speaking(&config, &["h2", "http/1.1"]),
-    })
+    };
+    Ok((current, verifier))
 }
 
 fn speaking(config: &ServerConfig, protocols: &[&str]) -> Arc<ServerConfig> {
@@ -156,7 +168,7 @@ fn speaking(config: &ServerConfig, protocols: &[&str]) -> Arc<ServerConfig> {
     Arc::new(config)
 }
 
-fn server_config(files: &ListenTlsConfig) -> Result<ServerConfig, FileError> {
+fn server_config(files: &ListenTlsConfig) -> Result<(ServerConfig, Verifier), FileError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let wrong = |key, path: &Path, error: &dyn std::error::Error| {
         FileError::content(key, path, error.to_string())
@@ -168,8 +180,8 @@ fn server_config(files: &ListenTlsConfig) -> Result<ServerConfig, FileError> {
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(|error| wrong(CERTIFICATE, &files.cert_file, &error))?;
-    let builder = match &files.client_ca_file {
-        None => builder.with_no_client_auth(),
+    let verifier: Verifier = match &files.client_ca_file {
+        None => None,
         Some(path) => {
             let mut roots = RootCertStore::empty();
             for authority in certificates(CLIENT_CA, path)? {
@@ -178,10 +190,12 @@ fn server_config(files: &ListenTlsConfig) -> Result<ServerConfig, FileError> {
             }
             let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider);
             let verifier = verifier.build();
-            builder.with_client_cert_verifier(
-                verifier.map_err(|error| wrong(CLIENT_CA, path, &error))?,
-            )
+            Some(verifier.map_err(|error| wrong(CLIENT_CA, path, &error))?)
         }
+    };
+    let builder = match &verifier {
+        None => builder.with_no_client_auth(),
+        Some(verifier) => builder.with_client_cert_verifier(Arc::clone(verifier)),
     };
     // What is wrong now is that the two do not belong together, or their kind.
     let mut config = builder
@@ -190,7 +204,7 @@ fn server_config(files: &ListenTlsConfig) -> Result<ServerConfig, FileError> {
     // Connections last: to remember them is not worth a credential that outlives its file.
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
-    Ok(config)
+    Ok((config, verifier))
 }
 
 fn certificates(key: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, FileError> {

@@ -6,7 +6,7 @@ use crate::runtime::MonoTime;
 
 /// What was taken is given back by time.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Bucket {
+pub(in crate::grpc) struct Bucket {
     each: Duration,
     room: Duration,
     /// When all of it is given back.
@@ -16,7 +16,16 @@ pub(super) struct Bucket {
 impl Bucket {
     /// A full one. A rate of zero is taken for one.
     pub(super) fn new(per_second: u32, burst: u32, now: MonoTime) -> Self {
-        let each = Duration::from_secs(1) / per_second.max(1);
+        Self::within(Duration::from_secs(1), per_second, burst, now)
+    }
+
+    /// A full one that holds what it gives back within a minute.
+    pub(in crate::grpc) fn of_a_minute(count: u32, now: MonoTime) -> Self {
+        Self::within(Duration::from_secs(60), count, count, now)
+    }
+
+    fn within(time: Duration, count: u32, burst: u32, now: MonoTime) -> Self {
+        let each = time / count.max(1);
         Self {
             each,
             room: each * burst.max(1),
@@ -25,7 +34,7 @@ impl Bucket {
     }
 
     /// Takes one, if there is one.
-    pub(super) fn take(&mut self, now: MonoTime) -> bool {
+    pub(in crate::grpc) fn take(&mut self, now: MonoTime) -> bool {
         let after = self.whole_at.max(now) + self.each;
         let fits = after - now <= self.room;
         if fits {
@@ -40,8 +49,19 @@ impl Bucket {
         self.whole_at = earlier.unwrap_or(self.whole_at);
     }
 
-    pub(super) fn is_whole(&self, now: MonoTime) -> bool {
+    pub(in crate::grpc) fn is_whole(&self, now: MonoTime) -> bool {
         self.whole_at <= now
+    }
+
+    /// When all of it is given back.
+    pub(in crate::grpc) fn whole_at(&self) -> MonoTime {
+        self.whole_at
+    }
+
+    /// How long until there is one.
+    pub(in crate::grpc) fn wait(&self, now: MonoTime) -> Duration {
+        let after = self.whole_at.max(now) + self.each;
+        (after - now).saturating_sub(self.room)
     }
 }
 
@@ -71,5 +91,17 @@ mod tests {
         let mut bucket = Bucket::new(10, 5, start);
         bucket.give(1_000);
         assert_eq!((0..100).filter(|_| bucket.take(start)).count(), 5);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_says_when_there_is_one_and_that_is_so() {
+        let start = MonoTime::now();
+        let mut bucket = Bucket::of_a_minute(120, start);
+        assert_eq!(bucket.wait(start), Duration::ZERO);
+        assert_eq!((0..500).filter(|_| bucket.take(start)).count(), 120);
+        let wait = bucket.wait(start);
+        assert_eq!(wait, Duration::from_millis(500));
+        assert!(!bucket.take(start + wait - Duration::from_millis(1)));
+        assert!(bucket.take(start + wait));
     }
 }

@@ -33,6 +33,7 @@ mod stay;
 use std::time::Duration;
 
 pub(super) use self::admitted::{Admit, Admitted};
+pub(super) use self::bucket::Bucket;
 pub(super) use self::hall::{Crowded, Hall};
 pub(super) use self::metered::Metered;
 pub(super) use self::patient::patient;

@@ -30,6 +30,8 @@ crate::runtime::label!(
         Protocol = "protocol",
         /// It reached its planned age.
         MaxAge = "max_age",
+        /// Its certificate is not trusted any more.
+        Certificate = "certificate",
     }
 );
 
@@ -48,6 +50,8 @@ crate::runtime::label!(
         Host = "host",
         /// It is made as browsers do, and no origin is allowed.
         Web = "web",
+        /// Its principal has sent as much in a minute as it may.
+        Sends = "principal_sends",
     }
 );
 
@@ -72,7 +76,7 @@ pub struct ConnectionSnapshot {
     pub refused: Counts,
     /// Those that were ended although their peer held them, by reason.
     pub cut: Counts,
-    /// Calls that no service saw, by reason.
+    /// Calls that were refused for their peer, their page or their principal's quota, by reason.
     pub calls_refused: Counts,
 }
 

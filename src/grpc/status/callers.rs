@@ -22,9 +22,10 @@ pub(super) fn of_credentials(error: CredentialError) -> Status {
 pub(super) const fn reason(error: CredentialError) -> &'static str {
     match error {
         CredentialError::Missing | CredentialError::NotBearer => "CREDENTIALS_MISSING",
-        CredentialError::Unknown | CredentialError::Untrusted(_) | CredentialError::Expired => {
-            "CREDENTIALS_EXPIRED"
-        }
+        CredentialError::Unknown
+        | CredentialError::Untrusted(_)
+        | CredentialError::Expired
+        | CredentialError::Disowned => "CREDENTIALS_EXPIRED",
     }
 }
 

@@ -54,6 +54,12 @@ pub(super) enum RequestError {
     },
     #[error("principal '{principal}' has no permission at all")]
     Unpermitted { principal: String },
+    #[error("principal '{principal}' has sent {limit} messages in a minute, the most that it may")]
+    SendQuota {
+        principal: String,
+        limit: u32,
+        retry_delay: Duration,
+    },
 }
 
 /// What can be looked for in vain.
@@ -208,6 +214,20 @@ fn of_request(error: &RequestError) -> Status {
         RequestError::Unpermitted { principal } => {
             let metadata = vec![("principal", principal.clone())];
             (Code::PermissionDenied, FORBIDDEN, metadata)
+        }
+        RequestError::SendQuota {
+            principal,
+            limit,
+            retry_delay,
+        } => {
+            let subject = format!("principals/{principal}");
+            details.add_quota_failure_violation(subject, &message);
+            details.set_retry_info(Some(*retry_delay));
+            let metadata = vec![
+                ("limit", limit.to_string()),
+                ("principal", principal.clone()),
+            ];
+            (Code::ResourceExhausted, "SEND_QUOTA", metadata)
         }
         RequestError::SessionConfigured { name } => {
             details.add_precondition_failure_violation("SESSION_CONFIGURED", name, &message);

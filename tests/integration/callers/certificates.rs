@@ -15,7 +15,12 @@ use super::house::{House, READER, auth, end, goes_on, is, permissions, soon};
 use crate::kit::{Authority, PATIENCE, write_private};
 
 /// TLS with a certificate of this authority; `callers` where they need one.
-fn tls(config: &mut Config, files: &Path, authority: &Authority, callers: Option<&Authority>) {
+pub(super) fn tls(
+    config: &mut Config,
+    files: &Path,
+    authority: &Authority,
+    callers: Option<&Authority>,
+) {
     authority.file(files, "ca.pem");
     let (certificate, key) = authority.server(files, "server.pem", "server.key");
     let callers = callers.map(|callers| callers.file(files, "callers.pem"));
@@ -162,6 +167,55 @@ async fn a_certificate_says_who_calls_until_it_runs_out() {
     );
     soon(due, ended);
     goes_on(&mut lasting).await;
+}
+
+#[tokio::test]
+async fn who_came_in_by_an_authority_that_is_taken_out_is_sent_away_and_others_stay() {
+    let (old, new) = (Authority::new(), Authority::new());
+    let house = House::with(|config, files, authority| {
+        tls(config, files, authority, Some(&old));
+        write_private(files, "callers.pem", &(old.pem() + &new.pem()));
+        let mut permitted = permissions();
+        for name in ["old", "new"] {
+            permitted.as_array_mut().unwrap().push(json!(
+                { "principal": format!("spiffe://pods/{name}"), "journals": ["default"], "allow": ["read"] }
+            ));
+        }
+        config.listen.auth = serde_json::from_value(auth(files, permitted)).unwrap();
+    })
+    .await;
+    let until = Clock::system().wall().as_millis() / 1000 + 600;
+    let with = |authority: &Authority, name, token: Option<&str>| {
+        let (certificate, key) = authority.caller(house.files(), name, until);
+        let own = Credentials {
+            cert_file: Some(certificate),
+            key_file: Some(key),
+            ..token.map_or_else(Credentials::default, |token| house.token(token))
+        };
+        house.trusting("ca.pem", own)
+    };
+    let of_old = with(&old, "spiffe://pods/old", None);
+    let of_new = with(&new, "spiffe://pods/new", None);
+    // A token does not hold a connection that could not be made any more.
+    let by_token = with(&old, "spiffe://pods/other", Some(READER));
+    let falls = house.stream(of_old.clone(), "journals/default").await;
+    let falls_too = house.stream(by_token, "journals/default").await;
+    let stays = house.stream(of_new.clone(), "journals/default").await;
+    let (falls, falls_too, mut stays) = (falls.unwrap(), falls_too.unwrap(), stays.unwrap());
+
+    let began = Instant::now();
+    write_private(house.files(), "callers.pem", &new.pem());
+    for stream in [falls, falls_too] {
+        let (status, ended) = end(stream).await;
+        is(&status, Code::Unauthenticated, "CREDENTIALS_EXPIRED");
+        soon(began, ended);
+    }
+    house
+        .figure(r#"tieline_grpc_connections_cut_total{reason="certificate"} 2"#)
+        .await;
+    goes_on(&mut stays).await;
+    is_shut(house.comes_in(of_old).await);
+    house.comes_in(of_new).await.unwrap();
 }
 
 #[tokio::test]

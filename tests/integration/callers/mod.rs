@@ -4,5 +4,8 @@ mod certificates;
 mod console;
 mod house;
 mod permissions;
+mod quotas;
 mod signed;
 mod tokens;
+mod trail;
+mod web;
