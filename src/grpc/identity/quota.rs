@@ -10,7 +10,7 @@ use crate::grpc::limits::Bucket;
 use crate::runtime::MonoTime;
 
 /// Principals that are remembered; a configuration names fewer.
-const REMEMBERED: usize = 4096;
+const REMEMBERED: usize = 512;
 
 /// What each principal has sent of late.
 #[derive(Debug, Default)]

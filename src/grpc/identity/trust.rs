@@ -102,7 +102,7 @@ impl Trust {
     }
 }
 
-/// One that would not be let in now is told so. It is not told anything else: what runs out ends by itself.
+/// Ends what would not be let in now.
 fn judge(verifier: Option<&dyn ClientCertVerifier>, shows: &Shows) {
     let Some((own, between)) = shows.chain.split_first() else {
         return;
