@@ -8,8 +8,8 @@ use tieline::testing::scale;
 
 use crate::targets::{TARGETS, Target};
 
-/// Executions for each step of the scale: ten million at a scale of 8.
-const EXECUTIONS: u64 = 1_250_000;
+/// Executions for each step of the scale: four million at a scale of 8, ten at 20.
+const EXECUTIONS: u64 = 500_000;
 const WORKERS: u64 = 2;
 /// No input grows beyond this.
 const MOST: usize = 8 << 10;
