@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import pathlib
+import shutil
 import socket
 import subprocess
 import sys
@@ -240,7 +241,7 @@ def one_event(created, sent, processed):
 def take_picture(page, places):
     urls = [f"{page}/trace/{trace}?uiFind={span}" for trace, span in places]
     command = [
-        "node", HERE / "picture.cjs", "--chromium", "chromium", "--out", ASKED.picture, "--url", *urls,
+        "node", HERE / "picture.cjs", "--chromium", shutil.which("chromium"), "--out", ASKED.picture, "--url", *urls,
     ]  # fmt: skip
     subprocess.run(command, check=True, timeout=4 * PATIENCE)
 
