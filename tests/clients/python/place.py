@@ -169,7 +169,13 @@ class Sidecar(Process):
         self.launch([self._tieline, "run", "--config", config], stdout=subprocess.DEVNULL)
 
     def drain(self):
+        # What readers did of late may be of the one before: this one may not have heard of signals yet.
+        until("the sidecar serves", self._serves, [self])
         self.terminate(DRAIN_TIMEOUT + 20)
+
+    def _serves(self):
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.connect_ex(f"{self._folder}/s") == 0
 
     def tail(self, *start):
         """The epoch, and the events of the journal from a start to its end."""
