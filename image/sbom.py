@@ -53,6 +53,8 @@ def main():
     digest = hashlib.sha256(asked.binary.read_bytes()).hexdigest()
     subject["hashes"] = [{"alg": "SHA-256", "content": digest}]
     subject.pop("components", None)
+    # It is told where the sources were, which is nowhere that others could look.
+    subject["purl"] = subject["purl"].partition("?")[0]
     bom["components"].sort(key=lambda component: component["bom-ref"])
     bom["dependencies"].sort(key=lambda dependency: dependency["ref"])
     without = [component["name"] for component in bom["components"] if not component.get("licenses")]

@@ -26,6 +26,7 @@ EVENTS = 20
 GROUP_WRITES = 0o2775
 # Of the volumes: a journal begins with a segment, and keeps 256 MiB of its volume free.
 ROOM = "1g"
+DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND = 1, 2, 4, 8, 32, 4096
 CLONE_NEWPID = 0x20000000
 PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 24, 38
@@ -133,6 +134,11 @@ def root_file_system(root, group, folder, trusted, scratch):
     for source, target in shown:
         mount(source, root / target, "", MS_BIND)
         mount(source, root / target, "", MS_REMOUNT | flags)
+    # What every runtime of the OCI gives.
+    mount("tmpfs", root / "dev", "tmpfs", MS_NOSUID | MS_NOEXEC, "size=64k,mode=755")
+    for name in DEVICES:
+        (root / "dev" / name).touch()
+        mount(f"/dev/{name}", root / "dev" / name, "", MS_BIND)
     for target in ("run/tieline", "var/lib/tieline"):
         options = f"size={ROOM},uid=0,gid={group},mode={GROUP_WRITES:o}"
         mount("tmpfs", root / target, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, options)
