@@ -6,8 +6,8 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 
 use super::{
-    Batch, Commit, CommitSink, Committed, Erasure, GapCause, Item, Journal, Page, ReadError,
-    StateDelta, View, id_hash,
+    AppendError, Batch, Commit, CommitSink, Committed, Erasure, GapCause, Item, Journal, Lane,
+    Page, ReadError, StateDelta, View, id_hash,
 };
 use crate::domain::{Sequence, WallTime};
 use crate::proto::v1;
@@ -26,6 +26,7 @@ where
     sinks_see_everything_once_and_in_order(make().await).await;
     times_are_found(&*make().await).await;
     appends_of_many_callers_do_not_mix(make().await).await;
+    commits_of_a_lane_keep_their_order(make().await).await;
     ids_are_remembered_in_order(&*make().await).await;
     what_is_erased_is_a_gap_for_everybody(&*make().await).await;
 }
@@ -296,6 +297,28 @@ async fn appends_of_many_callers_do_not_mix(journal: Arc<dyn Journal>) {
                 .all(|pair| matches!(pair, [a, b] if a + 1 == *b))
         );
     }
+}
+
+async fn commits_of_a_lane_keep_their_order(journal: Arc<dyn Journal>) {
+    let lane = Lane::default();
+    let in_turn = |number: u64, count: usize| {
+        let commit = Arc::new(Commit {
+            events: (0..count).map(draft).collect(),
+            state: Vec::new(),
+        });
+        journal.append_in_turn(commit, lane.turn(number))
+    };
+    let early = in_turn(1, 2).await;
+    assert!(matches!(early, Err(AppendError::OutOfTurn)), "{early:?}");
+    // Nobody waits for anybody's answer.
+    let answers = futures_util::future::join_all((0..20).map(|number| in_turn(number, 3))).await;
+    for (number, answer) in (0_u64..).zip(answers) {
+        assert_eq!(answer.expect("in turn").first.get(), 1 + 3 * number);
+    }
+    let again = in_turn(19, 1).await;
+    assert!(matches!(again, Err(AppendError::OutOfTurn)), "{again:?}");
+    assert_eq!(in_turn(20, 1).await.expect("in turn").first.get(), 61);
+    assert_eq!(append(&*journal, 0..1).await.first.get(), 62, "without one");
 }
 
 async fn ids_are_remembered_in_order(journal: &dyn Journal) {

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::watch;
 
-use super::{AppendError, Erasure, Hold, ReadError};
+use super::{AppendError, Erasure, Hold, ReadError, Turn};
 use crate::domain::{Epoch, JournalName, Sequence, WallTime};
 use crate::proto::v1;
 
@@ -31,13 +31,17 @@ pub trait Journal: Send + Sync + fmt::Debug {
     /// [`AppendError`]; then nothing of the commit was kept.
     async fn append(&self, commit: Commit) -> Result<Committed, AppendError>;
 
-    /// The same for a commit that the caller keeps, to hand it in again where it was refused.
+    /// The same for one of several commits that do not wait for each other's answers: it is kept
+    /// behind all before it in its lane. The caller keeps it too, to hand it in again where it was
+    /// refused.
     ///
     /// # Errors
-    /// As [`Journal::append`].
-    async fn append_shared(&self, commit: Arc<Commit>) -> Result<Committed, AppendError> {
-        self.append(Arc::unwrap_or_clone(commit)).await
-    }
+    /// As [`Journal::append`]; [`AppendError::OutOfTurn`] where one before it was not kept.
+    async fn append_in_turn(
+        &self,
+        commit: Arc<Commit>,
+        turn: Turn,
+    ) -> Result<Committed, AppendError>;
 
     /// Watches the durable end and the retained range.
     fn durable_end(&self) -> watch::Receiver<DurableEnd>;

@@ -31,6 +31,9 @@ pub enum AppendError {
         /// The limit in bytes.
         limit: usize,
     },
+    /// One before it in its lane was refused, or has not come yet.
+    #[error("append: a commit that goes before this one was not kept")]
+    OutOfTurn,
     /// The journal has been closed.
     #[error("append: the journal is closed")]
     Closed,

@@ -20,8 +20,8 @@ use super::storage::{DiskStorage, Storage};
 use super::writer::Writer;
 use super::{
     AppendError, Commit, CommitSink, Committed, DurableEnd, EncodedDraft, Erasure, Health, Hold,
-    Info, Journal, JournalSnapshot, MOST_RANGES, OpenError, Page, ReadError, StateEntry, files,
-    metrics, reader, recovery,
+    Info, Journal, JournalSnapshot, MOST_RANGES, OpenError, Page, ReadError, StateEntry, Turn,
+    files, metrics, reader, recovery,
 };
 use crate::domain::{Sequence, TraceContext, WallTime};
 use crate::runtime::{Crew, Drain, MonoTime, offload};
@@ -250,12 +250,16 @@ impl FileJournal {
     async fn append_counted(
         &self,
         commit: impl Borrow<Commit> + Send,
+        turn: Option<Turn>,
     ) -> Result<Committed, AppendError> {
         let clock = &self.0.options.clock;
         let began = clock.now();
         let encoded = self.encode(commit.borrow());
         let (span, outcome) = match encoded {
-            Ok(encoded) => (encoded.span, self.append_encoded(encoded, commit).await),
+            Ok(encoded) => {
+                let span = encoded.span;
+                (span, self.append_encoded(encoded, turn, commit).await)
+            }
             Err(error) => (None, Err(error)),
         };
         let took = clock.now() - began;
@@ -270,6 +274,7 @@ impl FileJournal {
     async fn append_encoded<T: Send>(
         &self,
         commit: EncodedCommit,
+        turn: Option<Turn>,
         source: T,
     ) -> Result<Committed, AppendError> {
         let mut source = Some(source);
@@ -290,6 +295,7 @@ impl FileJournal {
         let request = Request {
             commit,
             len,
+            turn,
             permit,
             answer,
         };
@@ -347,11 +353,15 @@ impl Journal for FileJournal {
     }
 
     async fn append(&self, commit: Commit) -> Result<Committed, AppendError> {
-        self.append_counted(commit).await
+        self.append_counted(commit, None).await
     }
 
-    async fn append_shared(&self, commit: Arc<Commit>) -> Result<Committed, AppendError> {
-        self.append_counted(commit).await
+    async fn append_in_turn(
+        &self,
+        commit: Arc<Commit>,
+        turn: Turn,
+    ) -> Result<Committed, AppendError> {
+        self.append_counted(commit, Some(turn)).await
     }
 
     fn durable_end(&self) -> watch::Receiver<DurableEnd> {

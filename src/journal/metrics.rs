@@ -19,6 +19,8 @@ crate::runtime::label!(
         ReadOnly = "read_only",
         /// An event is larger than what is taken.
         TooLarge = "too_large",
+        /// One before it was refused.
+        OutOfTurn = "out_of_turn",
         /// It is closed.
         Closed = "closed",
     }
@@ -29,6 +31,7 @@ impl Refusal {
         match error {
             AppendError::NoSpace { .. } => Self::NoSpace,
             AppendError::TooLarge { .. } => Self::TooLarge,
+            AppendError::OutOfTurn => Self::OutOfTurn,
             AppendError::Closed => Self::Closed,
             AppendError::ReadOnly { .. } => Self::ReadOnly,
         }

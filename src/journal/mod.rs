@@ -157,6 +157,7 @@ mod survey;
 mod tail;
 #[cfg(any(test, feature = "testing"))]
 mod tampered;
+mod turns;
 mod upkeep;
 mod window;
 mod writer;
@@ -180,3 +181,4 @@ pub use retention::{Hold, Retention};
 pub use storage::simulated::{Operation, SimulatedDisk};
 #[cfg(any(test, feature = "testing"))]
 pub use tampered::{decode_commit, entry, open_tampered};
+pub use turns::{Lane, Turn};

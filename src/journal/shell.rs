@@ -9,7 +9,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::encode::EncodedCommit;
 use super::writer::Writer;
-use super::{AppendError, Committed, Erasure};
+use super::{AppendError, Committed, Erasure, Turn};
 use crate::domain::WallTime;
 
 /// What the writer is told.
@@ -27,15 +27,17 @@ pub(crate) enum Message {
 }
 
 type Begun = oneshot::Sender<Result<(), AppendError>>;
+type Asker = oneshot::Sender<Result<Committed, AppendError>>;
 
 /// One commit that waits.
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) commit: EncodedCommit,
     pub(crate) len: usize,
+    pub(crate) turn: Option<Turn>,
     /// Its share of what may wait.
     pub(crate) permit: OwnedSemaphorePermit,
-    pub(crate) answer: oneshot::Sender<Result<Committed, AppendError>>,
+    pub(crate) answer: Asker,
 }
 
 /// A file of zeros that the writer asks for.
@@ -155,40 +157,55 @@ fn append(
     inbox: &mut mpsc::Receiver<Message>,
 ) -> Option<Message> {
     let (max_bytes, max_commits) = writer.batch_bounds();
-    let mut bytes = first.len;
-    let mut requests = vec![first];
+    let mut bytes = 0;
+    let mut requests = Vec::new();
+    let mut next = Some(Message::Append(first));
     let mut other = None;
-    while bytes < max_bytes && requests.len() < max_commits {
-        match inbox.try_recv() {
-            Ok(Message::Append(request)) => {
-                bytes += request.len;
-                requests.push(request);
-            }
-            Ok(message) => {
+    while let Some(message) = next.take() {
+        match message {
+            Message::Append(request) => match request.turn.as_ref().is_none_or(Turn::take) {
+                true => {
+                    bytes += request.len;
+                    requests.push(request);
+                }
+                false => answer(request.answer, Err(AppendError::OutOfTurn)),
+            },
+            message => {
                 other = Some(message);
                 break;
             }
-            Err(_) => break,
+        }
+        if bytes < max_bytes && requests.len() < max_commits {
+            next = inbox.try_recv().ok();
         }
     }
     let mut commits = Vec::with_capacity(requests.len());
     let mut answers = Vec::with_capacity(requests.len());
     for request in requests {
         commits.push(request.commit);
-        answers.push((request.answer, request.permit));
+        answers.push((request.answer, request.turn, request.permit));
     }
-    // Whoever does not wait for an answer any more has dropped its end; that is its right.
+    if commits.is_empty() {
+        return other;
+    }
     match writer.append(commits) {
         Ok(committed) => {
-            for ((answer, _), committed) in answers.into_iter().zip(committed) {
-                answer.send(Ok(committed)).ok();
+            for ((asker, ..), committed) in answers.into_iter().zip(committed) {
+                answer(asker, Ok(committed));
             }
         }
         Err(error) => {
-            for (answer, _) in answers {
-                answer.send(Err(error.clone())).ok();
+            let turns = answers.iter().filter_map(|(_, turn, _)| turn.as_ref());
+            turns.for_each(Turn::give_back);
+            for (asker, ..) in answers {
+                answer(asker, Err(error.clone()));
             }
         }
     }
     other
+}
+
+/// Whoever does not wait for an answer any more has dropped its end; that is its right.
+fn answer(asker: Asker, answer: Result<Committed, AppendError>) {
+    asker.send(answer).ok();
 }

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use crate::domain::{Epoch, JournalName, Sequence, WallTime};
 use crate::journal::{
     AppendError, Batch, Commit, CommitSink, Committed, DurableEnd, EncodedDraft, Entry, Erasure,
-    GapCause, Health, Hold, Info, Item, Journal, Page, ReadError, StateEntry, Store,
+    GapCause, Health, Hold, Info, Item, Journal, Page, ReadError, StateEntry, Store, Turn,
 };
 use crate::runtime::Clock;
 
@@ -196,6 +196,18 @@ impl Journal for MemoryJournal {
 
     async fn append(&self, commit: Commit) -> Result<Committed, AppendError> {
         self.append_now(commit)
+    }
+
+    async fn append_in_turn(
+        &self,
+        commit: Arc<Commit>,
+        turn: Turn,
+    ) -> Result<Committed, AppendError> {
+        if !turn.take() {
+            return Err(AppendError::OutOfTurn);
+        }
+        let appended = self.append_now(Arc::unwrap_or_clone(commit));
+        appended.inspect_err(|_| turn.give_back())
     }
 
     fn durable_end(&self) -> watch::Receiver<DurableEnd> {

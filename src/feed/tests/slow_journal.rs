@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::*;
-use crate::journal::{Committed, Page, ReadError, StateEntry};
+use crate::journal::{Committed, Page, ReadError, StateEntry, Turn};
 
 /// Takes three seconds for each read, and counts them.
 #[derive(Debug)]
@@ -33,6 +33,14 @@ impl Journal for SlowJournal {
 
     async fn append(&self, commit: Commit) -> Result<Committed, crate::journal::AppendError> {
         self.journal.append(commit).await
+    }
+
+    async fn append_in_turn(
+        &self,
+        commit: Arc<Commit>,
+        turn: Turn,
+    ) -> Result<Committed, crate::journal::AppendError> {
+        self.journal.append_in_turn(commit, turn).await
     }
 
     fn durable_end(&self) -> watch::Receiver<DurableEnd> {

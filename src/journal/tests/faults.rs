@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::sync::Arc;
 
-use super::kit::{KEEP_ALL, Rig, events, limits};
+use super::kit::{KEEP_ALL, Rig, draft, events, limits, options};
 use super::play::{Host, Stopped, Told, judge, play};
 use super::script::Script;
 use crate::journal::storage::Storage;
 use crate::journal::storage::simulated::{Operation, SimulatedDisk};
-use crate::journal::{Health, OpenError};
+use crate::journal::{AppendError, Commit, FileJournal, Health, Journal as _, Lane, OpenError};
 
 /// A disk on which one operation of the script fails.
 struct Faulty {
@@ -235,4 +235,30 @@ fn an_active_segment_that_disappears_poisons_instead_of_losing() {
         *rig.shared().health.read(),
         Health::Poisoned { .. }
     ));
+}
+
+#[tokio::test]
+async fn what_follows_a_refused_commit_of_its_lane_is_refused_with_it() {
+    let disk = SimulatedDisk::new(1);
+    let options = options(limits(64 << 10), KEEP_ALL);
+    let journal = FileJournal::open_on(disk.process(), options).unwrap();
+    let lane = Lane::default();
+    let in_turn = |number: u64| {
+        let commit = Arc::new(Commit {
+            events: vec![draft(number, 10)],
+            state: Vec::new(),
+        });
+        journal.append_in_turn(commit, lane.turn(number))
+    };
+    in_turn(0).await.unwrap();
+    disk.fail_at(0, ErrorKind::StorageFull);
+    let refused = tokio::join!(in_turn(1), in_turn(2));
+    assert!(
+        matches!(refused.0, Err(AppendError::NoSpace { .. })),
+        "{refused:?}"
+    );
+    assert!(refused.1.is_err(), "{refused:?}");
+    // Whether or not there is room, it does not go before the one that it follows.
+    let early = in_turn(2).await;
+    assert!(matches!(early, Err(AppendError::OutOfTurn)), "{early:?}");
 }

@@ -91,10 +91,12 @@ impl<C: HttpClient + 'static> Driver<C> {
                     asked.abort();
                 }
             }
-            Action::Append(commit) => {
+            Action::Append { number, commit } => {
                 let journal = Arc::clone(&self.journal);
-                let appended = async move { Ended::Appended(journal.append_shared(commit).await) };
-                self.tasks.push(Box::pin(appended));
+                let turn = self.lane.turn(number);
+                self.tasks.push(Box::pin(async move {
+                    Ended::Appended(number, journal.append_in_turn(commit, turn).await)
+                }));
             }
             Action::Post => {
                 let vitals = self.machine.vitals(self.at());

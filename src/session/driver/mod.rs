@@ -17,14 +17,15 @@ use super::callers::Callers;
 use super::health::{HealthDesk, HealthReport};
 use super::inbox::{Arrivals, Came, Inbox};
 use super::machine::{
-    Actions, At, CallId, Generation, Input, Machine, MachineParts, Recovered, StateName,
+    Actions, At, CallId, CommitNumber, Generation, Input, Machine, MachineParts, Recovered,
+    StateName,
 };
 use super::outbound::{OutboundSettings, Ticket};
 use super::socket::Command;
 use crate::auth::{AccessToken, TokenProblem, TokenSource, TokenStatus};
 use crate::connectors::Connector;
 use crate::domain::SessionName;
-use crate::journal::{AppendError, Committed, Journal};
+use crate::journal::{AppendError, Committed, Journal, Lane};
 use crate::net::{HandshakeFailure, HttpClient, HttpFailure, HttpResponse, WebSocketRequest};
 use crate::runtime::{Clock, Drain, Rng};
 
@@ -38,7 +39,7 @@ enum Ended<S> {
     Turn(Generation, Box<WebSocketRequest>),
     Dialled(Generation, Result<S, HandshakeFailure>),
     Answer(CallId, Result<HttpResponse, HttpFailure>),
-    Appended(Result<Committed, AppendError>),
+    Appended(CommitNumber, Result<Committed, AppendError>),
     Health(HealthReport),
     /// The frames of a message were given to the socket.
     Written(Generation, Ticket),
@@ -103,6 +104,7 @@ struct Driver<C: HttpClient> {
     http: Arc<C>,
     tokens: Arc<dyn TokenSource>,
     journal: Arc<dyn Journal>,
+    lane: Lane,
     clock: Clock,
     reconnect: Arc<Notify>,
     posts: Posts,
@@ -168,6 +170,7 @@ impl<C: HttpClient + 'static> Driver<C> {
             http: parts.http,
             tokens: parts.tokens,
             journal: parts.journal,
+            lane: Lane::default(),
             clock: parts.clock,
             reconnect: parts.reconnect,
             posts: parts.posts,
@@ -195,11 +198,12 @@ impl<C: HttpClient + 'static> Driver<C> {
 
     /// Hands one input to the machine and does what it answers.
     fn feed(&mut self, input: Input) {
-        self.feed_at(self.at(), input);
+        self.machine.handle(self.at(), input, &mut self.actions);
+        self.act_and_feed();
     }
 
-    fn feed_at(&mut self, at: At, input: Input) {
-        self.machine.handle(at, input, &mut self.actions);
+    /// Does what the machine answers, and hands it what came of that at once.
+    fn act_and_feed(&mut self) {
         self.act();
         while let Some(input) = self.backlog.pop_front() {
             let at = self.at();
@@ -211,36 +215,34 @@ impl<C: HttpClient + 'static> Driver<C> {
     fn timed_out(&mut self) {
         let at = self.at();
         self.machine.handle_timeout(at, &mut self.actions);
-        self.act();
-        while let Some(input) = self.backlog.pop_front() {
-            self.feed(input);
-        }
+        self.act_and_feed();
     }
 
     /// What arrived is journaled; what comes later is not read (U35).
     fn drain(&mut self) {
         while self.machine.wants_frames() {
             match self.frames.try_next() {
-                Some(came) => self.came(self.at(), came),
+                Some(came) => self.incoming(came),
                 None => break,
             }
         }
         self.feed(Input::Drain);
     }
 
+    /// What has come by now is handled in one moment.
     fn incoming(&mut self, first: (Generation, Came)) {
-        // What has come by now is handled in one moment.
         let at = self.at();
-        self.came(at, first);
-        for _ in 1..FRAMES_AT_ONCE {
-            if !self.machine.wants_frames() {
-                return;
-            }
-            match self.frames.try_next() {
-                Some(came) => self.came(at, came),
-                None => return,
+        let mut next = Some(first);
+        let mut room = FRAMES_AT_ONCE;
+        while let Some(came) = next.take() {
+            self.came(at, came);
+            room -= 1;
+            if room > 0 && self.machine.wants_frames() {
+                next = self.frames.try_next();
             }
         }
+        self.machine.finish(at, &mut self.actions);
+        self.act_and_feed();
     }
 
     fn came(&mut self, at: At, (generation, what): (Generation, Came)) {
@@ -251,7 +253,7 @@ impl<C: HttpClient + 'static> Driver<C> {
                 failure,
             },
         };
-        self.feed_at(at, input);
+        self.machine.receive(at, input, &mut self.actions);
     }
 
     fn token_changed(&mut self) {
@@ -281,7 +283,7 @@ impl<C: HttpClient + 'static> Driver<C> {
                 self.calls.remove(&call);
                 self.feed(Input::Answer { call, result });
             }
-            Ended::Appended(result) => self.feed(Input::Appended(result)),
+            Ended::Appended(number, result) => self.feed(Input::Appended { number, result }),
             Ended::Turn(generation, request) => {
                 self.feed(Input::DialBegins { generation });
                 self.dial(generation, request);

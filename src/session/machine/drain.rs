@@ -83,18 +83,23 @@ impl Machine {
 
     pub(super) fn handle_draining(&mut self, at: At, input: Input, out: &mut Actions) {
         match input {
-            Input::Appended(result) => match self.outbox.written(at, result, &self.stats) {
-                // Gaps stay open and go on after the restart; what waits for their sequences does not.
-                Written::Durable(durable) => {
-                    self.gaps_numbered(&durable.gaps);
-                    self.messages_durable(at, durable.messages, out);
-                    self.journal_snapshots(at);
-                    self.flush(out);
+            Input::Appended { number, result } => {
+                match self.outbox.written(at, number, result, &self.stats) {
+                    // Gaps stay open and go on after the restart; what waits for their sequences does not.
+                    Written::Durable(durable) => {
+                        self.gaps_numbered(&durable.gaps);
+                        self.messages_durable(at, durable.messages, out);
+                        self.journal_snapshots(at);
+                        self.flush(out);
+                    }
+                    // There is no time to wait for space; the platform sends it again.
+                    Written::Later | Written::TooLarge { .. } | Written::Refused => {
+                        self.outbox.give_up();
+                    }
+                    Written::Behind => self.outbox.resend(at.now, out),
+                    Written::Unexpected => {}
                 }
-                // There is no time to wait for space; the platform sends it again.
-                Written::Later | Written::TooLarge(_) | Written::Refused => self.outbox.give_up(),
-                Written::Unexpected => {}
-            },
+            }
             Input::Closed { generation, .. }
             | Input::Frame {
                 generation,
@@ -168,7 +173,7 @@ impl Machine {
     }
 
     pub(super) fn end_when_drained(&mut self) {
-        let written = self.outbox.has_given_up() || self.is_durable();
+        let written = self.outbox.has_ended() || self.is_durable();
         let answered = !self.outbound.as_ref().is_some_and(|o| o.awaits_answer());
         if matches!(self.state, State::Draining { .. })
             && written

@@ -19,6 +19,9 @@ pub type Generation = u64;
 /// Names one request; rises. An answer nobody waits for any more is dropped.
 pub type CallId = u64;
 
+/// Names one commit, and its place among those of a machine; rises by one from zero.
+pub type CommitNumber = u64;
+
 /// The moment of an input, on both clocks.
 #[derive(Debug, Clone, Copy)]
 pub struct At {
@@ -83,7 +86,12 @@ pub enum Input {
         result: Result<HttpResponse, HttpFailure>,
     },
     /// The answer to [`Action::Append`].
-    Appended(Result<Committed, AppendError>),
+    Appended {
+        /// Which commit.
+        number: CommitNumber,
+        /// What became of it.
+        result: Result<Committed, AppendError>,
+    },
     /// The answer to [`Action::AskHealth`].
     Health(HealthReport),
     /// Somebody wants a message to be sent.
@@ -183,8 +191,13 @@ pub enum Action {
     AskHealth(Arc<dyn Connector>),
     /// Forget the question.
     DropHealth,
-    /// Append to the journal; one append at a time.
-    Append(Arc<Commit>),
+    /// Append to the journal. Others may be under way, none of them behind it.
+    Append {
+        /// Its number.
+        number: CommitNumber,
+        /// What is to be kept behind all commits with lower numbers, or not at all.
+        commit: Arc<Commit>,
+    },
     /// Post [`super::Machine::status`] on the board.
     Post,
 }

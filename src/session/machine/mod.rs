@@ -7,6 +7,7 @@
 
 mod carrying;
 mod catch_up;
+mod commits;
 mod connect;
 mod coverage;
 mod creation;
@@ -55,6 +56,7 @@ pub(super) mod tests;
 mod timeouts;
 mod tokens;
 mod tracked;
+mod underway;
 mod windows;
 mod ws_ending;
 
@@ -63,16 +65,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use endpoints::Endpoint;
-pub use io::{Action, Actions, At, CallId, Generation, Input};
+pub use io::{Action, Actions, At, CallId, CommitNumber, Generation, Input};
 pub use recovered::Recovered;
 pub use state::StateName;
 
 use crate::auth::Sealer;
 use crate::connectors::{Connector, Identity, Transport};
 use crate::domain::{SessionName, WallTime};
-use crate::runtime::{Backoff, Mistake, MonoTime, Rng};
+use crate::runtime::{Backoff, MonoTime, Rng};
 use crate::session::metrics::Share;
-use crate::session::ordering::{Ordering, Overlap, Position, RecentIds, SharedIds};
+use crate::session::ordering::{Ordering, Overlap, RecentIds, SharedIds};
 use crate::session::outbound::Defaults;
 use crate::session::{SessionStats, TimingConfig, TransportChoice};
 use crate::telemetry::traces::Tracer;
@@ -87,7 +89,7 @@ use gaps::Gap;
 use ingest::Payload;
 use keeping::Keeping;
 use losses::Losses;
-use outbox::{Outbox, Written};
+use outbox::Outbox;
 use quality::Quality;
 use recoveries::Recoveries;
 use rejected::Subscribed;
@@ -302,6 +304,12 @@ impl Machine {
 
     /// Takes one input.
     pub fn handle(&mut self, at: At, input: Input, out: &mut Actions) {
+        self.receive(at, input, out);
+        self.finish(at, out);
+    }
+
+    /// Takes one of several inputs of one moment; [`Machine::finish`] stands behind them.
+    pub fn receive(&mut self, at: At, input: Input, out: &mut Actions) {
         self.mind_clock(at);
         self.creations.turn(at);
         if matches!(self.state, State::Draining { .. } | State::Ended) {
@@ -309,7 +317,6 @@ impl Machine {
         } else {
             self.take(at, input, out);
         }
-        self.finish(at, out);
     }
 
     fn take(&mut self, at: At, input: Input, out: &mut Actions) {
@@ -338,7 +345,7 @@ impl Machine {
                 self.socket_ended(at, generation, None, failure, out);
             }
             Input::Answer { call, result } => self.answer_came(at, call, result, out),
-            Input::Appended(result) => self.appended(at, result, out),
+            Input::Appended { number, result } => self.appended(at, number, result, out),
             Input::Health(report) => self.health_came(at, &report, out),
             Input::Send {
                 ticket,
@@ -371,48 +378,8 @@ impl Machine {
         self.state.name()
     }
 
-    /// Takes the journal's answer to an append.
-    fn appended(
-        &mut self,
-        at: At,
-        result: Result<crate::journal::Committed, crate::journal::AppendError>,
-        out: &mut Actions,
-    ) {
-        match self.outbox.written(at, result, &self.stats) {
-            Written::Durable(durable) => {
-                self.standing.has_space(true);
-                self.gaps_numbered(&durable.gaps);
-                self.messages_durable(at, durable.messages, out);
-                self.settle_gaps(at);
-                self.journal_snapshots(at);
-                self.recovery_next(at, out);
-                self.poll_after_commit(at, out);
-            }
-            Written::Later => {
-                self.standing.has_space(false);
-                self.messages_stuck(at, out);
-            }
-            Written::TooLarge(index) => {
-                let shrunk = self.outbox.refused_event(index).and_then(|event| {
-                    let size = event.raw_data.len();
-                    draft::shrink(event).then_some((event.provider_sequence, size))
-                });
-                match shrunk {
-                    Some((number, size)) => {
-                        self.told_oversize(at, number, size);
-                        self.outbox.resend(out);
-                    }
-                    // Not an event of the platform: nothing to leave out.
-                    None => self.stop_ingest(at, "JOURNAL_REFUSES", out),
-                }
-            }
-            Written::Refused => self.stop_ingest(at, "JOURNAL_READ_ONLY", out),
-            Written::Unexpected => tracing::debug!("Answer of the journal without an append"),
-        }
-    }
-
-    /// What every input ends with: commit what gathered, post what changed.
-    fn finish(&mut self, at: At, out: &mut Actions) {
+    /// What the inputs of a moment end with: commit what gathered, post what changed.
+    pub fn finish(&mut self, at: At, out: &mut Actions) {
         self.mind_sending(at, out);
         self.flush(out);
         if !self.wants_frames() {
@@ -423,42 +390,6 @@ impl Machine {
         if self.standing.is_news(at.wall, self.state.name()) {
             out.push(Action::Post);
         }
-    }
-
-    /// Sends what gathered, with the position it leads to, unless an append is under way.
-    fn flush(&mut self, out: &mut Actions) {
-        if self.outbox.is_in_flight() {
-            return;
-        }
-        if let Some(ordering) = &self.ordering
-            && std::mem::take(&mut self.missing_moved)
-        {
-            let value = recovered::missing_value(&ordering.position().missing);
-            self.outbox
-                .set(recovered::MISSING.to_owned(), Some(value), None);
-        }
-        let apart = Mistake::PositionNotInTheCommit.is_made() && self.outbox.has_events();
-        if !apart && std::mem::take(&mut self.position_moved) {
-            let start = Position::default();
-            let position = self.ordering.as_ref().map_or(&start, Ordering::position);
-            let beyond = Mistake::PositionPastWhatIsHeld.is_made();
-            let beyond = self.ordering.as_ref().filter(|_| beyond);
-            let beyond = beyond.map(|ordering| Position {
-                cursor: ordering.highest(),
-                ..position.clone()
-            });
-            let position = beyond.as_ref().unwrap_or(position);
-            let sealer = self.sealer.as_deref();
-            let value = recovered::position_value(position, &self.keeping, &self.prefix, sealer);
-            self.outbox
-                .set(recovered::POSITION.to_owned(), Some(value), None);
-        }
-        self.outbox.flush(&self.prefix, out);
-    }
-
-    /// Whether everything that was received is journaled (what is held behind a hole aside).
-    fn is_durable(&self) -> bool {
-        self.outbox.is_empty() && !self.position_moved && self.snapshots.is_empty()
     }
 
     fn enter(&mut self, state: State) {

@@ -1,4 +1,5 @@
-//! [`Outbox`]: one append in flight, everything else gathers behind it and becomes the next commit.
+//! [`Outbox`]: what waits to be journaled gathers behind what is on its way, and becomes the next
+//! commit.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,7 +8,8 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::creation;
-use super::io::{Action, Actions, At};
+use super::io::{Actions, At, CommitNumber};
+use super::underway::{Sequel, Underway};
 use crate::domain::{Sequence, WallTime};
 use crate::journal::{AppendError, Commit, Committed, StateDelta};
 use crate::proto::v1;
@@ -36,20 +38,9 @@ pub(super) struct Outbox {
     room: Vec<v1::Event>,
     bytes: usize,
     state: BTreeMap<String, (Option<Bytes>, Option<usize>)>,
-    gaps: Vec<(String, usize)>,
-    messages: Vec<(u64, Option<usize>)>,
-    creations: Vec<(Span, usize)>,
-    in_flight: Option<InFlight>,
+    sequel: Sequel,
+    underway: Underway,
     given_up: bool,
-}
-
-#[derive(Debug)]
-struct InFlight {
-    commit: Arc<Commit>,
-    gaps: Vec<(String, usize)>,
-    messages: Vec<(u64, Option<usize>)>,
-    creations: Vec<(Span, usize)>,
-    retry_at: Option<MonoTime>,
 }
 
 /// What became durable.
@@ -68,11 +59,13 @@ pub(super) enum Written {
     Durable(Durable),
     /// No space: the same commit is tried again later.
     Later,
-    /// This event (its index) is too large.
-    TooLarge(usize),
+    /// One before it was refused: it follows that one.
+    Behind,
+    /// This event is too large.
+    TooLarge { number: CommitNumber, index: usize },
     /// The journal takes nothing any more.
     Refused,
-    /// Nothing was on its way.
+    /// Nobody waits for it.
     Unexpected,
 }
 
@@ -93,18 +86,18 @@ impl Outbox {
 
     /// Asks to be told the sequence of the event at `index`, which opened a gap.
     pub(super) fn await_gap(&mut self, key: String, index: usize) {
-        self.gaps.push((key, index));
+        self.sequel.gaps.push((key, index));
     }
 
     /// Asks to be told when a change of an outgoing message is durable, with the sequence of the
     /// event at `index`.
     pub(super) fn await_message(&mut self, order: u64, index: Option<usize>) {
-        self.messages.push((order, index));
+        self.sequel.messages.push((order, index));
     }
 
     /// Ends the trace of the event at `index` once that is durable.
     pub(super) fn trace(&mut self, span: Span, index: usize) {
-        self.creations.push((span, index));
+        self.sequel.creations.push((span, index));
     }
 
     /// The journal takes nothing any more.
@@ -122,16 +115,19 @@ impl Outbox {
         !self.events.is_empty()
     }
 
+    /// Whether nothing will ever be written again, and the journal has said so of everything.
+    pub(super) fn has_ended(&self) -> bool {
+        self.given_up && !self.underway.awaits_any()
+    }
+
     /// Whether everything is durable.
     pub(super) fn is_empty(&self) -> bool {
-        self.in_flight.is_none() && self.events.is_empty() && self.state.is_empty()
+        self.underway.is_empty() && self.events.is_empty() && self.state.is_empty()
     }
 
     /// Whether an append waits for space.
     pub(super) fn is_stuck(&self) -> bool {
-        self.in_flight
-            .as_ref()
-            .is_some_and(|f| f.retry_at.is_some())
+        self.underway.retry_at().is_some()
     }
 
     /// Whether so much waits that nothing more should be read.
@@ -139,17 +135,14 @@ impl Outbox {
         self.events.len() >= MOST_EVENTS || self.bytes >= MOST_BYTES
     }
 
-    /// Whether an append is under way, or waits for space.
-    pub(super) fn is_in_flight(&self) -> bool {
-        self.in_flight.is_some()
+    /// Whether a commit would be sent now.
+    pub(super) fn has_room(&self) -> bool {
+        self.underway.has_room()
     }
 
-    /// Sends what has gathered, if anything has and nothing is under way.
+    /// Sends what has gathered, if anything has and not too much is under way.
     pub(super) fn flush(&mut self, prefix: &str, out: &mut Actions) {
-        if self.in_flight.is_some()
-            || self.given_up
-            || (self.events.is_empty() && self.state.is_empty())
-        {
+        if !self.has_room() || self.given_up || (self.events.is_empty() && self.state.is_empty()) {
             return;
         }
         let state = std::mem::take(&mut self.state);
@@ -171,63 +164,81 @@ impl Outbox {
         self.bytes = 0;
         // The next one will be about as large: events are not moved as it grows.
         self.events.reserve(commit.events.len().min(MOST_RESERVED));
-        let commit = Arc::new(commit);
-        out.push(Action::Append(Arc::clone(&commit)));
-        self.in_flight = Some(InFlight {
-            commit,
-            gaps: std::mem::take(&mut self.gaps),
-            messages: std::mem::take(&mut self.messages),
-            creations: std::mem::take(&mut self.creations),
-            retry_at: None,
-        });
+        let sequel = std::mem::take(&mut self.sequel);
+        self.underway.send(commit, sequel, out);
     }
 
     /// Takes the journal's answer.
     pub(super) fn written(
         &mut self,
         at: At,
+        number: CommitNumber,
         result: Result<Committed, AppendError>,
         stats: &SessionStats,
     ) -> Written {
-        let Some(mut in_flight) = self.in_flight.take() else {
+        if !self.underway.awaits(number) {
             return Written::Unexpected;
-        };
-        let written = match result {
-            Ok(committed) => {
-                let commit = in_flight.commit;
-                count_delays(&commit, at, stats);
-                let sequence = |index: usize| committed.first.plus(index as u64);
-                for (span, index) in in_flight.creations.drain(..) {
-                    let delay = commit.events.get(index).and_then(|event| delay(event, at));
-                    if let (Some(delay), Some(context)) = (delay, span.context()) {
-                        stats.ingest_shown(delay, context, at.wall);
-                    }
-                    creation::durable(at, span, sequence(index));
-                }
-                self.keep_room(commit);
-                let gaps = in_flight.gaps.drain(..);
-                let messages = in_flight.messages.drain(..);
-                return Written::Durable(Durable {
-                    gaps: gaps.map(|(key, index)| (key, sequence(index))).collect(),
-                    messages: messages
-                        .map(|(order, index)| (order, index.map(sequence)))
-                        .collect(),
-                });
+        }
+        match result {
+            Err(_) if self.given_up => {
+                self.underway.refused(number, None);
+                Written::Unexpected
             }
-            Err(AppendError::NoSpace { .. }) if Mistake::RefusedCommitForgotten.is_made() => {
-                return Written::Durable(Durable::default());
+            Ok(committed) => {
+                self.underway.kept(number, committed);
+                Written::Durable(self.take_durable(at, stats))
             }
             Err(AppendError::NoSpace { retry_after }) => {
+                if Mistake::RefusedCommitForgotten.is_made() {
+                    self.underway.empty(number);
+                }
                 // A delay of nothing would be a hot loop.
                 let delay = retry_after.max(SHORTEST_RETRY);
-                in_flight.retry_at = Some(at.now + delay);
+                self.underway.refused(number, Some(at.now + delay));
                 Written::Later
             }
-            Err(AppendError::TooLarge { index, .. }) => Written::TooLarge(index),
-            Err(_) => Written::Refused,
-        };
-        self.in_flight = Some(in_flight);
-        written
+            Err(AppendError::OutOfTurn) => {
+                // The foremost follows nothing: whatever is meant, it is not asked for in a loop.
+                let foremost = self.underway.is_foremost(number);
+                let until = foremost.then(|| at.now + SHORTEST_RETRY);
+                self.underway.refused(number, until);
+                Written::Behind
+            }
+            Err(AppendError::TooLarge { index, .. }) => {
+                self.underway.refused(number, None);
+                Written::TooLarge { number, index }
+            }
+            Err(AppendError::ReadOnly { .. } | AppendError::Closed) => {
+                self.underway.refused(number, None);
+                Written::Refused
+            }
+        }
+    }
+
+    /// What follows from the commits that are durable with all before them.
+    fn take_durable(&mut self, at: At, stats: &SessionStats) -> Durable {
+        let mut durable = Durable::default();
+        while let Some((commit, sequel, committed)) = self.underway.next_kept() {
+            count_delays(&commit, at, stats);
+            let sequence = |index: usize| committed.first.plus(index as u64);
+            for (span, index) in sequel.creations {
+                let delay = commit.events.get(index).and_then(|event| delay(event, at));
+                if let (Some(delay), Some(context)) = (delay, span.context()) {
+                    stats.ingest_shown(delay, context, at.wall);
+                }
+                creation::durable(at, span, sequence(index));
+            }
+            self.keep_room(commit);
+            let gaps = sequel.gaps.into_iter();
+            durable
+                .gaps
+                .extend(gaps.map(|(key, index)| (key, sequence(index))));
+            let messages = sequel.messages.into_iter();
+            durable
+                .messages
+                .extend(messages.map(|(order, index)| (order, index.map(sequence))));
+        }
+        durable
     }
 
     fn keep_room(&mut self, commit: Arc<Commit>) {
@@ -241,23 +252,25 @@ impl Outbox {
         }
     }
 
-    /// The event at `index` of the commit that was refused, to be made smaller.
-    pub(super) fn refused_event(&mut self, index: usize) -> Option<&mut v1::Event> {
-        let commit = Arc::make_mut(&mut self.in_flight.as_mut()?.commit);
-        commit.events.get_mut(index)
+    /// The event at `index` of a commit that was refused, to be made smaller.
+    pub(super) fn refused_event(
+        &mut self,
+        number: CommitNumber,
+        index: usize,
+    ) -> Option<&mut v1::Event> {
+        self.underway.event(number, index)
     }
 
-    /// Sends the refused commit again.
-    pub(super) fn resend(&mut self, out: &mut Actions) {
-        if let Some(in_flight) = &mut self.in_flight {
-            in_flight.retry_at = None;
-            out.push(Action::Append(Arc::clone(&in_flight.commit)));
+    /// Sends again what was refused, as far as its time has come.
+    pub(super) fn resend(&mut self, now: MonoTime, out: &mut Actions) {
+        if !self.given_up {
+            self.underway.resend(now, out);
         }
     }
 
     /// When [`Outbox::resend`] is due.
     pub(super) fn retry_at(&self) -> Option<MonoTime> {
-        self.in_flight.as_ref()?.retry_at
+        self.underway.retry_at().filter(|_| !self.given_up)
     }
 }
 

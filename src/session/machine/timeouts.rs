@@ -55,7 +55,7 @@ impl Machine {
         self.mind_clock(at);
         self.creations.turn(at);
         if self.outbox.retry_at().is_some_and(|due| due <= at.now) {
-            self.outbox.resend(out);
+            self.outbox.resend(at.now, out);
         }
         for (generation, until) in std::mem::take(&mut self.retiring) {
             if until <= at.now {

@@ -273,7 +273,7 @@ impl<C: HttpClient + 'static> Session<C> {
             recent_ids,
             tracer: self.tracer.clone(),
         });
-        let span = tracing::info_span!("session", name = %lane.label);
+        let span = tracing::info_span!("session", lane = %lane.label);
         let driver = async { Ended::Lane(driver::run(parts, own_drain).await) };
         let task = self.tasks.spawn(Box::pin(driver.instrument(span)));
         self.roles.insert(task.id(), Role::Lane(index));

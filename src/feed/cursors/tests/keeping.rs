@@ -11,7 +11,7 @@ use super::*;
 use crate::feed::{Registry, Surroundings};
 use crate::journal::{
     AppendError, Commit, CommitSink, Committed, DurableEnd, Hold, Journal, Page, ReadError,
-    StateEntry,
+    StateEntry, Turn,
 };
 use crate::runtime::{Clock, Rng};
 use crate::testing::MemoryJournal;
@@ -32,6 +32,14 @@ impl Journal for Gated {
         self.gate.acquire().await.unwrap().forget();
         self.appends.fetch_add(1, Ordering::Relaxed);
         self.journal.append(commit).await
+    }
+
+    async fn append_in_turn(
+        &self,
+        commit: Arc<Commit>,
+        turn: Turn,
+    ) -> Result<Committed, AppendError> {
+        self.journal.append_in_turn(commit, turn).await
     }
 
     fn info(&self) -> Info {

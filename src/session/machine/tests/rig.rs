@@ -10,7 +10,7 @@ use http::{HeaderMap, StatusCode};
 use crate::auth::{AccessToken, Sealer, TokenProblem};
 use crate::connectors::{Built, Connector, Settings, build};
 use crate::domain::{Sequence, SessionName, WallTime};
-use crate::journal::{AppendError, Commit, Committed, StateEntry};
+use crate::journal::{AppendError, Commit, Committed, Lane, StateEntry};
 use crate::net::{Frame, HandshakeFailure, HttpFailure, HttpResponse};
 use crate::proto::v1;
 use crate::proto::v1::event::{Data, Origin};
@@ -33,11 +33,17 @@ pub(super) struct TestJournal {
     pub(super) commits: usize,
     pub(super) refusals: VecDeque<AppendError>,
     pub(super) refused: usize,
+    lane: Lane,
 }
 
 impl TestJournal {
-    pub(super) fn append(&mut self, commit: Commit) -> Result<Committed, AppendError> {
+    pub(super) fn append(&mut self, number: u64, commit: Commit) -> Result<Committed, AppendError> {
+        let turn = self.lane.turn(number);
+        if !turn.take() {
+            return Err(AppendError::OutOfTurn);
+        }
         if let Some(refusal) = self.refusals.pop_front() {
+            turn.give_back();
             self.refused += 1;
             return Err(refusal);
         }
@@ -112,8 +118,10 @@ pub(super) struct Rig {
     /// Everything ever sent.
     history: Vec<Sent>,
     /// Appends that are under way when they are not answered at once.
-    pub(super) appends: VecDeque<Commit>,
+    pub(super) appends: VecDeque<(u64, Commit)>,
     pub(super) auto_append: bool,
+    /// An input is being handled.
+    acting: bool,
     pub(super) tokens: VecDeque<Result<u64, TokenProblem>>,
     pub(super) token: u64,
     pub(super) token_asks: usize,
@@ -227,6 +235,7 @@ impl Rig {
             history: Vec::new(),
             appends: VecDeque::new(),
             auto_append: true,
+            acting: false,
             tokens: VecDeque::new(),
             token: 1,
             token_asks: 0,
@@ -250,8 +259,14 @@ impl Rig {
         self.seed += 1;
         self.sent.clear();
         self.appends.clear();
-        self.machine = machine(self);
+        self.renew();
         self.input(Input::Start);
+    }
+
+    /// Another machine, whose commits are numbered anew.
+    fn renew(&mut self) {
+        self.journal.lane = Lane::default();
+        self.machine = machine(self);
     }
 
     /// The same session, before it has begun, with somewhere else to go.
@@ -261,7 +276,7 @@ impl Rig {
             connector: genesys_at(&format!("https://{host}")),
         };
         self.alternatives = hosts.iter().map(endpoint).collect();
-        self.machine = machine(self);
+        self.renew();
     }
 
     /// The next health report.
@@ -288,7 +303,7 @@ impl Rig {
     /// A machine with other timing, before it has begun.
     pub(super) fn retime(&mut self, change: impl FnOnce(&mut TimingConfig)) {
         change(&mut self.timing);
-        self.machine = machine(self);
+        self.renew();
     }
 
     pub(super) fn at(&self) -> At {
@@ -304,7 +319,17 @@ impl Rig {
         self.take(out);
     }
 
+    /// Does what the machine asks for, and then answers its appends, in their order.
     fn take(&mut self, actions: Vec<Action>) {
+        let within = std::mem::replace(&mut self.acting, true);
+        self.perform(actions);
+        while !within && self.auto_append && !self.appends.is_empty() {
+            self.commit_one();
+        }
+        self.acting = within;
+    }
+
+    fn perform(&mut self, actions: Vec<Action>) {
         for action in actions {
             match action {
                 Action::AskToken => self.answer_token(),
@@ -360,11 +385,10 @@ impl Rig {
                     });
                 }
                 Action::Cancel { call } => self.note(Sent::Cancel { call }),
-                Action::Append(commit) if self.auto_append => {
-                    let result = self.journal.append(Arc::unwrap_or_clone(commit));
-                    self.input(Input::Appended(result));
+                Action::Append { number, commit } => {
+                    let commit = Arc::unwrap_or_clone(commit);
+                    self.appends.push_back((number, commit));
                 }
-                Action::Append(commit) => self.appends.push_back(Arc::unwrap_or_clone(commit)),
                 Action::AskHealth(connector) => self.health_of = Some(connector),
                 Action::DropHealth => self.health_of = None,
                 Action::Post => {}
@@ -390,9 +414,9 @@ impl Rig {
 
     /// Answers the oldest append under way.
     pub(super) fn commit_one(&mut self) {
-        let commit = self.appends.pop_front().expect("an append is under way");
-        let result = self.journal.append(commit);
-        self.input(Input::Appended(result));
+        let (number, commit) = self.appends.pop_front().expect("an append is under way");
+        let result = self.journal.append(number, commit);
+        self.input(Input::Appended { number, result });
     }
 
     /// Lets time pass, doing what is due; no more than a few things may be due at one moment.
