@@ -56,7 +56,6 @@ pub(super) struct Subscription {
     pub(super) told: Sequence,
     /// What was read from disk and not yet offered.
     pub(super) shelf: Shelf,
-    pub(super) reading: bool,
     pub(super) due: Option<Due>,
     /// Why the managed cursor that it reads by is not its own any more.
     pub(super) revoked: Option<CursorError>,
@@ -86,7 +85,6 @@ impl Subscription {
             cursor_time: None,
             told: resolved.through,
             shelf: Shelf::default(),
-            reading: false,
             due: resolved.gap.map(|gap| Due {
                 notice: Notice::Gap(Box::new(gap)),
                 then: resolved.start,
@@ -154,7 +152,16 @@ impl Subscription {
 
     /// Takes the answer to [`Step::Read`].
     pub(super) fn read(&mut self, at: &Moment, answer: Result<Arc<Page>, ReadError>) {
-        self.reading = false;
+        let Some(after) = self.shelf.answered() else {
+            return;
+        };
+        if !self.shelf.is_empty() || self.due.is_some() {
+            return self.shelf.put_behind(after, answer);
+        }
+        // The reader went on elsewhere, or what stood before it was forgotten.
+        if after != self.cursor {
+            return;
+        }
         match answer {
             Ok(page) if page.items.is_empty() => self.fail(FeedError::Unreadable {
                 after: self.cursor,
@@ -207,18 +214,23 @@ impl Subscription {
                     self.emit(at, None)
                 };
             }
+            self.shelf.turn(self.cursor);
+            if let Some(after) = self.reads_ahead() {
+                return self.ask(after);
+            }
             if !self.shelf.is_empty() {
                 self.unload(at);
                 return self.step(at);
             }
             match self.state {
-                State::CatchUp { .. } if self.reading => return self.wait(at),
                 State::CatchUp { known_end } if self.cursor < known_end => {
                     if !self.terms.gather.is_empty() {
                         return self.emit(at, None);
                     }
-                    self.reading = true;
-                    return Step::Read { after: self.cursor };
+                    return match self.shelf.is_awaited() {
+                        true => self.wait(at),
+                        false => self.ask(self.cursor),
+                    };
                 }
                 State::CatchUp { .. } => {
                     if Mistake::HandoffLosesABatch.is_made() {
@@ -242,6 +254,23 @@ impl Subscription {
                 _ => return self.emit(at, None),
             }
         }
+    }
+
+    /// Where to read on while what was read is sent. One that is paced has the time to wait for it.
+    fn reads_ahead(&self) -> Option<Sequence> {
+        let State::CatchUp { known_end } = self.state else {
+            return None;
+        };
+        let end = match &self.terms.end {
+            Some(End::At(last)) => known_end.min(last.sequence),
+            Some(End::Time(_) | End::CaughtUp) | None => known_end,
+        };
+        self.shelf.reads_ahead(end).filter(|_| self.pace.is_none())
+    }
+
+    fn ask(&mut self, after: Sequence) -> Step {
+        self.shelf.ask(after);
+        Step::Read { after }
     }
 
     /// Offers what was read from disk, up to the first thing that must be sent before more.
@@ -395,7 +424,7 @@ impl Subscription {
         if let Some(pace) = &self.pace
             && self.catching_up()
             && self.behind(at)
-            && !self.reading
+            && !self.shelf.is_awaited()
         {
             until = until.min(pace.ready_at());
         }

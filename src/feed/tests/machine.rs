@@ -36,6 +36,8 @@ enum Act {
     Steps(u8),
     Answer,
     Pass(u16),
+    /// Something was erased.
+    Forget,
 }
 
 fn acts() -> impl Strategy<Value = Vec<Act>> {
@@ -48,6 +50,7 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
             6 => (1_u8..8).prop_map(Act::Steps),
             4 => Just(Act::Answer),
             1 => (1_u16..20_000).prop_map(Act::Pass),
+            1 => Just(Act::Forget),
         ],
         1..80,
     )
@@ -288,6 +291,7 @@ fn act(world: &mut World, reader: &mut Reader, act: &Act) {
         }),
         Act::Answer => reader.answer(world),
         Act::Pass(millis) => world.now += Duration::from_millis(u64::from(*millis)),
+        Act::Forget => reader.subscription.forget_read(),
     }
 }
 
@@ -376,6 +380,45 @@ fn a_reader_that_the_ring_overtakes_reads_from_disk_and_joins_again() {
         [News::CaughtUp, News::FellBehind, News::CaughtUp]
     );
     assert_eq!(numbers(&reader.seen), (1..=28).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_next_page_is_read_while_the_first_is_sent() {
+    let mut world = World::new();
+    (0..4).for_each(|_| world.append(5));
+    world.announce_all();
+    let mut reader = Reader::open(&world, Policy::Fail, Selection::default(), 0);
+    while reader.asked.is_none() {
+        reader.step(&world);
+    }
+    reader.answer(&world);
+    reader.step(&world);
+    assert_eq!(reader.asked, Some(Sequence::new(5)));
+    while reader.step(&world).is_none() {}
+    assert_eq!(numbers(&reader.seen), (1..=5).collect::<Vec<_>>());
+    // Behind an answer that came in time nothing is waited for.
+    reader.answer(&world);
+    assert!(reader.step(&world).is_none());
+    assert_eq!(reader.asked, Some(Sequence::new(10)));
+    reader.answer(&world);
+    while reader.step(&world).is_none() {}
+    assert_eq!(numbers(&reader.seen), (1..=15).collect::<Vec<_>>());
+    settle(&mut world, &mut reader);
+    assert_eq!(numbers(&reader.seen), (1..=20).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_reader_that_is_paced_reads_nothing_ahead() {
+    let mut world = World::new();
+    (0..4).for_each(|_| world.append(5));
+    world.announce_all();
+    let mut reader = Reader::open(&world, Policy::Fail, Selection::default(), 3);
+    while reader.asked.is_none() {
+        reader.step(&world);
+    }
+    reader.answer(&world);
+    while reader.step(&world).is_none() {}
+    assert_eq!((reader.asked, numbers(&reader.seen)), (None, vec![1]));
 }
 
 #[test]
