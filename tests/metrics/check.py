@@ -11,6 +11,8 @@ import urllib.request
 
 OPEN_METRICS = "application/openmetrics-text; version=1.0.0, text/plain;q=0.5"
 PATIENCE = 60.0
+# All of the sandbox: an event that it skips is then one that is missed.
+CHANNELS = ["routing.queueStats", "routing.agentEvent", "platform.connectionEvent"]
 
 
 def free_address():
@@ -36,7 +38,7 @@ def configure(args):
                         "name": "cc",
                         "platform": "genesys-events",
                         "endpoint": sandbox["endpoint"],
-                        "channels": ["routing.queueStats", "routing.agentEvent"],
+                        "channels": CHANNELS,
                         "auth": {
                             "grant": "client_credentials",
                             "client_id_file": str(folder / "id"),
