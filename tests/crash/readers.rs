@@ -70,7 +70,7 @@ struct Reader {
 impl Readers {
     /// Starts one reader of each of `tempers`.
     pub(crate) fn start(address: &Address, tempers: &[Temper], rng: &Rng) -> Self {
-        let record = Arc::new(Record::default());
+        let record = Arc::new(Record::new(tempers));
         let end = watch::Sender::new(u64::MAX);
         let mut tasks = JoinSet::new();
         for temper in tempers {
@@ -129,6 +129,13 @@ impl Readers {
         let then = self.until(sidecar, "a reader is served", opened).await;
         let advanced = |now: &Progress| now.taken > then.taken + count;
         self.until(sidecar, "readers advance", advanced).await;
+    }
+
+    /// Waits until the slowest is so close to the fastest.
+    pub(crate) async fn close_up(&mut self, sidecar: &mut Child, most: u64) {
+        let together = |now: &Progress| now.apart() <= most;
+        self.until(sidecar, "the slowest reader comes closer", together)
+            .await;
     }
 
     /// Waits until the plain reader has the platform's number `head` and all have what it has.
@@ -235,6 +242,9 @@ impl Reader {
             self.judged.sequences.extend(sequences);
         } else {
             self.judged.oracle.take(epoch, events);
+        }
+        if let Some(position) = &self.position {
+            self.record.stands(self.judged.temper, position.sequence);
         }
         if self.judged.temper == Temper::Plain {
             self.record.reached(self.judged.oracle.highest_number());

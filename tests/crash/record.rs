@@ -9,8 +9,10 @@ use tokio::sync::watch;
 use v1::event::Data;
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::readers::Temper;
+
 /// What all readers of one journal have seen.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Record {
     seen: Mutex<Seen>,
     progress: watch::Sender<Progress>,
@@ -41,12 +43,40 @@ pub(crate) struct Progress {
     pub(crate) latest: u64,
     /// The highest of the platform's numbers that the plain reader has.
     pub(crate) number: u64,
+    /// The place of each reader, by its temper; there is one of each at most.
+    places: [Option<u64>; 3],
 }
 
 /// Which events a selective reader asks for: facts about sessions always come.
 pub(crate) const SELECTED: &str = "ccaas.agent.";
 
+impl Progress {
+    /// How many events the slowest reader is behind the fastest.
+    pub(crate) fn apart(&self) -> u64 {
+        let slowest = self.places.iter().flatten().min();
+        slowest.map_or(0, |slowest| self.latest.saturating_sub(*slowest))
+    }
+}
+
 impl Record {
+    /// Of these readers.
+    pub(crate) fn new(tempers: &[Temper]) -> Self {
+        let mut progress = Progress::default();
+        for temper in tempers {
+            progress.places[*temper as usize] = Some(0);
+        }
+        Self {
+            seen: Mutex::default(),
+            progress: watch::Sender::new(progress),
+        }
+    }
+
+    /// A reader is there now.
+    pub(crate) fn stands(&self, temper: Temper, sequence: u64) {
+        self.progress
+            .send_modify(|progress| progress.places[temper as usize] = Some(sequence));
+    }
+
     /// Takes what a reader got, in the form it asked for.
     pub(crate) fn take(
         &self,

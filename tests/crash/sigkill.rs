@@ -21,6 +21,8 @@ const FIRST_MOMENTS: Duration = Duration::from_millis(150);
 /// In which an orderly end is cut short.
 const DRAIN_MOMENTS: Duration = Duration::from_millis(20);
 const MOST_EVENTS_BETWEEN: u64 = 600;
+/// Far less than is kept: what is trimmed before a reader came for it would be no loss.
+const MOST_APART: u64 = 5_000;
 /// How often the directory is looked at for a new segment.
 const GLANCE: Duration = Duration::from_millis(2);
 
@@ -61,8 +63,8 @@ async fn survives(transport: &'static str, kills: u64) {
     };
     let settings = Settings {
         transport,
-        // A segment has 16 MiB, and the file of the next is begun after a quarter of it; readers stay far
-        // within what is kept.
+        // A segment has 16 MiB, and the file of the next is begun after a quarter of it. Less and less is kept:
+        // each start begins one, which carries the ids of the last minutes.
         retention: json!({ "max_age": "160s", "max_bytes": "128MiB", "min_free_bytes": "1MiB" }),
         ..Settings::default()
     };
@@ -78,6 +80,7 @@ async fn survives(transport: &'static str, kills: u64) {
         if moment != Moment::Starting {
             let count = rng.below(MOST_EVENTS_BETWEEN);
             readers.advance(&mut sidecar, since, count).await;
+            readers.close_up(&mut sidecar, MOST_APART).await;
         }
         since = readers.record.progress();
         if kill(sidecar, moment, &place, &rng).await {
