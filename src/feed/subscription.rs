@@ -155,6 +155,10 @@ impl Subscription {
         let Some(after) = self.shelf.answered() else {
             return;
         };
+        // Who has gone on, or is about to end, needs no more of history.
+        let State::CatchUp { .. } = self.state else {
+            return;
+        };
         if !self.shelf.is_empty() || self.due.is_some() {
             return self.shelf.put_behind(after, answer);
         }

@@ -382,15 +382,38 @@ fn a_reader_that_the_ring_overtakes_reads_from_disk_and_joins_again() {
     assert_eq!(numbers(&reader.seen), (1..=28).collect::<Vec<_>>());
 }
 
-#[test]
-fn the_next_page_is_read_while_the_first_is_sent() {
+/// Twenty events of history, and a reader that has asked for the first page of them.
+fn reading_twenty(rate: u32) -> (World, Reader) {
     let mut world = World::new();
     (0..4).for_each(|_| world.append(5));
     world.announce_all();
-    let mut reader = Reader::open(&world, Policy::Fail, Selection::default(), 0);
+    let mut reader = Reader::open(&world, Policy::Fail, Selection::default(), rate);
     while reader.asked.is_none() {
         reader.step(&world);
     }
+    (world, reader)
+}
+
+#[test]
+fn an_answer_that_comes_to_a_closing_reader_changes_nothing_of_its_end() {
+    let (world, mut reader) = reading_twenty(0);
+    reader.subscription.dismiss();
+    reader.step(&world);
+    let reason = "the disk is gone".to_owned();
+    let after = reader.asked.take().unwrap();
+    let refused = Err(ReadError::Io { after, reason });
+    reader.subscription.read(&world.moment(), refused);
+    while reader.step(&world).is_none() {}
+    let outcome = reader.outcome.unwrap();
+    assert!(
+        matches!(outcome, Err(FeedError::Disconnected { .. })),
+        "{outcome:?}"
+    );
+}
+
+#[test]
+fn the_next_page_is_read_while_the_first_is_sent() {
+    let (mut world, mut reader) = reading_twenty(0);
     reader.answer(&world);
     reader.step(&world);
     assert_eq!(reader.asked, Some(Sequence::new(5)));
@@ -409,13 +432,7 @@ fn the_next_page_is_read_while_the_first_is_sent() {
 
 #[test]
 fn a_reader_that_is_paced_reads_nothing_ahead() {
-    let mut world = World::new();
-    (0..4).for_each(|_| world.append(5));
-    world.announce_all();
-    let mut reader = Reader::open(&world, Policy::Fail, Selection::default(), 3);
-    while reader.asked.is_none() {
-        reader.step(&world);
-    }
+    let (world, mut reader) = reading_twenty(3);
     reader.answer(&world);
     while reader.step(&world).is_none() {}
     assert_eq!((reader.asked, numbers(&reader.seen)), (None, vec![1]));
