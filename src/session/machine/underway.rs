@@ -12,7 +12,7 @@ use crate::telemetry::traces::Span;
 
 /// One is written, and the others are at hand when that is done. With more of them commits become
 /// small: what comes meanwhile should gather.
-pub(super) const MOST: usize = 2;
+const MOST: usize = 2;
 
 /// What a commit leads to once it is durable; indexes are of its events.
 #[derive(Debug, Default)]
@@ -86,9 +86,8 @@ impl Underway {
 
     /// Whether an answer to this one is waited for.
     pub(super) fn awaits(&self, number: CommitNumber) -> bool {
-        let at = number.checked_sub(self.first);
-        let at = at.and_then(|at| usize::try_from(at).ok());
-        at.and_then(|at| self.commits.get(at))
+        self.place(number)
+            .and_then(|at| self.commits.get(at))
             .is_some_and(|sent| matches!(sent.standing, Standing::Asked))
     }
 
@@ -144,8 +143,12 @@ impl Underway {
         })
     }
 
+    fn place(&self, number: CommitNumber) -> Option<usize> {
+        usize::try_from(number.checked_sub(self.first)?).ok()
+    }
+
     fn get_mut(&mut self, number: CommitNumber) -> Option<&mut Sent> {
-        let at = usize::try_from(number.checked_sub(self.first)?).ok()?;
+        let at = self.place(number)?;
         self.commits.get_mut(at)
     }
 }
