@@ -65,12 +65,9 @@ impl Callers {
         }
     }
 
-    /// Completes when a letter may have come. Cancel-safe.
-    pub(super) async fn arrived(&self) {
-        match &self.mail {
-            Some(mail) => mail.arrived().await,
-            None => std::future::pending().await,
-        }
+    /// The box that letters come in, where any can.
+    pub(super) fn mail(&self) -> Option<&Arc<Mail>> {
+        self.mail.as_ref()
     }
 
     /// What the letters in the box ask for.

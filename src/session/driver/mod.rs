@@ -2,6 +2,7 @@
 
 mod acts;
 mod parts;
+mod told;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::{Notify, mpsc, watch};
 
 pub(super) use self::parts::{DriverParts, Posts};
+use self::told::Told;
 use super::DriverError;
 use super::callers::Callers;
 use super::health::{HealthDesk, HealthReport};
@@ -32,8 +34,9 @@ use crate::runtime::{Clock, Drain, Rng};
 /// Frames handed to the machine before anything else gets its turn.
 const FRAMES_AT_ONCE: usize = 64;
 
-/// What ended of the things that were begun.
+/// What ended of the things that were begun, or waited for.
 enum Ended<S> {
+    Told(Told),
     Token(Result<AccessToken, TokenProblem>),
     /// A handshake may begin.
     Turn(Generation, Box<WebSocketRequest>),
@@ -56,11 +59,11 @@ pub(in crate::session) async fn run<C: HttpClient + 'static>(
     drain: Drain,
 ) -> Result<(), DriverError> {
     let mut driver = Driver::new(parts)?;
+    driver.listen(&drain);
     driver.feed(Input::Start);
     driver.callers.open();
     let timer = tokio::time::sleep_until(driver.clock.now());
     tokio::pin!(timer);
-    let mut draining = false;
     while driver.machine.state() != StateName::Ended {
         let due = driver.machine.next_timeout();
         if let Some(due) = due
@@ -70,17 +73,11 @@ pub(in crate::session) async fn run<C: HttpClient + 'static>(
         }
         tokio::select! {
             biased;
-            () = drain.forced() => return Ok(()),
-            () = drain.draining(), if !draining => {
-                draining = true;
-                driver.drain();
-            }
             () = &mut timer, if due.is_some() => driver.timed_out(),
-            Some(ended) = driver.tasks.next(), if !driver.tasks.is_empty() => driver.ended(ended),
-            () = driver.reconnect.notified() => driver.feed(Input::ReconnectAsked),
-            () = driver.callers.arrived() => driver.mail_came(),
-            Ok(()) = driver.token_status.changed() => driver.token_changed(),
-            Ok(()) = driver.connector.changed() => driver.connector_changed(),
+            Some(ended) = driver.tasks.next() => match ended {
+                Ended::Told(Told::Forced) => return Ok(()),
+                ended => driver.ended(ended),
+            },
             Some(came) = driver.frames.next(), if driver.machine.wants_frames() => {
                 driver.incoming(came);
             }
@@ -278,6 +275,7 @@ impl<C: HttpClient + 'static> Driver<C> {
 
     fn ended(&mut self, ended: Ended<C::Socket>) {
         match ended {
+            Ended::Told(told) => self.told(told),
             Ended::Token(result) => self.feed(Input::Token(result)),
             Ended::Answer(call, result) => {
                 self.calls.remove(&call);
