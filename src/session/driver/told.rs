@@ -1,9 +1,9 @@
 //! [`Told`]: what a driver is told from outside, now and then. Each is waited for among the tasks, which
 //! are looked at when they have something to say: a session with a frame to read asks nobody else.
 
+use std::future::pending;
 use std::sync::Arc;
 
-use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 
 use super::{Driver, Ended};
@@ -28,20 +28,12 @@ impl<C: HttpClient + 'static> Driver<C> {
     /// Waits for everything that it may be told.
     pub(super) fn listen(&self, drain: &Drain) {
         let (forced, draining) = (drain.clone(), drain.clone());
-        self.tasks.push(Box::pin(async move {
-            forced.forced().await;
-            Ended::Told(Told::Forced)
-        }));
-        self.tasks.push(Box::pin(async move {
-            draining.draining().await;
-            Ended::Told(Told::Draining)
-        }));
+        self.tell(Told::Forced, async move { forced.forced().await });
+        self.tell(Told::Draining, async move { draining.draining().await });
         self.listen_for_reconnect();
         self.listen_for_mail();
-        self.tasks
-            .push(changed(&self.token_status, Told::TokenChanged));
-        self.tasks
-            .push(changed(&self.connector, Told::ConnectorChanged));
+        self.listen_for_change(Told::TokenChanged, &self.token_status);
+        self.listen_for_change(Told::ConnectorChanged, &self.connector);
     }
 
     /// Does what it is told, and waits for the next time.
@@ -60,44 +52,44 @@ impl<C: HttpClient + 'static> Driver<C> {
             }
             Told::TokenChanged => {
                 self.token_changed();
-                self.tasks.push(changed(&self.token_status, told));
+                self.listen_for_change(told, &self.token_status);
             }
             Told::ConnectorChanged => {
                 self.connector_changed();
-                self.tasks.push(changed(&self.connector, told));
+                self.listen_for_change(told, &self.connector);
             }
         }
     }
 
     fn listen_for_reconnect(&self) {
         let reconnect = Arc::clone(&self.reconnect);
-        self.tasks.push(Box::pin(async move {
+        self.tell(Told::ReconnectAsked, async move {
             reconnect.notified().await;
-            Ended::Told(Told::ReconnectAsked)
-        }));
+        });
     }
 
     fn listen_for_mail(&self) {
         if let Some(mail) = self.callers.mail() {
             let mail = Arc::clone(mail);
-            self.tasks.push(Box::pin(async move {
-                mail.arrived().await;
-                Ended::Told(Told::MailCame)
-            }));
+            self.tell(Told::MailCame, async move { mail.arrived().await });
         }
     }
-}
 
-/// Waits for what has not been seen yet of `of`.
-fn changed<T: Send + Sync + 'static, S: 'static>(
-    of: &watch::Receiver<T>,
-    told: Told,
-) -> BoxFuture<'static, Ended<S>> {
-    let mut of = of.clone();
-    Box::pin(async move {
-        match of.changed().await {
-            Ok(()) => Ended::Told(told),
-            Err(_) => Ended::Nothing,
-        }
-    })
+    /// Waits for what has not been seen yet of `of`; for ever if nobody can change it any more.
+    fn listen_for_change<T: Send + Sync + 'static>(&self, told: Told, of: &watch::Receiver<T>) {
+        let mut of = of.clone();
+        self.tell(told, async move {
+            if of.changed().await.is_err() {
+                pending::<()>().await;
+            }
+        });
+    }
+
+    /// Has it told when `when` has come.
+    fn tell(&self, told: Told, when: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.push(Box::pin(async move {
+            when.await;
+            Ended::Told(told)
+        }));
+    }
 }
