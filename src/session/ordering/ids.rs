@@ -11,13 +11,27 @@ use crate::runtime::MonoTime;
 /// Ids are remembered this long, and at most this many.
 const WINDOW: Duration = Duration::from_secs(600);
 const MOST: usize = 1_000_000;
+/// Ids that came within this time of each other, and not too many of them, are forgotten together.
+const SPAN: Duration = Duration::from_secs(1);
+const TOGETHER: usize = 256;
 
-/// Hashes of source and id, seen within the window.
+/// Hashes of source and id, seen within the window. 18 to 36 bytes for each.
 #[derive(Debug, Default)]
 pub struct RecentIds {
     seen: HashSet<u64>,
-    order: VecDeque<(MonoTime, u64)>,
+    /// The same, as they came.
+    order: VecDeque<u64>,
+    /// When they came, in the same order: a time for each would take more than the ids.
+    spans: VecDeque<Span>,
     shared: SharedIds,
+}
+
+/// Ids of [`RecentIds::order`] that came after one another.
+#[derive(Debug)]
+struct Span {
+    first: MonoTime,
+    last: MonoTime,
+    ids: usize,
 }
 
 /// What a journal remembered when the process began, for all its sessions together: a million hashes
@@ -77,19 +91,47 @@ impl RecentIds {
 
     /// Whether this id was not seen within the window; it is now.
     pub fn is_new(&mut self, now: MonoTime, hash: u64) -> bool {
-        while let Some((at, old)) = self.order.front() {
-            let expired = now.saturating_duration_since(*at) > WINDOW;
-            if !expired && self.order.len() < MOST {
-                break;
-            }
-            self.seen.remove(old);
-            self.order.pop_front();
-        }
+        self.forget(now);
         self.shared.expire(now);
         let new = !self.shared.contains(hash) && self.seen.insert(hash);
         if new {
-            self.order.push_back((now, hash));
+            self.order.push_back(hash);
+            self.date(now);
         }
         new
+    }
+
+    /// Makes room for one more: what is older than the window goes, and the oldest if they are too many.
+    fn forget(&mut self, now: MonoTime) {
+        while let Some(oldest) = self.spans.front_mut() {
+            let expired = now.saturating_duration_since(oldest.last) > WINDOW;
+            if !expired && self.order.len() < MOST {
+                break;
+            }
+            if let Some(id) = self.order.pop_front() {
+                self.seen.remove(&id);
+            }
+            oldest.ids -= 1;
+            if oldest.ids == 0 {
+                self.spans.pop_front();
+            }
+        }
+    }
+
+    /// One more came now.
+    fn date(&mut self, now: MonoTime) {
+        match self.spans.back_mut() {
+            Some(span)
+                if span.ids < TOGETHER && now.saturating_duration_since(span.first) < SPAN =>
+            {
+                span.last = now;
+                span.ids += 1;
+            }
+            _ => self.spans.push_back(Span {
+                first: now,
+                last: now,
+                ids: 1,
+            }),
+        }
     }
 }

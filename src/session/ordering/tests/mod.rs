@@ -161,9 +161,50 @@ fn u16_ids_are_forgotten_after_ten_minutes() {
     assert!(!ids.is_new(later, 3));
 }
 
+/// An id is a duplicate if the same came within ten minutes, whatever else came; of one that came up to
+/// a second before that, either may be said.
+#[derive(Debug, Default)]
+struct Remembered(std::collections::BTreeMap<u64, MonoTime>);
+
+impl Remembered {
+    fn agrees(&mut self, now: MonoTime, id: u64, is_new: bool) -> bool {
+        let ago = self.0.get(&id).map(|at| now - *at);
+        if is_new {
+            self.0.insert(id, now);
+        }
+        match ago {
+            None => is_new,
+            Some(ago) if ago <= Duration::from_secs(600) => !is_new,
+            Some(ago) => is_new || ago <= Duration::from_secs(601),
+        }
+    }
+}
+
+#[test]
+fn u16_no_more_than_a_million_ids_are_remembered() {
+    let now = MonoTime::now();
+    let mut ids = RecentIds::default();
+    assert!((0..1_000_001).all(|id| ids.is_new(now, id)));
+    assert!(!ids.contains(0), "the oldest made room");
+    assert!((1..1_000_001).all(|id| ids.contains(id)));
+}
+
 mod overlapping;
 
 proptest! {
+    #[test]
+    fn u16_an_id_is_known_for_ten_minutes_whatever_else_comes(
+        arrivals in proptest::collection::vec((0_u64..30, 0_u64..40_000), 1..600),
+    ) {
+        let mut now = MonoTime::now();
+        let (mut ids, mut remembered) = (RecentIds::default(), Remembered::default());
+        for (id, wait) in arrivals {
+            now += Duration::from_millis(wait);
+            let is_new = ids.is_new(now, id);
+            prop_assert!(remembered.agrees(now, id, is_new), "{id} is new: {is_new}");
+        }
+    }
+
     #[test]
     fn every_number_is_released_once_and_in_order_or_given_up(
         arrivals in proptest::collection::vec((1_u64..40, 0_u8..10), 1..200),
