@@ -14,7 +14,7 @@ use crate::journal::{Batch, CommitSink, Entry, View};
 /// Bounds of a ring. The newest batch is kept even when it alone exceeds them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RingBounds {
-    /// Encoded bytes.
+    /// Memory: of encoded events, and of what is kept about them.
     pub bytes: usize,
     /// Events.
     pub events: usize,
@@ -52,6 +52,7 @@ struct Held {
 pub struct Run {
     entries: Arc<[Entry]>,
     bytes: usize,
+    buffer: usize,
     last: Sequence,
     keys: OnceLock<Box<[Keys]>>,
     viewed: [OnceLock<usize>; 4],
@@ -109,6 +110,7 @@ impl CommitSink for Ring {
         };
         let run = Arc::new(Run {
             bytes: batch.entries.iter().map(|e| e.element.len()).sum(),
+            buffer: batch.buffer,
             last: last.sequence,
             keys: OnceLock::new(),
             viewed: Default::default(),
@@ -125,7 +127,7 @@ impl CommitSink for Ring {
             (held.bytes, held.events) = (0, 0);
             held.floor = Some(before);
         }
-        held.bytes += run.bytes;
+        held.bytes += run.memory();
         held.events += run.entries.len();
         held.runs.push_back(run);
         let old = held.runs.len().checked_sub(ENCODED_RUNS + 1);
@@ -136,7 +138,7 @@ impl CommitSink for Ring {
             let Some(oldest) = held.runs.pop_front() else {
                 break;
             };
-            held.bytes -= oldest.bytes;
+            held.bytes -= oldest.memory();
             held.events -= oldest.entries.len();
             held.floor = Some(oldest.last);
             dropped.push(oldest);
@@ -161,6 +163,11 @@ impl CommitSink for Ring {
 }
 
 impl Run {
+    /// What is held as long as it is: of a commit with one small event, a third is not the event.
+    fn memory(&self) -> usize {
+        self.buffer + size_of_val(&*self.entries) + size_of::<Self>()
+    }
+
     pub(super) fn entries(&self) -> &[Entry] {
         &self.entries
     }

@@ -224,6 +224,8 @@ impl CommitSink for Recorder {
                 "told before the sink"
             );
         }
+        let elements: usize = batch.entries.iter().map(|e| e.element.len()).sum();
+        assert!(batch.buffer >= elements, "they lie within it");
         self.seen
             .lock()
             .extend(batch.entries.iter().map(|entry| entry.sequence));

@@ -98,6 +98,19 @@ pub trait CommitSink: Send + Sync + fmt::Debug {
 pub struct Batch {
     /// Ascending and contiguous; never empty.
     pub entries: Arc<[Entry]>,
+    /// Bytes of memory that their elements are slices of: those, and what was written with them.
+    pub buffer: usize,
+}
+
+impl Batch {
+    /// Of entries whose elements are slices of nothing larger.
+    #[must_use]
+    pub fn of(entries: Arc<[Entry]>) -> Self {
+        Self {
+            buffer: entries.iter().map(|entry| entry.element.len()).sum(),
+            entries,
+        }
+    }
 }
 
 /// What is appended as a unit.

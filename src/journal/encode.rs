@@ -46,6 +46,8 @@ pub(crate) struct Target {
 #[derive(Debug, Default)]
 pub(crate) struct Write {
     pub(crate) bytes: Bytes,
+    /// What `bytes` takes in memory.
+    pub(crate) buffer: usize,
     events: Vec<Placed>,
     pub(crate) commits: Vec<Committed>,
     pub(crate) deltas: Vec<Delta>,
@@ -119,6 +121,7 @@ pub(crate) fn encode(target: Target, commits: Vec<EncodedCommit>) -> Write {
             record_time: time,
         });
     }
+    write.buffer = buffer.capacity();
     write.bytes = buffer.into();
     write
 }

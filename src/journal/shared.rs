@@ -90,7 +90,10 @@ impl Shared {
         }
         let Some(last) = entries.last() else { return };
         let (latest, latest_time) = (last.sequence, last.record_time);
-        let batch = Batch { entries };
+        let batch = Batch {
+            entries,
+            buffer: write.buffer,
+        };
         // A sink that attaches now sees this batch or finds it behind the durable end, never neither.
         let sinks = self.sinks.lock();
         for sink in sinks.iter() {

@@ -146,9 +146,7 @@ impl MemoryJournal {
         }
         let last = end.latest.plus(entries.len() as u64);
         if !entries.is_empty() {
-            let batch = Batch {
-                entries: entries.as_slice().into(),
-            };
+            let batch = Batch::of(entries.as_slice().into());
             shared.entries.extend(entries);
             shared.sinks.iter().for_each(|sink| sink.committed(&batch));
             self.0.end.send_modify(|end| {

@@ -106,9 +106,7 @@ impl World {
             self.written
                 .insert(entry.sequence.get(), entry.decode().unwrap());
         }
-        self.ring.committed(&Batch {
-            entries: batch.into(),
-        });
+        self.ring.committed(&Batch::of(batch.into()));
     }
 
     fn end(&self) -> DurableEnd {
@@ -439,6 +437,22 @@ fn a_reader_that_is_paced_reads_nothing_ahead() {
 }
 
 #[test]
+fn a_ring_of_small_commits_counts_what_it_keeps_about_them() {
+    let entries = (1..=100).map(|n| entry(n, WallTime::from_nanos(n), draft(n)));
+    let entries: Vec<_> = entries.collect();
+    let ring = Ring::new(RingBounds {
+        bytes: entries.iter().map(|entry| entry.element.len()).sum(),
+        events: 100,
+    });
+    ring.begin_at(Sequence::ZERO);
+    for entry in entries {
+        ring.committed(&Batch::of([entry].into()));
+    }
+    assert!(ring.follow(Sequence::ZERO).is_none(), "the first made room");
+    assert!(ring.follow(Sequence::new(99)).is_some());
+}
+
+#[test]
 fn a_ring_holds_no_more_than_its_bounds_and_always_the_newest_batch() {
     let ring = Ring::new(RingBounds {
         bytes: 1_000,
@@ -447,9 +461,7 @@ fn a_ring_holds_no_more_than_its_bounds_and_always_the_newest_batch() {
     ring.begin_at(Sequence::ZERO);
     let batch = |first: u64, count: u64| {
         let entries = (first..first + count).map(|n| entry(n, WallTime::from_nanos(n), draft(n)));
-        Batch {
-            entries: entries.collect(),
-        }
+        Batch::of(entries.collect())
     };
     for first in (1..200).step_by(2) {
         ring.committed(&batch(first, 2));
