@@ -39,41 +39,49 @@ impl Latencies {
 }
 
 /// What the process took at one moment.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Sample {
     pub(crate) at: Duration,
     /// Resident memory, in MiB.
     pub(crate) resident: f64,
+    /// Of it what is its own: neither pages of the program nor of its files.
+    pub(crate) own: f64,
     pub(crate) files: usize,
 }
 
 /// Looks at a process.
 pub(crate) fn look(process: u32, at: Duration) -> Result<Sample> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kilobytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<f64>().ok());
-    let files = std::fs::read_dir(format!("/proc/{process}/fd"))?.count();
+    let mebibytes = |what: &'static str| -> Result<f64> {
+        let line = status.lines().find_map(|line| line.strip_prefix(what));
+        let number = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        Ok(number.context(what)?.parse::<f64>()? / 1024.0)
+    };
     Ok(Sample {
         at,
-        resident: kilobytes.context("its resident memory")? / 1024.0,
-        files,
+        resident: mebibytes("VmRSS:")?,
+        own: mebibytes("RssAnon:")?,
+        files: std::fs::read_dir(format!("/proc/{process}/fd"))?.count(),
     })
 }
 
-/// Median resident memory, in MiB, and median of open files, of a part of the soak.
-pub(crate) fn medians(samples: &[Sample], from: Duration, to: Duration) -> (f64, usize) {
+/// The median of each, of a part of the soak; `None` if nobody looked then.
+pub(crate) fn medians(samples: &[Sample], from: Duration, to: Duration) -> Option<Sample> {
     let within = samples
         .iter()
         .filter(|sample| (from..to).contains(&sample.at));
-    let (mut resident, mut files): (Vec<f64>, Vec<usize>) =
-        within.map(|sample| (sample.resident, sample.files)).unzip();
-    resident.sort_by(f64::total_cmp);
-    files.sort_unstable();
-    let middle = resident.len() / 2;
-    (
-        resident.get(middle).copied().unwrap_or_default(),
-        files.get(middle).copied().unwrap_or_default(),
-    )
+    let within: Vec<_> = within.copied().collect();
+    let middle = |of: fn(&Sample) -> f64| {
+        let mut all: Vec<_> = within.iter().map(of).collect();
+        all.sort_by(f64::total_cmp);
+        all.get(all.len() / 2).copied()
+    };
+    Some(Sample {
+        at: from,
+        resident: middle(|sample| sample.resident)?,
+        own: middle(|sample| sample.own)?,
+        files: middle(|sample| sample.files as f64)? as usize,
+    })
 }
 
 /// How fast resident memory grows from some moment on, in MiB an hour: the straight line that fits best.

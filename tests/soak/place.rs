@@ -23,7 +23,7 @@ const TOKEN_LIFE: Duration = Duration::from_secs(20);
 /// Of every channel of the platform that has channels.
 const CHANNEL_LIFE: Duration = Duration::from_secs(30);
 /// Changes in a second of the platforms that have few; each is told by several events.
-const FEW: f64 = 3.0;
+const FEW: f64 = 10.0;
 /// What a platform or its ledger may hold: as much as a day of this brings.
 const ENOUGH: usize = 50_000_000;
 
