@@ -18,6 +18,7 @@ use crate::effort::Effort;
 use crate::figure::Sample;
 use crate::fixtures;
 use crate::harness::{Bound, Contender, Row, kept, micros};
+use crate::machine::server_time;
 use crate::pace::{Pace, latencies};
 use crate::peers::{From, Kind};
 use crate::sidecar::{Sidecar, from_now_on};
@@ -138,12 +139,13 @@ fn measure(address: SocketAddr, upstream: &mut Upstream, pace: Pace) -> anyhow::
     let address = format!("http://{address}");
     let reader = std::thread::spawn(move || read(&address, first, pace.total(), &ready));
     is_ready.recv()?;
-    let started = MonoTime::now();
+    let (started, spent) = (MonoTime::now(), server_time());
     pace.keep(started, |_, count| Ok(upstream.send(count)?))?;
     let arrivals = reader
         .join()
         .map_err(|_| anyhow::anyhow!("the reader panicked"))??;
-    Ok(Sample::latency(latencies(pace, started, arrivals)))
+    let sample = Sample::latency(latencies(pace, started, arrivals));
+    Ok(sample.with_cpu(pace.total(), server_time().saturating_sub(spent)))
 }
 
 /// Decodes `count` events numbered from `first`, and says by `ready` that the stream is open.
