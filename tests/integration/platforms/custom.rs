@@ -110,12 +110,8 @@ async fn u26_heartbeats_of_a_profile_keep_their_intervals_and_are_acknowledged()
         platform.counters()
     );
     let intervals: Vec<_> = platform.heartbeats().iter().map(|b| b.after_ms).collect();
-    // What a busy machine delays, it delays, and the next then follows sooner: but none comes before its turn.
-    let mut since_opened = 0;
-    for (turn, interval) in (1..).zip(&intervals) {
-        since_opened += interval;
-        assert!(since_opened + 50 >= turn * 300, "{intervals:?}");
-    }
+    // What a busy machine delays, it delays: but never is one sent early.
+    assert!(intervals.iter().all(|ms| *ms >= 250), "{intervals:?}");
     assert_eq!(platform.counters().sockets_opened, 1);
     assert!(
         platform
