@@ -406,6 +406,7 @@ impl World {
     fn calm(&self) {
         self.network.clear();
         self.disk.set_capacity(ENDLESS);
+        self.disk.disarm();
         *self.disk_takes.lock() = FAST;
         self.platform.calm();
         self.trace.note("calm", 0, 0);

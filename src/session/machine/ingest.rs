@@ -93,55 +93,29 @@ impl Machine {
 
     fn ingest_numbered(&mut self, at: At, batch: Batch, via: Via, out: &mut Actions) {
         let live = via != Via::History;
-        if live && self.ingest_next(at, &batch, via) {
+        if live && self.doubtful.is_empty() && self.ingest_next(at, &batch, via) {
             return;
         }
         let mut repeated = 0;
         let (units, unnumbered) = group(batch.events, batch.number, !live, &mut repeated);
         self.stats.duplicate(repeated);
-        if live {
+        let units = if live {
             self.judge_renumbering(at, batch.number, &units, out);
-        }
-        let Some(ordering) = &mut self.ordering else {
+            self.doubt(at, batch.number, units)
+        } else {
+            units
+        };
+        let skipped = batch.number.filter(|_| live);
+        let Some(mut sorted) = self.put_in_order(units, skipped) else {
             return;
         };
-        let before = (
-            ordering.position().cursor,
-            ordering.highest(),
-            ordering.missing_changes(),
-        );
-        let numbering = ordering.position().numbering;
-        let mut released = Vec::new();
-        let mut slowest = None;
-        for unit in units {
-            let (events, times) = (unit.events, oldest(&unit.payload.events));
-            match ordering.offer(unit, &mut released) {
-                Offered::Duplicate if Mistake::RestOfABatchDropped.is_made() => break,
-                Offered::Duplicate => self.stats.duplicate(events),
-                Offered::Accepted | Offered::Held => {
-                    slowest = slowest.into_iter().chain(times).min()
-                }
-                Offered::Late => {}
-            }
-        }
         if Mistake::FilledOutOfOrder.is_made() && !live {
-            released.reverse();
+            sorted.released.reverse();
         }
-        if let (Some(number), true) = (batch.number, live && ordering.rule().batch_is_cursor) {
-            ordering.skip_to(number, &mut released);
-        }
-        self.position_moved |= before.0 != ordering.position().cursor;
-        if before.2 != ordering.missing_changes() {
-            self.position_moved = true;
-            self.missing_moved = true;
-        }
-        if before.1 != ordering.highest() {
-            self.unreadable = 0;
-        }
-        if let (Via::Poll { began, .. }, Some(time)) = (via, slowest) {
+        if let (Via::Poll { began, .. }, Some(time)) = (via, sorted.oldest) {
             self.review(at, began, time);
         }
-        self.emit_released(at, numbering, released);
+        self.emit_released(at, sorted.numbering, sorted.released);
         for event in unnumbered {
             let stamp = Stamp {
                 number: None,
@@ -153,6 +127,57 @@ impl Machine {
         }
         self.holes_appeared(at);
         self.relieve_full_buffer(at);
+    }
+
+    /// Offers units to the order; what may go on is released, with the oldest time of what is new.
+    /// Nothing more comes up to `skipped`, where a platform says so.
+    fn put_in_order(&mut self, units: Vec<Unit<Payload>>, skipped: Option<u64>) -> Option<InOrder> {
+        let ordering = self.ordering.as_mut()?;
+        let before = (
+            ordering.position().cursor,
+            ordering.highest(),
+            ordering.missing_changes(),
+        );
+        let mut sorted = InOrder {
+            numbering: ordering.position().numbering,
+            released: Vec::new(),
+            oldest: None,
+        };
+        for unit in units {
+            let (events, time) = (unit.events, oldest(&unit.payload.events));
+            match ordering.offer(unit, &mut sorted.released) {
+                Offered::Duplicate if Mistake::RestOfABatchDropped.is_made() => break,
+                Offered::Duplicate => self.stats.duplicate(events),
+                Offered::Accepted | Offered::Held => {
+                    sorted.oldest = sorted.oldest.into_iter().chain(time).min();
+                }
+                Offered::Late => {}
+            }
+        }
+        if let Some(number) = skipped.filter(|_| ordering.rule().batch_is_cursor) {
+            ordering.skip_to(number, &mut sorted.released);
+        }
+        self.position_moved |= before.0 != ordering.position().cursor;
+        if before.2 != ordering.missing_changes() {
+            self.position_moved = true;
+            self.missing_moved = true;
+        }
+        if before.1 != ordering.highest() {
+            self.unreadable = 0;
+        }
+        Some(sorted)
+    }
+
+    /// What waited goes the way of its number.
+    pub(super) fn release_doubtful(&mut self, at: At) {
+        let units = self.doubtful.take();
+        if units.is_empty() {
+            return;
+        }
+        if let Some(sorted) = self.put_in_order(units, None) {
+            self.emit_released(at, sorted.numbering, sorted.released);
+            self.holes_appeared(at);
+        }
     }
 
     /// The usual batch: one event, whose turn it is.
@@ -248,6 +273,13 @@ impl Machine {
             self.fact(at, fact.reason("POLL_LATENCY").times(time, at.wall));
         }
     }
+}
+
+/// What came of units that were offered to the order.
+struct InOrder {
+    numbering: u64,
+    released: Vec<Released<Payload>>,
+    oldest: Option<WallTime>,
 }
 
 /// Events by number, ascending; those without a number of their own have the batch's. One that

@@ -12,6 +12,7 @@ mod connect;
 mod coverage;
 mod creation;
 mod deaf;
+mod doubt;
 mod draft;
 mod drain;
 mod early;
@@ -82,6 +83,7 @@ use catch_up::CatchUp;
 use coverage::Coverage;
 use creation::Creations;
 use deaf::Deaf;
+use doubt::Doubtful;
 use drain::Lingering;
 use endpoints::Endpoints;
 use facts::Facts;
@@ -181,6 +183,7 @@ pub struct Machine {
     losses: Losses,
     renumbering: Renumbering,
     unclear_renumberings: u32,
+    doubtful: Doubtful,
     holes_at: Option<MonoTime>,
     catch_up: CatchUp,
     coverage: Coverage,
@@ -286,6 +289,7 @@ impl Machine {
             holes_at: None,
             renumbering: Renumbering::Unsuspected,
             unclear_renumberings: 0,
+            doubtful: Doubtful::default(),
             tokens: TokenDesk::default(),
             up: None,
             last_transport: None,

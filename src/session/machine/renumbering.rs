@@ -42,7 +42,12 @@ impl Machine {
             return;
         };
         let highest = units.iter().map(|u| u.number).chain(number).max();
-        let expected = |u: &Unit<Payload>| ordering.is_expected(u.number, u.hash);
+        let asks = self.connector.capabilities().catch_up;
+        let doubtful = |number| asks && ordering.is_on_record(number);
+        let expected = |u: &Unit<Payload>| {
+            let late = ordering.is_missing(u.number) && !doubtful(u.number);
+            late || ordering.is_repetition(u.number, u.hash)
+        };
         let repeats = !units.is_empty() && units.iter().all(expected);
         let Some(highest) = highest.filter(|h| *h > 0) else {
             return;
@@ -51,12 +56,18 @@ impl Machine {
         if !suspected || !matches!(self.renumbering, Renumbering::Unsuspected) {
             return;
         }
-        if self.connector.capabilities().catch_up {
-            self.renumbering = Renumbering::Token;
-            self.want_token(Purpose::Renumbering, out);
+        if asks {
+            self.ask_for_last_number(at, out);
         } else {
             self.begin_anew(at);
         }
+    }
+
+    /// Asks the history whether it still has our last number.
+    pub(super) fn ask_for_last_number(&mut self, at: At, out: &mut Actions) {
+        self.doubtful.asked(at.now);
+        self.renumbering = Renumbering::Token;
+        self.want_token(Purpose::Renumbering, out);
     }
 
     pub(super) fn renumbering_with(&mut self, at: At, token: &AccessToken, out: &mut Actions) {
@@ -103,7 +114,7 @@ impl Machine {
                     .read_catch_up(answer)
                     .map(|b| holds(&b, number))
                 {
-                    Ok(true) => self.only_repeats(),
+                    Ok(true) => self.only_repeats(at),
                     Ok(false) => self.renumbered(at, out),
                     Err(_) => self.unclear(at, out),
                 }
@@ -127,11 +138,12 @@ impl Machine {
         }
     }
 
-    fn only_repeats(&mut self) {
+    fn only_repeats(&mut self, at: At) {
         self.unclear_renumberings = 0;
         if let Some(ordering) = &mut self.ordering {
             ordering.still_numbers();
         }
+        self.release_doubtful(at);
     }
 
     /// No answer either way: asked again after the next signs, but not for ever, for that would be
@@ -150,6 +162,7 @@ impl Machine {
         self.renumbering = Renumbering::Unsuspected;
         self.unclear_renumberings = 0;
         self.begin_anew(at);
+        self.release_doubtful(at);
         self.settle_gaps(at);
         match &self.state {
             State::Live(_) => {

@@ -44,6 +44,7 @@ impl Machine {
             self.catch_up_due().filter(|_| self.up.is_some()),
             self.coverage_timeout(),
             self.recovery_timeout(),
+            self.doubt_due(),
             self.deaf.due(),
             self.sending_timeout(),
         ];
@@ -77,6 +78,9 @@ impl Machine {
         }
         if matches!(self.catch_up, CatchUp::Later(when) if when <= at.now) {
             self.catch_up_next(at, out);
+        }
+        if self.doubt_due().is_some_and(|due| due <= at.now) {
+            self.ask_for_last_number(at, out);
         }
         self.coverage_due(at);
         self.recovery_due(at, out);

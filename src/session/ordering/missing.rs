@@ -57,9 +57,9 @@ impl Missing {
         self.0.sort_by_key(|r| r.range);
     }
 
-    /// Whether `number` is in a run.
-    pub(super) fn contains(&self, number: u64) -> bool {
-        self.0.iter().any(|r| r.range.contains(number))
+    /// The run that `number` is in.
+    pub(super) fn run_of(&self, number: u64) -> Option<&MissingRun> {
+        self.0.iter().find(|r| r.range.contains(number))
     }
 
     /// Takes `number` out of its run; `None` when it is in none.

@@ -255,7 +255,7 @@ impl<T> Ordering<T> {
     /// Judges one confirmed answer: `highest` is its highest number, `repeats` whether every event
     /// of it is known to be a repetition. True when the platform's numbering began anew (U19).
     pub fn began_anew(&mut self, now: MonoTime, highest: u64, repeats: bool) -> bool {
-        if highest >= self.position.cursor {
+        if self.goes_on(highest) {
             self.below_since = None;
             return false;
         }
@@ -264,6 +264,12 @@ impl<T> Ordering<T> {
         }
         let since = *self.below_since.get_or_insert(now);
         now.saturating_duration_since(since) >= RESTART_PROOF
+    }
+
+    /// Whether an answer with this highest number shows that the numbering goes on.
+    #[must_use]
+    pub fn goes_on(&self, highest: u64) -> bool {
+        highest >= self.position.cursor
     }
 
     /// The platform still has our last number: it only repeated itself.
@@ -282,14 +288,22 @@ impl<T> Ordering<T> {
         }
     }
 
-    /// Whether `number` was seen with the same bytes, or is missing below the cursor: it tells
-    /// nothing of a numbering that began anew.
+    /// Whether `number` is at or below the cursor and never came.
     #[must_use]
-    pub fn is_expected(&self, number: u64, hash: u64) -> bool {
-        self.position.missing.contains(number) || self.is_repetition(number, hash)
+    pub fn is_missing(&self, number: u64) -> bool {
+        self.position.missing.run_of(number).is_some()
     }
 
-    fn is_repetition(&self, number: u64, hash: u64) -> bool {
+    /// Whether a gap record tells that `number` is missing.
+    #[must_use]
+    pub fn is_on_record(&self, number: u64) -> bool {
+        let run = self.position.missing.run_of(number);
+        run.is_some_and(|run| run.gap.is_some())
+    }
+
+    /// Whether `number` was seen lately with the same bytes.
+    #[must_use]
+    pub fn is_repetition(&self, number: u64, hash: u64) -> bool {
         let at = usize::try_from(number).unwrap_or(usize::MAX) % KNOWN;
         self.known.get(at) == Some(&(number, hash))
     }

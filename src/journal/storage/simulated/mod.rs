@@ -237,6 +237,13 @@ impl SimulatedDisk {
         state.fail_at = Some((state.operations.len() + nth, kind));
     }
 
+    /// No operation that is still to come fails, and the process dies in none.
+    pub fn disarm(&self) {
+        let mut state = self.0.lock();
+        state.die_at = None;
+        state.fail_at = None;
+    }
+
     /// Whether an operation is still to come in which the process dies, or which fails.
     #[must_use]
     pub fn is_armed(&self) -> bool {
