@@ -4,6 +4,7 @@ mod adversaries;
 mod connecting;
 pub(in crate::session) mod fake;
 mod families;
+mod history;
 mod lifecycle;
 mod liveness;
 mod order;
