@@ -30,7 +30,8 @@ const MOST_HELD_BYTES: usize = 16 << 20;
 /// Two answers below our cursor this far apart mean that numbering began anew (U19).
 const RESTART_PROOF: Duration = Duration::from_secs(10);
 
-/// Recent numbers whose bytes are known, to tell a repeated event from a reused number.
+/// Recent numbers whose bytes are known, to tell a repeated event from a reused number; 8 B each,
+/// once the first has come.
 const KNOWN: usize = 1024;
 
 /// Puts numbered units in order, once each.
@@ -41,7 +42,7 @@ pub struct Ordering<T> {
     held: BTreeMap<u64, Waiting<T>>,
     held_events: usize,
     held_bytes: usize,
-    known: Box<[(u64, u64)]>,
+    known: Box<[u64]>,
     missing_changes: u64,
     below_since: Option<MonoTime>,
 }
@@ -66,7 +67,7 @@ impl<T> Ordering<T> {
             held: BTreeMap::new(),
             held_events: 0,
             held_bytes: 0,
-            known: vec![(0, 0); KNOWN].into(),
+            known: Box::default(),
             missing_changes: 0,
             below_since: None,
         }
@@ -304,8 +305,7 @@ impl<T> Ordering<T> {
     /// Whether `number` was seen lately with the same bytes.
     #[must_use]
     pub fn is_repetition(&self, number: u64, hash: u64) -> bool {
-        let at = usize::try_from(number).unwrap_or(usize::MAX) % KNOWN;
-        self.known.get(at) == Some(&(number, hash))
+        self.known.get(place(number)) == Some(&mark(number, hash))
     }
 
     /// Begins a new numbering. What was held belongs to the old one and is released: nothing that
@@ -329,9 +329,11 @@ impl<T> Ordering<T> {
     }
 
     fn remember(&mut self, number: u64, hash: u64) {
-        let at = usize::try_from(number).unwrap_or(usize::MAX) % KNOWN;
-        if let Some(known) = self.known.get_mut(at) {
-            *known = (number, hash);
+        if self.known.is_empty() {
+            self.known = vec![0; KNOWN].into();
+        }
+        if let Some(known) = self.known.get_mut(place(number)) {
+            *known = mark(number, hash);
         }
     }
 
@@ -390,6 +392,15 @@ impl<T> Ordering<T> {
             }
         }
     }
+}
+
+fn place(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX) % KNOWN
+}
+
+/// Stands for a number and its bytes: that of another is as unlikely to be the same as a hash is.
+fn mark(number: u64, hash: u64) -> u64 {
+    hash ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 impl<T> Waiting<T> {

@@ -141,6 +141,8 @@ fn u19_numbers_that_begin_anew_need_two_answers_ten_seconds_apart() {
     assert!(ordering.began_anew(at(31), 2, false));
     assert!(ordering.is_repetition(4, 4 ^ 77));
     assert!(!ordering.is_repetition(4, 4));
+    assert!(!ordering.is_repetition(4 + 1_024, 4 ^ 77), "another number");
+    assert!(!ordering.is_repetition(600, 0), "nothing came there");
     ordering.offer(unit(9), &mut out);
     ordering.begin_anew(&mut out);
     assert_eq!(numbers(&out), [1, 2, 3, 4, 5, 9]);
