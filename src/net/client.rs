@@ -71,7 +71,7 @@ impl Client {
     ) -> Result<HttpResponse, HttpFailure> {
         for _ in 0..=MAX_REDIRECTS {
             let response = stack
-                .pooled
+                .of(request.class)
                 .request(request.method.clone(), request.url.clone())
                 .headers(request.headers.clone())
                 .body(request.body.clone())

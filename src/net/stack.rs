@@ -11,7 +11,7 @@ use url::Url;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::config::TlsConfig;
-use super::contract::HttpFailure;
+use super::contract::{CallClass, HttpFailure};
 use super::proxy::ProxyRoutes;
 use super::tls::{TlsConfigError, TlsFiles, client_config};
 use super::trust::Trust;
@@ -60,10 +60,25 @@ pub(super) struct Plan {
     pub(super) names: Vec<(String, Vec<std::net::SocketAddr>)>,
 }
 
-/// Two clients of one kind: requests share kept-alive connections, a WebSocket has its own.
+/// Two clients of one kind: requests share kept-alive connections; a WebSocket has its own, and so has
+/// what is asked too rarely to find one open still.
 pub(super) struct Stack {
-    pub(super) pooled: reqwest::Client,
+    pooled: reqwest::Client,
     pub(super) single: reqwest::Client,
+}
+
+impl Stack {
+    /// The client for requests of this class.
+    pub(super) fn of(&self, class: CallClass) -> &reqwest::Client {
+        match class {
+            CallClass::Token => &self.single,
+            CallClass::Subscription
+            | CallClass::Send
+            | CallClass::Backfill
+            | CallClass::Health
+            | CallClass::Poll => &self.pooled,
+        }
+    }
 }
 
 /// The stack of the moment.

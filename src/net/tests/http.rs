@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::server::{Server, answer, header, read_request, read_to_end};
 use super::{PATIENCE, client, client_with, get};
-use crate::net::{HttpClient, HttpFailure, TlsConfig};
+use crate::net::{CallClass, HttpClient, HttpFailure, TlsConfig};
 
 /// What a server that sends `bytes` and closes the connection looks like to the client.
 async fn outcome_of(bytes: &'static str) -> Result<Bytes, HttpFailure> {
@@ -91,6 +91,27 @@ async fn u9_polls_share_one_kept_alive_connection() {
         client.request(get(&server.url)).await.unwrap();
     }
     assert_eq!(server.accepts(), 1);
+}
+
+#[tokio::test]
+async fn u21_a_token_leaves_no_connection_open() {
+    let (closed, mut closes) = mpsc::channel(1);
+    let server = Server::start(move |mut stream| {
+        let closed = closed.clone();
+        async move {
+            read_request(&mut stream).await;
+            let answer = answer("200 OK", "", "x");
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            read_to_end(&mut stream).await;
+            closed.send(()).await.unwrap();
+        }
+    })
+    .await;
+    let client = client(&server.url);
+    let mut request = get(&server.url);
+    request.class = CallClass::Token;
+    client.request(request).await.unwrap();
+    timeout(PATIENCE, closes.recv()).await.unwrap().unwrap();
 }
 
 #[tokio::test]
