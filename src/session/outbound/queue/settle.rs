@@ -2,7 +2,8 @@
 //!
 //! An id that history kept names its message. Without one, a message is recognised by what it says:
 //! only where more unattributed copies are found than all other messages could have brought, for
-//! else it cannot be told which arrived, and none is claimed.
+//! else it cannot be told which arrived, and none is claimed. Which copy is its own is known only where
+//! no other message could have brought one.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -127,50 +128,42 @@ impl Queue {
             judged.push(content);
             let same = copies.iter().copied();
             let same = same.filter(|copy| copy.content.as_ref() == Some(content));
-            for (order, provider_id) in self.claims(content, same.collect()) {
-                self.acknowledge(at, order, Some(provider_id), fx);
+            let same: Vec<_> = same.collect();
+            for (order, provider_id) in self.claims(content, &same) {
+                self.acknowledge(at, order, provider_id, fx);
             }
         }
     }
 
-    /// Which messages of this content arrived, for certain, and as which copies.
-    fn claims(&self, content: &Content, mut copies: Vec<&Seen>) -> Vec<(u64, String)> {
+    /// Which messages of this content arrived, for certain, and as which copy where that is certain too.
+    fn claims(&self, content: &Content, copies: &[&Seen]) -> Vec<(u64, Option<String>)> {
         let same = || {
             let all = self.messages.values().map(|held| &held.message);
             all.filter(|message| message.content == *content)
         };
-        let mut open: Vec<(WallTime, &Message)> = same()
+        let open = same()
             .filter(|message| message.provider_id.is_none() && message.may_have_arrived())
             .filter(|message| !self.flies(message.order))
-            .filter_map(|message| Some((message.began?, message)))
-            .collect();
-        open.sort_unstable_by_key(|(began, message)| (*began, message.order));
-        copies.sort_by_key(|copy| copy.time.unwrap_or(WallTime::from_nanos(u64::MAX)));
-        let mut claims: Vec<(u64, String)> = Vec::new();
-        for (began, message) in open {
+            .filter_map(|message| Some((message.began?, message)));
+        // What arrived long before one was written left no copy that is young enough, where copies tell
+        // their age. One that was sent again may have another on its way.
+        let dated = copies.iter().all(|copy| copy.time.is_some());
+        let claim = |(began, message): (WallTime, &Message)| {
             let earliest = began.minus(SKEW);
-            let own = |copy: &&&Seen| copy.time.is_none_or(|time| time >= earliest);
-            let others = same().filter(|other| other.order != message.order);
-            // What arrived long before this one was written left no copy that is young enough, where
-            // copies tell their age. One that was sent again may have another on its way.
-            let dated = copies.iter().all(|copy| copy.time.is_some());
+            let is_own = |copy: &&&Seen| copy.time.is_none_or(|time| time >= earliest);
             let long_ago = |other: &&Message| {
                 let known = |time: WallTime| time < earliest.minus(SKEW);
                 let arrived = other.phase.has_arrived() && !other.doubtful;
                 arrived && other.acknowledged.is_some_and(known)
             };
+            let others = same().filter(|other| other.order != message.order);
             let recent = others.filter(|other| !(dated && long_ago(other)));
             let theirs: usize = recent.map(Message::stray_copies).sum();
-            if copies.iter().filter(own).count() <= theirs {
-                continue;
-            }
-            let taken = |copy: &&&Seen| claims.iter().any(|(_, id)| *id == copy.provider_id);
-            let copy = copies.iter().filter(own).find(|copy| !taken(copy));
-            if let Some(copy) = copy {
-                claims.push((message.order, copy.provider_id.clone()));
-            }
-        }
-        claims
+            let copy = copies.iter().filter(is_own).nth(theirs)?;
+            let own = (theirs == 0).then(|| copy.provider_id.clone());
+            Some((message.order, own))
+        };
+        open.filter_map(claim).collect()
     }
 
     /// The state that a message shows.
