@@ -37,7 +37,7 @@ impl Doubtful {
         std::mem::take(self).units
     }
 
-    /// The history is asked: from now on it is silent.
+    /// The history is asked, and again after another silence where it does not say.
     pub(super) fn asked(&mut self, now: MonoTime) {
         self.since = self.since.map(|_| now);
     }

@@ -20,12 +20,22 @@ const RESTARTED: &str = "NUMBERING_RESTARTED";
 pub(super) enum Renumbering {
     #[default]
     Unsuspected,
-    Token,
+    Token(Ground),
     Asked {
+        ground: Ground,
         call: CallId,
         number: u64,
         token: u64,
     },
+}
+
+/// Why it is asked.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Ground {
+    /// Two answers below our cursor: it is decided, whatever the history says.
+    Signs,
+    /// A number that was given up, and nothing since: only a history that answers decides.
+    Silence,
 }
 
 impl Machine {
@@ -57,23 +67,23 @@ impl Machine {
             return;
         }
         if asks {
-            self.ask_for_last_number(at, out);
+            self.ask_for_last_number(at, Ground::Signs, out);
         } else {
             self.begin_anew(at);
         }
     }
 
     /// Asks the history whether it still has our last number.
-    pub(super) fn ask_for_last_number(&mut self, at: At, out: &mut Actions) {
+    pub(super) fn ask_for_last_number(&mut self, at: At, ground: Ground, out: &mut Actions) {
         self.doubtful.asked(at.now);
-        self.renumbering = Renumbering::Token;
+        self.renumbering = Renumbering::Token(ground);
         self.want_token(Purpose::Renumbering, out);
     }
 
     pub(super) fn renumbering_with(&mut self, at: At, token: &AccessToken, out: &mut Actions) {
-        if !matches!(self.renumbering, Renumbering::Token) {
+        let Renumbering::Token(ground) = self.renumbering else {
             return;
-        }
+        };
         let number = self.ordering.as_ref().map_or(0, super::Ordering::last_had);
         let range = NumberRange {
             first: number,
@@ -84,12 +94,13 @@ impl Machine {
             Some(call) => {
                 let token = token.generation;
                 self.renumbering = Renumbering::Asked {
+                    ground,
                     call,
                     number,
                     token,
                 };
             }
-            None => self.renumbered(at, out),
+            None => self.nobody_knows(at, ground, out),
         }
     }
 
@@ -100,6 +111,7 @@ impl Machine {
         out: &mut Actions,
     ) {
         let Renumbering::Asked {
+            ground,
             number,
             token,
             call: _,
@@ -116,25 +128,33 @@ impl Machine {
                 {
                     Ok(true) => self.only_repeats(at),
                     Ok(false) => self.renumbered(at, out),
-                    Err(_) => self.unclear(at, out),
+                    Err(_) => self.unclear(at, ground, out),
                 }
             }
             Ok(answer) if self.connector.catch_up_refused(answer.status) => {
-                self.renumbered(at, out);
+                self.nobody_knows(at, ground, out);
             }
             Ok(answer) if self.verdict(answer.status) == Verdict::Unauthorized => {
                 match self.strike(token, out) {
                     Strike::Again => {
-                        self.renumbering = Renumbering::Token;
+                        self.renumbering = Renumbering::Token(ground);
                         self.want_token(Purpose::Renumbering, out);
                     }
                     Strike::Out => {
                         self.tokens.strikes = 0;
-                        self.unclear(at, out);
+                        self.unclear(at, ground, out);
                     }
                 }
             }
-            Ok(_) | Err(_) => self.unclear(at, out),
+            Ok(_) | Err(_) => self.unclear(at, ground, out),
+        }
+    }
+
+    /// There is no history that could ever say.
+    fn nobody_knows(&mut self, at: At, ground: Ground, out: &mut Actions) {
+        match ground {
+            Ground::Signs => self.renumbered(at, out),
+            Ground::Silence => self.only_repeats(at),
         }
     }
 
@@ -148,7 +168,10 @@ impl Machine {
 
     /// No answer either way: asked again after the next signs, but not for ever, for that would be
     /// silence for ever.
-    fn unclear(&mut self, at: At, out: &mut Actions) {
+    fn unclear(&mut self, at: At, ground: Ground, out: &mut Actions) {
+        if matches!(ground, Ground::Silence) {
+            return;
+        }
         self.unclear_renumberings += 1;
         if self.unclear_renumberings >= limits::IN_A_ROW {
             self.renumbered(at, out);
@@ -199,7 +222,7 @@ impl Machine {
     pub(super) fn renumbering_call(&self) -> Option<CallId> {
         match self.renumbering {
             Renumbering::Asked { call, .. } => Some(call),
-            Renumbering::Unsuspected | Renumbering::Token => None,
+            Renumbering::Unsuspected | Renumbering::Token(_) => None,
         }
     }
 

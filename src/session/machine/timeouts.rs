@@ -4,6 +4,7 @@ use super::Machine;
 use super::catch_up::CatchUp;
 use super::io::{Action, Actions, At, CallId};
 use super::live_poll::PollPhase;
+use super::renumbering::Ground;
 use super::socket::Socket;
 use super::state::{Phase, Role, State, Successor};
 use crate::net::{HttpFailure, HttpResponse};
@@ -80,7 +81,7 @@ impl Machine {
             self.catch_up_next(at, out);
         }
         if self.doubt_due().is_some_and(|due| due <= at.now) {
-            self.ask_for_last_number(at, out);
+            self.ask_for_last_number(at, Ground::Silence, out);
         }
         self.coverage_due(at);
         self.recovery_due(at, out);

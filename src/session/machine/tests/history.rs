@@ -1,6 +1,7 @@
 //! What the history answers when it is neither yes nor no: it costs a question, or a gap, and never the
 //! session that goes on beside it (U12, U13, U17, U19).
 
+use super::order::renewed;
 use super::rig::{EMPTY, Rig, Sent, batch, event};
 use crate::auth::TokenProblem;
 use crate::proto::v1::session_event::Kind;
@@ -98,14 +99,13 @@ fn suspected() -> Rig {
 }
 
 fn suspect(rig: &mut Rig) {
-    let anew = |number| batch(&[number]).replace(r#""eventType":"a""#, r#""eventType":"new""#);
-    rig.frame(&anew(1));
+    rig.frame(&renewed(&[1]));
     let (generation, ..) = rig.last_dial();
     for _ in 0..11 {
         rig.secs(1);
         rig.pong_of(generation);
     }
-    rig.frame(&anew(2));
+    rig.frame(&renewed(&[2]));
 }
 
 #[test]

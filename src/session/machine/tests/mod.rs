@@ -2,6 +2,7 @@
 
 mod adversaries;
 mod connecting;
+mod doubt;
 pub(in crate::session) mod fake;
 mod families;
 mod history;
