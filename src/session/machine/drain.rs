@@ -115,6 +115,7 @@ impl Machine {
             Input::Dialled { generation, .. } => out.push(Action::Drop { generation }),
             Input::Answer { call, result } if self.sending_call() == Some(call) => {
                 self.sent_answered(at, result, out);
+                self.give_up_messages(at, out);
             }
             Input::Written { generation, ticket } => self.written(at, generation, ticket, out),
             Input::Send {

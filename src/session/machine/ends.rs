@@ -57,7 +57,10 @@ impl Machine {
         self.outbox
             .set(OVER.to_owned(), Some(over_value(reason)), None);
         self.end_messages(at, Over::Expired, out);
-        self.give_up_messages(at, out);
+        // A request that left before is answered all the same.
+        if self.sending_call().is_none() {
+            self.give_up_messages(at, out);
+        }
         self.standing.closed();
         self.enter(State::Draining {
             until: at.now + limits::CLOSE_GRACE,

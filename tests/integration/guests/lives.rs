@@ -125,7 +125,7 @@ async fn u39_what_waits_when_a_guest_expires_never_reaches_another_conversation(
         let expired = |w: &Witness| !w.told(Kind::Expired).is_empty();
         witness.until("the expiry was told", expired).await;
         for message in [first, second] {
-            let message = chat.get(&message.name).await;
+            let message = chat.until_over(&message.name).await;
             // A chat's request may be refused, and given up, before the session is known to be over.
             let over = match message.state() {
                 v1::OutboundMessageState::Expired => true,

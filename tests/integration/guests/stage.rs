@@ -180,6 +180,22 @@ impl Chat {
         got.into_inner().message.unwrap()
     }
 
+    /// Gets it until nothing of it is on its way any more.
+    pub(super) async fn until_over(&mut self, name: &str) -> v1::OutboundMessage {
+        let mut again = tokio::time::interval(crate::kit::millis(50));
+        let getting = async {
+            loop {
+                again.tick().await;
+                let message = self.get(name).await;
+                match message.state() {
+                    v1::OutboundMessageState::Accepted | v1::OutboundMessageState::Sent => {}
+                    _ => return message,
+                }
+            }
+        };
+        timeout(PATIENCE, getting).await.expect("its end")
+    }
+
     pub(super) async fn cancel(&mut self, name: &str) -> Result<v1::OutboundMessage, Status> {
         let name = name.to_owned();
         let request = v1::CancelOutboundMessageRequest { name };

@@ -360,6 +360,42 @@ fn u39_an_expired_session_ends_for_good_and_sends_nothing_to_a_new_agent() {
 }
 
 #[test]
+fn u39_what_left_as_a_request_before_the_session_expired_is_answered_all_the_same() {
+    for (status, shown, reason) in [
+        (200, Shown::Acknowledged, ""),
+        (400, Shown::Failed, "REFUSED"),
+        (503, Shown::Expired, "GUEST_SESSION_EXPIRED"),
+    ] {
+        let mut fake = guest();
+        fake.calls = true;
+        let mut rig = connected(fake);
+        send(&mut rig, "a", "hello");
+        rig.frame("expired");
+        assert_eq!(rig.state(), StateName::Draining);
+        let (call, ..) = rig.last_call("/messages");
+        rig.answer_to(call, status, &[], "p1");
+        assert_eq!(rig.state(), StateName::Ended);
+        let expected = (shown, reason.to_owned());
+        assert_eq!(states(&rig, "a").last(), Some(&expected));
+    }
+}
+
+#[test]
+fn u39_an_answer_that_does_not_come_after_the_session_expired_is_not_waited_for_long() {
+    let mut fake = guest();
+    fake.calls = true;
+    let mut rig = connected(fake);
+    send(&mut rig, "a", "hello");
+    rig.frame("expired");
+    rig.millis(1_999);
+    assert_eq!(rig.state(), StateName::Draining);
+    rig.millis(1);
+    assert_eq!(rig.state(), StateName::Ended);
+    let expected = (Shown::OutcomeUnknown, "GUEST_SESSION_EXPIRED".to_owned());
+    assert_eq!(states(&rig, "a").last(), Some(&expected));
+}
+
+#[test]
 fn u39_expiry_is_seen_on_a_connection_that_is_not_confirmed_yet() {
     let mut rig = connected(guest());
     send(&mut rig, "a", "hello");

@@ -150,8 +150,12 @@ impl Queue {
         self.again(at, order, reason, pause, fx);
     }
 
-    /// It waits again, and says why and how long.
+    /// It waits again, and says why and how long; unless the session is over.
     fn again(&mut self, at: Moment, order: u64, reason: &str, after: Duration, fx: &mut Effects) {
+        self.end_accepted(at, order, fx);
+        if !self.waiting.contains(&order) {
+            return;
+        }
         let Some(message) = self.get_mut(order) else {
             return;
         };
