@@ -42,8 +42,11 @@ impl Machine {
         }
         if let Some(life) = self.coverage.frontier() {
             let window = self.coverage.window(life, end);
-            self.open_windows(at, &window, "DISCONNECTED");
-            self.plan_recoveries(at, out);
+            // Unless what came, or is on record, reaches beyond what it was confirmed at.
+            if window.start <= window.end {
+                self.open_windows(at, &window, "DISCONNECTED");
+                self.plan_recoveries(at, out);
+            }
         }
         self.coverage.lives(end);
     }

@@ -355,6 +355,7 @@ impl Connector for Fake {
         Some(Box::new(FakeRecoverer {
             fake: self.clone(),
             name,
+            window: window.clone(),
             calls,
             found,
             step: 0,
@@ -415,6 +416,7 @@ impl Connector for Fake {
 struct FakeRecoverer {
     fake: Fake,
     name: &'static str,
+    window: LossWindow,
     calls: usize,
     found: Found,
     step: usize,
@@ -430,7 +432,8 @@ impl Recoverer for FakeRecoverer {
             return Step::Done(self.found);
         }
         let path = format!("/recovery/{}{}", self.name, self.step);
-        Step::Call(Box::new(call(Method::GET, &path, String::new())))
+        let (start, end) = (self.window.start.as_nanos(), self.window.end.as_nanos());
+        Step::Call(Box::new(call(Method::GET, &path, format!("{start}-{end}"))))
     }
 
     fn answer(&mut self, answer: &HttpResponse, _wall: WallTime) -> Result<Recovered, Unreadable> {

@@ -1,6 +1,7 @@
 //! The machine under scripted inputs: no runtime, no socket, time moved by hand.
 
 mod adversaries;
+mod answers;
 mod connecting;
 mod doubt;
 pub(in crate::session) mod fake;

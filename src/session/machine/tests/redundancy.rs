@@ -148,6 +148,30 @@ fn u18_a_survivor_that_was_confirmed_after_the_last_answer_of_the_other_leaves_a
 }
 
 #[test]
+fn u18_what_the_platform_itself_said_was_missed_is_not_told_again_when_the_other_dies() {
+    let mut rig = Rig::with(double().shared(), TransportChoice::Auto);
+    rig.input(Input::Start);
+    rig.dialled(Ok(()));
+    let (older, ..) = rig.last_dial();
+    rig.frame("ok");
+    rig.dialled(Ok(()));
+    rig.frame("ok");
+    rig.secs(3);
+    let missed = rig.wall;
+    rig.frame("missed");
+    rig.secs(1);
+    reset_of(&mut rig, older);
+    let told: Vec<_> = rig
+        .facts()
+        .iter()
+        .filter(|fact| fact.kind() == Kind::GapSuspected)
+        .map(window)
+        .collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].0 < told[0].1 && told[0].1 == missed);
+}
+
+#[test]
 fn u5_a_planned_close_replaces_one_of_two_without_touching_the_other() {
     let (mut rig, older, newer) = two(double());
     rig.sent();
