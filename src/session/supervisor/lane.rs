@@ -163,3 +163,67 @@ pub(super) enum Failed {
     #[error("it panicked")]
     Panicked,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connectors::Identity;
+    use crate::runtime::drain;
+    use crate::session::machine::tests::fake::Fake;
+
+    fn connector() -> Arc<dyn Connector> {
+        Fake::new(Identity::Ids).shared()
+    }
+
+    fn running() -> (Lane, crate::runtime::Drain) {
+        let session = SessionName::new("cc").unwrap();
+        let mut lane = Lane::new(&session, 0, connector());
+        let (trigger, drained) = drain();
+        lane.running(trigger, &Clock::system());
+        (lane, drained)
+    }
+
+    #[test]
+    fn one_that_is_wanted_again_before_it_has_left_runs_again_at_once() {
+        let (mut lane, drained) = running();
+        assert!(!lane.retire(), "it leaves politely");
+        assert!(drained.is_draining());
+        assert!(!lane.want(connector()), "it has not left yet");
+        let after = lane.ended(&Ok(()), &Clock::system(), 0.5);
+        assert_eq!(after, After::Restart(Duration::ZERO));
+        assert!(lane.is_waiting() && lane.has_run());
+    }
+
+    #[test]
+    fn one_that_is_not_wanted_after_all_is_gone_when_it_has_left() {
+        let (mut lane, _drained) = running();
+        lane.retire();
+        lane.want(connector());
+        assert!(!lane.retire());
+        let after = lane.ended(&Ok(()), &Clock::system(), 0.5);
+        assert_eq!(after, After::Gone);
+    }
+
+    #[test]
+    fn one_that_ended_for_good_leaves_nothing_to_wait_for() {
+        let (mut lane, _drained) = running();
+        let after = lane.ended(&Ok(()), &Clock::system(), 0.5);
+        assert_eq!(after, After::Nothing);
+        assert!(lane.is_over() && lane.retire());
+    }
+
+    #[test]
+    fn one_that_panics_runs_again_later_and_later() {
+        let (mut lane, _drained) = running();
+        let mut pauses = Vec::new();
+        for _ in 0..3 {
+            match lane.ended(&Err(Failed::Panicked), &Clock::system(), 1.0) {
+                After::Restart(pause) => pauses.push(pause),
+                other => panic!("{other:?}"),
+            }
+            let (trigger, _) = drain();
+            lane.running(trigger, &Clock::system());
+        }
+        assert!(pauses.is_sorted() && pauses[0] < pauses[2], "{pauses:?}");
+    }
+}

@@ -8,22 +8,15 @@ use proptest::prelude::*;
 
 use super::fake::{Fake, Rest};
 use super::rig::{Rig, Sent};
+use super::trouble::{Bad, bad, no_token};
 use super::unnumbered::window;
 use crate::auth::TokenProblem;
 use crate::connectors::Identity;
 use crate::domain::WallTime;
-use crate::net::{Frame, HandshakeFailure, HttpFailure};
+use crate::net::{Frame, HttpFailure};
 use crate::proto::v1::session_event::Kind;
 use crate::session::TransportChoice;
 use crate::session::machine::{Input, StateName};
-
-/// What the next question is answered with.
-#[derive(Debug, Clone)]
-enum Bad {
-    Status(u16),
-    Fails(HttpFailure),
-    Garbled,
-}
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -50,43 +43,13 @@ enum Step {
     Wait(u64),
 }
 
-fn bad() -> impl Strategy<Value = Bad> {
-    let fails = vec![
-        HttpFailure::Timeout(Duration::from_secs(10)),
-        HttpFailure::Connect("refused".to_owned()),
-        HttpFailure::ProxyRefused,
-        HttpFailure::Tls("unknown issuer".to_owned()),
-        HttpFailure::Reset("peer".to_owned()),
-        HttpFailure::Truncated { received: 7 },
-        HttpFailure::TooLarge { limit: 7 },
-        HttpFailure::RedirectRefused("http://elsewhere.test".to_owned()),
-    ];
-    prop_oneof![
-        6 => prop::sample::select(vec![400, 401, 403, 404, 408, 410, 429, 500, 502, 503])
-            .prop_map(Bad::Status),
-        3 => prop::sample::select(fails).prop_map(Bad::Fails),
-        1 => Just(Bad::Garbled),
-    ]
-}
-
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let problems = vec![
-        TokenProblem::Unavailable {
-            reason: "503".to_owned(),
-        },
-        TokenProblem::Refused {
-            reason: "invalid_client".to_owned(),
-        },
-        TokenProblem::ProxyRefused {
-            reason: "407".to_owned(),
-        },
-    ];
     let close = vec![1000, 1001, 1006, 1008, 1011, 1012, 4401, 4403];
     let told = vec!["closing", "lost", "missed", "no:a", "rubbish"];
     let step = prop_oneof![
         10 => (1_usize..5).prop_map(Step::Issue),
         4 => proptest::collection::vec(bad(), 1..4).prop_map(Step::Refuse),
-        1 => prop::sample::select(problems).prop_map(Step::NoToken),
+        1 => no_token().prop_map(Step::NoToken),
         2 => Just(Step::Reset),
         2 => prop::sample::select(close).prop_map(Step::Close),
         2 => prop::sample::select(told).prop_map(Step::Tell),
@@ -192,21 +155,13 @@ impl World {
         match sent {
             Sent::Dial {
                 generation, token, ..
-            } => {
-                let result = match self.refusal(token.as_ref()) {
-                    None => Ok(()),
-                    Some(Bad::Status(status)) => Err(HandshakeFailure::Status {
-                        status: http::StatusCode::from_u16(status).unwrap(),
-                        headers: Box::default(),
-                        body: bytes::Bytes::new(),
-                    }),
-                    Some(Bad::Fails(failure)) => Err(HandshakeFailure::Http(failure)),
-                    Some(Bad::Garbled) => {
-                        Err(HandshakeFailure::NotWebSocket("no Upgrade".to_owned()))
-                    }
-                };
-                self.rig.input(Input::Dialled { generation, result });
-            }
+            } => match self.refusal(token.as_ref()) {
+                Some(bad) => self.rig.refuse_handshake(generation, bad),
+                None => {
+                    let result = Ok(());
+                    self.rig.input(Input::Dialled { generation, result });
+                }
+            },
             Sent::Frame { generation, .. } if self.silent.contains(&generation) => {}
             Sent::Frame {
                 generation,
@@ -246,7 +201,7 @@ impl World {
                 Some(Bad::Garbled) if target == "/channels" => {
                     self.rig.answer_to(call, 500, &[], "");
                 }
-                Some(bad) => self.refuse(call, bad),
+                Some(bad) => self.rig.refuse(call, bad),
                 None => self.told(call, &target, &body),
             },
             Sent::Cancel { call } => {
@@ -261,19 +216,6 @@ impl World {
             return Some(Bad::Status(401));
         }
         self.bad.pop_front()
-    }
-
-    fn refuse(&mut self, call: u64, bad: Bad) {
-        match bad {
-            Bad::Status(status) => self
-                .rig
-                .answer_to(call, status, &[("retry-after", "2")], ""),
-            Bad::Fails(failure) => {
-                let result = Err(failure);
-                self.rig.input(Input::Answer { call, result });
-            }
-            Bad::Garbled => self.rig.answer_to(call, 200, &[], "rubbish:"),
-        }
     }
 
     fn told(&mut self, call: u64, target: &str, asked: &str) {
@@ -366,7 +308,7 @@ impl World {
             Step::Silence => self.silent.extend(&self.sockets),
             Step::PollEnds(bad) => {
                 if let Some(Held { call, .. }) = self.held.take() {
-                    self.refuse(call, bad.clone());
+                    self.rig.refuse(call, bad.clone());
                 }
             }
             Step::Expire => self.accepted_token = self.rig.token + 1,

@@ -57,6 +57,25 @@ fn made(rig: &Rig) -> usize {
 }
 
 #[test]
+fn u31_a_planned_close_ends_a_session_whose_profile_says_so_until_somebody_asks_for_it() {
+    let mut fake = Fake::new(Identity::Neither);
+    fake.capabilities.stop_on_clean_close = true;
+    let mut rig = started(fake);
+    rig.dialled(Ok(()));
+    rig.frame("ok");
+    rig.close(1000);
+    assert_eq!(rig.machine.status().state(), State::Closed);
+    let asked = rig.asked().count();
+    rig.secs(3_600);
+    assert_eq!(rig.asked().count(), asked);
+    rig.input(Input::ReconnectAsked);
+    rig.secs(1);
+    rig.dialled(Ok(()));
+    rig.frame("ok");
+    assert_eq!(rig.state(), StateName::LiveWebSocket);
+}
+
+#[test]
 fn a_channel_is_kept_and_opened_again_after_a_break_and_after_a_crash() {
     let mut rig = started(keeping());
     channel(&mut rig, "one");

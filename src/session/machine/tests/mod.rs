@@ -21,6 +21,7 @@ mod sending;
 mod snapshots;
 mod tokens;
 mod traces;
+mod trouble;
 mod unnumbered;
 mod windows;
 mod writing;

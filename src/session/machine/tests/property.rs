@@ -1,12 +1,14 @@
 //! Whatever the interleaving of frames, duplicates, disorder, holes, broken connections, changes of
 //! transport and crashes: every number issued is journaled once or told as a gap, none invented.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use proptest::prelude::*;
 
 use super::rig::{EMPTY, Rig, Sent, batch, event};
-use crate::net::{Frame, HandshakeFailure, HttpFailure};
+use super::trouble::{Bad, bad, no_token};
+use crate::auth::TokenProblem;
+use crate::net::{Frame, HttpFailure};
 use crate::proto::v1::event::Origin;
 use crate::proto::v1::session_event::Kind;
 use crate::session::machine::{Input, StateName};
@@ -37,6 +39,10 @@ enum Step {
     Strip(bool),
     /// The token is no longer accepted.
     Expire,
+    /// The answers to the next handshakes and polls.
+    Refuse(Vec<Bad>),
+    /// The next answer of the token endpoint.
+    NoToken(TokenProblem),
     Crash,
     /// The journal answers only now and then.
     SlowJournal(bool),
@@ -58,6 +64,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => prop::sample::select(vec![1000, 1001, 1006, 1011, 1012, 4401]).prop_map(Step::Close),
         2 => any::<bool>().prop_map(Step::Strip),
         1 => Just(Step::Expire),
+        2 => proptest::collection::vec(bad(), 1..4).prop_map(Step::Refuse),
+        1 => no_token().prop_map(Step::NoToken),
         1 => Just(Step::Crash),
         1 => any::<bool>().prop_map(Step::SlowJournal),
         1 => Just(Step::Full),
@@ -77,6 +85,7 @@ struct World {
     forgotten: BTreeSet<u64>,
     stripped: bool,
     accepted_token: u64,
+    bad: VecDeque<Bad>,
     answered: usize,
     /// WebSockets that stand, and what each was sent.
     sockets: Vec<(u64, u64)>,
@@ -95,6 +104,7 @@ impl World {
             forgotten: BTreeSet::new(),
             stripped: false,
             accepted_token: 1,
+            bad: VecDeque::new(),
             answered: 0,
             sockets: Vec::new(),
             held: None,
@@ -128,19 +138,17 @@ impl World {
             Sent::Dial {
                 generation, token, ..
             } => {
-                let status = |status: u16| HandshakeFailure::Status {
-                    status: http::StatusCode::from_u16(status).unwrap(),
-                    headers: Box::default(),
-                    body: bytes::Bytes::new(),
-                };
-                let result = if self.stripped {
-                    Err(status(400))
-                } else if token.is_some() && !self.accepts(token.as_ref()) {
-                    Err(status(401))
-                } else {
-                    Ok(())
-                };
-                self.rig.input(Input::Dialled { generation, result });
+                let stripped = self.stripped.then_some(Bad::Status(400));
+                let asks = token.is_some();
+                let expired = (asks && !self.accepts(token.as_ref())).then_some(Bad::Status(401));
+                let bad = stripped.or(expired);
+                match bad.or_else(|| self.bad.pop_front()) {
+                    Some(bad) => self.rig.refuse_handshake(generation, bad),
+                    None => {
+                        let result = Ok(());
+                        self.rig.input(Input::Dialled { generation, result });
+                    }
+                }
             }
             Sent::Frame {
                 generation,
@@ -175,6 +183,8 @@ impl World {
                     self.rig.answer_to(call, 401, &[], "");
                 } else if target.contains("/history") {
                     self.history(call, &target);
+                } else if let Some(bad) = self.bad.pop_front() {
+                    self.rig.refuse(call, bad);
                 } else {
                     let asked: serde_json::Value = serde_json::from_str(&body).unwrap();
                     self.held = Some((call, asked["sequence"].as_u64().unwrap()));
@@ -301,6 +311,8 @@ impl World {
                     self.rig.answer_to(call, 401, &[], "");
                 }
             }
+            Step::Refuse(bad) => self.bad.extend(bad.iter().cloned()),
+            Step::NoToken(problem) => self.rig.tokens.push_back(Err(problem.clone())),
             Step::Crash => {
                 self.sockets.clear();
                 self.held = None;
@@ -336,6 +348,9 @@ impl World {
 
     /// All faults are over: everything must come to rest.
     fn heal(&mut self) {
+        self.bad.clear();
+        self.rig.tokens.clear();
+        self.rig.input(Input::SecretsChanged);
         self.step(&Step::SlowJournal(false));
         self.step(&Step::Strip(false));
         // One more event, so that a hole at the very end shows.

@@ -13,7 +13,7 @@ use crate::proto::v1::OutboundMessageState as Shown;
 use crate::proto::v1::event::Data;
 use crate::proto::v1::session_event::Kind;
 use crate::session::machine::{Input, StateName};
-use crate::session::outbound::{Answer, NewMessage, SendProblem, Stage};
+use crate::session::outbound::{Answer, CancelProblem, NewMessage, SendProblem, Stage};
 
 fn guest() -> Fake {
     let history = Rest::History { calls: 1 };
@@ -496,6 +496,103 @@ fn u39_closing_cancels_what_waits_and_says_goodbye() {
         (rig.state(), rig.asked().count()),
         (StateName::Ended, dials)
     );
+}
+
+/// What somebody who asked was told.
+fn told(rig: &Rig, ticket: u64) -> &Answer {
+    let mut answers = rig.answers.iter().rev();
+    &answers
+        .find(|(own, _)| *own == ticket)
+        .expect("an answer")
+        .1
+}
+
+#[test]
+fn u37_a_platform_that_takes_no_messages_says_so_and_has_none_to_cancel() {
+    let mut rig = connected(Fake::new(Identity::Ids));
+    let ticket = send_for(&mut rig, "a", "hello", Stage::Accepted);
+    let Answer::NotSent(SendProblem::Unsendable(problem)) = told(&rig, ticket) else {
+        panic!("{:?}", told(&rig, ticket));
+    };
+    assert_eq!(
+        (problem.reason, problem.field),
+        ("CONTENT_UNSUPPORTED", "parent")
+    );
+    let id = "a".to_owned();
+    rig.input(Input::CancelMessage { ticket: 7, id });
+    let cancelled = told(&rig, 7);
+    assert!(matches!(
+        cancelled,
+        Answer::NotCancelled(CancelProblem::NotFound)
+    ));
+}
+
+#[test]
+fn u37_a_message_is_measured_with_its_attributes() {
+    let mut rig = connected(guest());
+    let message = Box::new(NewMessage {
+        id: "a".to_owned(),
+        content: Content::Text {
+            text: "hello".to_owned(),
+        },
+        attributes: BTreeMap::from([("page".to_owned(), "x".repeat(1 << 20))]),
+        expire_time: None,
+        unknown_outcome: None,
+    });
+    rig.input(Input::Send {
+        ticket: 7,
+        message,
+        wait_for: Stage::Accepted,
+    });
+    let Answer::NotSent(SendProblem::Unsendable(problem)) = told(&rig, 7) else {
+        panic!("{:?}", told(&rig, 7));
+    };
+    assert_eq!(
+        (problem.reason, problem.field),
+        ("MESSAGE_TOO_LONG", "message")
+    );
+}
+
+#[test]
+fn u35_whoever_asks_while_it_drains_is_told_to_come_again() {
+    let mut rig = connected(guest());
+    send(&mut rig, "a", "hello");
+    rig.input(Input::Drain);
+    let ticket = send_for(&mut rig, "b", "late", Stage::Accepted);
+    assert!(matches!(
+        told(&rig, ticket),
+        Answer::NotSent(SendProblem::Draining { .. })
+    ));
+    let id = "a".to_owned();
+    rig.input(Input::CancelMessage { ticket: 7, id });
+    assert!(matches!(told(&rig, 7), Answer::NotCancelled(_)));
+    rig.input(Input::Left(7));
+    rig.frame("ack:a:p1");
+    assert_eq!(last(&rig, "a"), Shown::Acknowledged);
+}
+
+#[test]
+fn u35_a_journal_that_has_no_space_while_it_drains_is_not_waited_for() {
+    let mut rig = connected(guest());
+    rig.auto_append = false;
+    send(&mut rig, "a", "hello");
+    rig.input(Input::Drain);
+    while !rig.appends.is_empty() {
+        let retry_after = Duration::from_secs(5);
+        let full = crate::journal::AppendError::NoSpace { retry_after };
+        rig.journal.refusals.push_back(full);
+        rig.commit_one();
+    }
+    rig.secs(3);
+    assert_eq!(rig.state(), StateName::Ended);
+    assert_eq!(states(&rig, "a"), [], "it was never accepted");
+    let answered = rig.answers.iter().any(|(_, answer)| {
+        matches!(
+            answer,
+            Answer::NotSent(SendProblem::ReadOnly { .. } | SendProblem::Draining { .. })
+        )
+    });
+    assert!(answered, "{:?}", rig.answers);
 }
 
 #[test]

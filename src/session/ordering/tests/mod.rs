@@ -71,6 +71,23 @@ fn u17_what_comes_after_its_gap_was_given_up_is_late_and_only_once() {
 }
 
 #[test]
+fn u15_what_a_batch_passed_over_behind_a_hole_is_taken_where_it_comes_after_all() {
+    let mut ordering = ordering();
+    let mut out = Vec::new();
+    ordering.offer(unit(2), &mut out);
+    ordering.skip_to(9, &mut out);
+    // In the middle of what was passed over, at its end, and at its beginning.
+    for number in [6, 9, 3] {
+        assert_eq!(ordering.offer(unit(number), &mut out), Offered::Held);
+        assert_eq!(ordering.offer(unit(number), &mut out), Offered::Duplicate);
+    }
+    assert_eq!(ordering.holes(), [range(1, 1)]);
+    ordering.offer(unit(1), &mut out);
+    assert_eq!(numbers(&out), [1, 2, 3, 6, 9]);
+    assert_eq!(ordering.position().cursor, 9);
+}
+
+#[test]
 fn u15_an_empty_batch_advances_the_cursor_without_a_hole() {
     let mut ordering = ordering();
     let mut out = Vec::new();

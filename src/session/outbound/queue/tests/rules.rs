@@ -607,6 +607,21 @@ fn u37_a_full_journal_is_told_to_those_who_wait_for_it() {
 }
 
 #[test]
+fn u37_a_full_journal_is_told_to_whoever_cancels_and_not_to_who_waits_for_the_platform() {
+    let mut kit = Kit::new(rules(), 7);
+    kit.send(message("a", "hello"), Stage::Accepted);
+    let waits = kit.send(message("b", "hello"), Stage::Acknowledged);
+    kit.prompt = false;
+    let cancelled = kit.cancel("a");
+    kit.act(|queue, _, fx| queue.stuck(Duration::from_secs(5), fx));
+    assert!(matches!(
+        kit.answer(cancelled),
+        Some(Answer::NotCancelled(CancelProblem::Unavailable { .. }))
+    ));
+    assert!(kit.answer(waits).is_none(), "it is accepted already");
+}
+
+#[test]
 fn u38_what_is_not_acknowledged_in_time_is_overdue_unless_nothing_was_read() {
     let mut kit = Kit::connected(rules());
     kit.send(message("a", "hello"), Stage::Accepted);
