@@ -12,7 +12,8 @@ const RUN_LEN: usize = 4096;
 /// Stands for "no segment": a commit's payload holds them.
 const CARRIED: u64 = 0;
 
-/// How far back duplicates are recognized: so long, and about so many.
+/// How far back duplicates are recognized, from the newest on: so long, and about so many. While nothing comes,
+/// nothing is forgotten: what came last before an outage may be sent again after it, however long that was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Window {
     pub(crate) age: Duration,
@@ -85,20 +86,15 @@ impl RecentIds {
         self.extend(CARRIED, runs);
     }
 
-    /// Forgets what is older than the window.
-    pub(crate) fn expire(&mut self, now: WallTime) {
-        let horizon = now.minus(self.window.age);
-        while self.runs.front().is_some_and(|run| run.ids.time < horizon) {
-            let run = self.runs.pop_front();
-            self.count -= run.map_or(0, |run| run.ids.hashes.len());
-        }
-    }
-
-    /// Whole runs leave, and only while enough is left: to take single hashes out of a run costs as
-    /// much as the run is long.
+    /// Forgets what is outside the window. Whole runs leave, and by their number only while enough is left: to
+    /// take single hashes out of a run costs as much as the run is long.
     fn bound(&mut self) {
+        let Some(newest) = self.runs.back().map(|run| run.ids.time) else {
+            return;
+        };
+        let horizon = newest.minus(self.window.age);
         while let Some(run) = self.runs.front()
-            && self.count - run.ids.hashes.len() >= self.window.count
+            && (run.ids.time < horizon || self.count - run.ids.hashes.len() >= self.window.count)
         {
             self.count -= run.ids.hashes.len();
             self.runs.pop_front();
@@ -160,10 +156,10 @@ mod tests {
             ids.push(1, at(second), second + 100);
         }
         assert_eq!(ids.all(), [3, 103, 4, 104]);
-        ids.expire(at(14));
-        assert_eq!(ids.all(), [4, 104]);
-        ids.expire(at(15));
-        assert!(ids.all().is_empty());
+        ids.push(1, at(14), 14);
+        assert_eq!(ids.all(), [4, 104, 14]);
+        ids.push(1, at(25), 25);
+        assert_eq!(ids.all(), [25], "ten seconds before the newest");
     }
 
     #[test]

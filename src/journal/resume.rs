@@ -54,7 +54,7 @@ pub(crate) fn resume(
         }
     }
     let now = options.clock.wall();
-    let ids = recent_ids(&found, options, now);
+    let ids = recent_ids(&found, options);
     let history = History::of(&found);
     if let Some(last) = found.segments.last() {
         repeat_last_write(&*storage, last).map_err(because("make the last commit durable"))?;
@@ -239,7 +239,7 @@ impl History {
     }
 }
 
-fn recent_ids(found: &Survey, options: &Options, now: WallTime) -> RecentIds {
+fn recent_ids(found: &Survey, options: &Options) -> RecentIds {
     let mut ids = RecentIds::new(options.limits.ids);
     ids.extend_carried(found.fold.carried.clone());
     for segment in &found.segments {
@@ -252,7 +252,6 @@ fn recent_ids(found: &Survey, options: &Options, now: WallTime) -> RecentIds {
             }
         }
     }
-    ids.expire(now);
     ids
 }
 

@@ -75,12 +75,11 @@ impl Shared {
             extent.data_end = data_end;
             extent.bytes = extent.bytes.max(data_end);
         });
-        if let Some(time) = write.time() {
+        {
             let mut ids = self.ids.lock();
             for entry in entries.iter() {
                 ids.push(segment.generation, entry.record_time, entry.id_hash);
             }
-            ids.expire(time);
         }
         {
             let mut state = self.state.write();

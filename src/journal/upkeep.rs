@@ -38,7 +38,6 @@ impl Writer {
     }
 
     fn upkeep(&mut self) -> Result<(), Failure> {
-        self.shared.ids.lock().expire(self.now);
         if !matches!(self.condition, Condition::Writable) {
             return Ok(());
         }

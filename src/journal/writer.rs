@@ -279,8 +279,7 @@ impl Writer {
     }
 
     fn snapshot(&self) -> Payload {
-        let mut ids = self.shared.ids.lock();
-        ids.expire(self.now);
+        let ids = self.shared.ids.lock();
         let state = self.shared.state.read();
         let delta = |entry: &super::StateEntry| Delta {
             key: entry.key.clone(),

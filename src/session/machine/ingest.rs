@@ -234,7 +234,7 @@ impl Machine {
         let seen = match (&event.id, named, via) {
             (Some(id), true, _) => {
                 let hash = id_hash(self.connector.source(), id);
-                if self.ids.is_new(at.now, hash) {
+                if self.is_new_id(at, hash) {
                     Seen::New
                 } else {
                     Seen::Duplicate

@@ -253,7 +253,7 @@ impl Machine {
                 LiveEvents::Moved(keys) if keys.contains(key_of(&event)) => continue,
                 LiveEvents::Moved(_) | LiveEvents::Held(_) => {}
                 LiveEvents::Pass => {
-                    hash.map(|hash| self.ids.is_new(at.now, hash));
+                    hash.map(|hash| self.is_new_id(at, hash));
                 }
             }
             let gap = self.gap_of(recovering, &event);

@@ -1,6 +1,8 @@
 //! Platforms without replay: the windows in which events may have been lost, and the marks that give a
 //! crash its window (U18).
 
+use std::time::Duration;
+
 use super::Machine;
 use super::gaps::Extent;
 use super::io::{Actions, At};
@@ -140,7 +142,26 @@ impl Machine {
     pub(super) fn coverage_due(&mut self, at: At) {
         if self.coverage.mark_at.is_some_and(|due| due <= at.now) {
             self.mark_coverage(at);
+            self.ids.forget(at.now, self.asked_back(at));
         }
+    }
+
+    /// Whether no event of this id came yet, as far as ids are remembered (U16).
+    pub(super) fn is_new_id(&mut self, at: At, hash: u64) -> bool {
+        self.ids.is_new(at.now, self.asked_back(at), hash)
+    }
+
+    /// How long ago the oldest window began that the history is asked about, or will be: what came since
+    /// may come again.
+    fn asked_back(&self, at: At) -> Duration {
+        let uncovered = [self.coverage.before(), self.coverage.frontier()];
+        let uncovered = uncovered.into_iter().flatten();
+        let uncovered = uncovered.map(|life| at.now.saturating_duration_since(life.now));
+        let windows = self.gaps.iter().filter_map(|gap| match &gap.extent {
+            Extent::Window { window, .. } => Some(at.wall.since(window.start)),
+            Extent::Hole { .. } | Extent::Told(_) => None,
+        });
+        uncovered.chain(windows).max().unwrap_or_default()
     }
 
     /// The connection is gone: what is known of it is committed.

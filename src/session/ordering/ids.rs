@@ -1,14 +1,12 @@
 //! [`RecentIds`]: which event ids were seen of late (U16). Pure.
 
 use std::collections::{HashSet, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
-
-use parking_lot::Mutex;
 
 use crate::runtime::MonoTime;
 
-/// Ids are remembered this long, and at most this many.
+/// Ids are remembered this long, beyond what is asked for, and at most this many.
 const WINDOW: Duration = Duration::from_secs(600);
 const MOST: usize = 1_000_000;
 /// Ids that came within this time of each other, and not too many of them, are forgotten together.
@@ -35,9 +33,13 @@ struct Span {
 }
 
 /// What a journal remembered when the process began, for all its sessions together: a million hashes
-/// for each of thousands would be too many. Given up with the window.
+/// for each of thousands would be too many. Each lets go of it with the window, and the last frees it.
 #[derive(Debug, Clone, Default)]
-pub struct SharedIds(Arc<Mutex<Option<Remembered>>>);
+pub struct SharedIds(Option<Arc<Remembered>>);
+
+/// The same, for whoever hands it out: it frees nothing and keeps nothing.
+#[derive(Debug, Clone, Default)]
+pub struct LentIds(Weak<Remembered>);
 
 #[derive(Debug)]
 struct Remembered {
@@ -52,24 +54,33 @@ impl SharedIds {
     pub fn new(now: MonoTime, mut hashes: Vec<u64>) -> Self {
         hashes.sort_unstable();
         hashes.dedup();
-        Self(Arc::new(Mutex::new(Some(Remembered {
-            since: now,
-            hashes,
-        }))))
+        Self(Some(Arc::new(Remembered { since: now, hashes })))
     }
 
-    fn contains(&self, hash: u64) -> bool {
-        let remembered = self.0.lock();
-        let known = remembered.as_ref();
+    /// To hand it out later to others, as long as somebody has it.
+    #[must_use]
+    pub fn lent(&self) -> LentIds {
+        LentIds(self.0.as_ref().map(Arc::downgrade).unwrap_or_default())
+    }
+
+    pub(super) fn contains(&self, hash: u64) -> bool {
+        let known = self.0.as_ref();
         known.is_some_and(|known| known.hashes.binary_search(&hash).is_ok())
     }
 
-    fn expire(&self, now: MonoTime) {
-        let mut remembered = self.0.lock();
-        let since = remembered.as_ref().map(|known| known.since);
-        if since.is_some_and(|since| now.saturating_duration_since(since) > WINDOW) {
-            *remembered = None;
-        }
+    fn forget(&mut self, now: MonoTime, window: Duration) {
+        self.0 = self
+            .0
+            .take()
+            .filter(|known| now.saturating_duration_since(known.since) <= window);
+    }
+}
+
+impl LentIds {
+    /// Nothing, once everybody has let go of it.
+    #[must_use]
+    pub fn get(&self) -> SharedIds {
+        SharedIds(self.0.upgrade())
     }
 }
 
@@ -89,10 +100,9 @@ impl RecentIds {
         self.seen.contains(&hash) || self.shared.contains(hash)
     }
 
-    /// Whether this id was not seen within the window; it is now.
-    pub fn is_new(&mut self, now: MonoTime, hash: u64) -> bool {
-        self.forget(now);
-        self.shared.expire(now);
+    /// Whether this id was not seen within the window, which begins `asked` earlier; it is now.
+    pub fn is_new(&mut self, now: MonoTime, asked: Duration, hash: u64) -> bool {
+        self.forget(now, asked);
         let new = !self.shared.contains(hash) && self.seen.insert(hash);
         if new {
             self.order.push_back(hash);
@@ -101,10 +111,13 @@ impl RecentIds {
         new
     }
 
-    /// Makes room for one more: what is older than the window goes, and the oldest if they are too many.
-    fn forget(&mut self, now: MonoTime) {
+    /// Makes room for one more: what is older than the window goes, which begins `asked` earlier, and the
+    /// oldest if they are too many.
+    pub fn forget(&mut self, now: MonoTime, asked: Duration) {
+        let window = WINDOW.saturating_add(asked);
+        self.shared.forget(now, window);
         while let Some(oldest) = self.spans.front_mut() {
-            let expired = now.saturating_duration_since(oldest.last) > WINDOW;
+            let expired = now.saturating_duration_since(oldest.last) > window;
             if !expired && self.order.len() < MOST {
                 break;
             }

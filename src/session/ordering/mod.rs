@@ -14,7 +14,7 @@ mod unit;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-pub use ids::{RecentIds, SharedIds};
+pub use ids::{LentIds, RecentIds, SharedIds};
 pub use missing::{Missing, MissingRun};
 pub use overlap::{Overlap, Seen};
 pub use unit::{Offered, Position, Released, Unit};

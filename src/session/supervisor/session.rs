@@ -1,6 +1,7 @@
 //! [`Session`]: runs the channels of one session, restarts those that fail, and finds out now and
 //! then what there is to subscribe to.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
@@ -26,7 +27,7 @@ use crate::runtime::{Clock, Drain, MonoTime, Rng};
 use crate::session::driver;
 use crate::session::driver::DriverParts;
 use crate::session::machine::Endpoint;
-use crate::session::ordering::SharedIds;
+use crate::session::ordering::{LentIds, SharedIds};
 use crate::session::planner::{Change, Planner, Standing, changes, replan_after};
 use crate::session::{BoardSlot, DriverError, Owner, SessionBoard, SessionStats, Sources};
 use crate::telemetry::traces::Tracer;
@@ -43,15 +44,19 @@ pub(in crate::session) struct Surroundings {
 
 /// What each journal remembered when the first of its sessions asked.
 #[derive(Debug, Default)]
-pub(in crate::session) struct JournalIds(Mutex<BTreeMap<JournalName, SharedIds>>);
+pub(in crate::session) struct JournalIds(Mutex<BTreeMap<JournalName, LentIds>>);
 
 impl JournalIds {
-    /// Those of one journal, asked for once.
+    /// Those of one journal, asked for once; nothing, once every session has let go of them.
     fn of(&self, journal: &dyn Journal, clock: &Clock) -> SharedIds {
-        let mut journals = self.0.lock();
-        let ids = journals.entry(journal.info().name);
-        let ids = ids.or_insert_with(|| SharedIds::new(clock.now(), journal.recent_ids()));
-        ids.clone()
+        match self.0.lock().entry(journal.info().name) {
+            Entry::Occupied(lent) => lent.get().get(),
+            Entry::Vacant(vacant) => {
+                let ids = SharedIds::new(clock.now(), journal.recent_ids());
+                vacant.insert(ids.lent());
+                ids
+            }
+        }
     }
 }
 

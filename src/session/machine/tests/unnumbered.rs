@@ -140,6 +140,24 @@ fn u18_history_that_gives_every_event_closes_the_window() {
 }
 
 #[test]
+fn u16_what_came_before_an_outage_is_known_after_it_however_long_it_was() {
+    let rest = Rest::History { calls: 1 };
+    let mut rig = on(Fake::new(Identity::Ids).knowing(rest));
+    rig.frame("id:1:a:one");
+    rig.reset();
+    let down = rig.now;
+    while rig.now < down + Duration::from_secs(900) {
+        rig.until_request(31);
+        rig.refused_dial(503);
+    }
+    back(&mut rig);
+    rig.frame("id:3:a:three");
+    let (call, ..) = rig.last_call("/recovery");
+    rig.answer_to(call, 200, &[], "id:1:a:one;id:2:a:two");
+    assert_eq!(raw(&rig), ["one", "three", "two"]);
+}
+
+#[test]
 fn u18_a_snapshot_comes_before_the_live_events_that_were_held_for_it() {
     let rest = Rest::PresentState { calls: 1 };
     let mut rig = on(Fake::new(Identity::Neither).knowing(rest));

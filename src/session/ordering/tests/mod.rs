@@ -172,12 +172,19 @@ fn u19_numbers_that_begin_anew_need_two_answers_ten_seconds_apart() {
 #[test]
 fn u16_ids_are_forgotten_after_ten_minutes() {
     let now = MonoTime::now();
-    let mut ids = RecentIds::seeded(SharedIds::new(now, vec![2, 1]));
-    assert!(!ids.is_new(now, 2));
-    assert!(ids.is_new(now + Duration::from_secs(1), 3));
+    let shared = SharedIds::new(now, vec![2, 1]);
+    let mut ids = RecentIds::seeded(shared.clone());
+    let lent = shared.lent();
+    drop(shared);
+    let none = Duration::ZERO;
+    assert!(!ids.is_new(now, none, 2));
+    assert!(ids.is_new(now + Duration::from_secs(1), none, 3));
     let later = now + Duration::from_millis(600_500);
-    assert!(ids.is_new(later, 2));
-    assert!(!ids.is_new(later, 3));
+    let asked = Duration::from_millis(500);
+    assert!(!ids.is_new(later, asked, 2) && !ids.is_new(later, asked, 3));
+    assert!(lent.get().contains(2));
+    assert!(ids.is_new(later, none, 2) && !ids.is_new(later, none, 3));
+    assert!(!lent.get().contains(2), "nobody has them any more");
 }
 
 /// An id is a duplicate if the same came within ten minutes, whatever else came; of one that came up to
@@ -203,7 +210,7 @@ impl Remembered {
 fn u16_no_more_than_a_million_ids_are_remembered() {
     let now = MonoTime::now();
     let mut ids = RecentIds::default();
-    assert!((0..1_000_001).all(|id| ids.is_new(now, id)));
+    assert!((0..1_000_001).all(|id| ids.is_new(now, Duration::ZERO, id)));
     assert!(!ids.contains(0), "the oldest made room");
     assert!((1..1_000_001).all(|id| ids.contains(id)));
 }
@@ -219,7 +226,7 @@ proptest! {
         let (mut ids, mut remembered) = (RecentIds::default(), Remembered::default());
         for (id, wait) in arrivals {
             now += Duration::from_millis(wait);
-            let is_new = ids.is_new(now, id);
+            let is_new = ids.is_new(now, Duration::ZERO, id);
             prop_assert!(remembered.agrees(now, id, is_new), "{id} is new: {is_new}");
         }
     }
