@@ -11,6 +11,9 @@ use super::{Machine, Next};
 use crate::connectors::{Batch, Confirms, Control, Transport};
 use crate::net::Frame;
 
+/// Later than this part of the patience with a pong: the process did not run meanwhile.
+const HELD_UP: u32 = 8;
+
 /// Which socket a frame belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Owner {
@@ -226,13 +229,18 @@ impl Machine {
 
     fn socket_due(&mut self, at: At, generation: Generation, out: &mut Actions) {
         let patience = self.timing.pong_timeout.0;
-        let deaf = !self.wants_frames();
+        let full = !self.wants_frames();
         let Some(socket) = self.socket_mut(generation) else {
             return;
         };
-        if socket.due() > at.now {
+        let due = socket.due();
+        if due > at.now {
             return;
         }
+        // Nothing is read while the journal is full, nor was while this process was held up: no pong can have
+        // been seen.
+        let held_up = at.now.saturating_duration_since(due) > patience / HELD_UP;
+        let deaf = full || held_up;
         let mut dead = false;
         match &mut socket.ping {
             Ping::Due(due) if *due <= at.now => {
@@ -247,7 +255,6 @@ impl Machine {
                     kind: "ping",
                 });
             }
-            // Nothing is read while the journal is full, so no pong can be seen.
             Ping::Awaited { dead_at, .. } if *dead_at <= at.now && deaf => {
                 *dead_at = at.now + patience;
             }

@@ -43,6 +43,25 @@ fn u25_a_silent_connection_is_pinged_and_a_dead_one_is_found_within_thirty_secon
 }
 
 #[test]
+fn u25_who_was_held_up_listens_again_before_it_takes_anybody_for_dead() {
+    let mut rig = Rig::on_websocket();
+    rig.sent();
+    rig.secs(24);
+    rig.held_up(Duration::from_secs(3));
+    rig.millis(10);
+    pong(&mut rig);
+    rig.secs(24);
+    assert_eq!(rig.kinds(), ["connected"]);
+    rig.held_up(Duration::from_secs(3));
+    rig.secs(10);
+    assert_eq!(
+        rig.kinds(),
+        ["connected", "disconnected"],
+        "and not for long"
+    );
+}
+
+#[test]
 fn u25_a_quarter_of_an_hour_of_silence_is_survived_with_pongs() {
     let mut rig = Rig::on_websocket();
     for _ in 0..900 {

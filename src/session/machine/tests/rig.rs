@@ -442,6 +442,12 @@ impl Rig {
         self.wall = self.wall.plus(rest);
     }
 
+    /// The process does not run for so long, and is late for all that was due.
+    pub(super) fn held_up(&mut self, time: Duration) {
+        self.now += time;
+        self.wall = self.wall.plus(time);
+    }
+
     pub(super) fn secs(&mut self, seconds: u64) {
         self.advance(Duration::from_secs(seconds));
     }
