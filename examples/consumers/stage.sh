@@ -58,19 +58,9 @@ stage_end() {
   rm -rf "$stage_folder"
 }
 
-# A port that was free, and the one behind it.
+# A port that is free, and the one behind it.
 stage_ports() {
-  python3 -c '
-import socket
-while True:
-    with socket.socket() as one, socket.socket() as two:
-        one.bind(("127.0.0.1", 0))
-        try:
-            two.bind(("127.0.0.1", one.getsockname()[1] + 1))
-        except OSError:
-            continue
-        print(one.getsockname()[1])
-        break'
+  python3 "$stage_root/tests/clients/python/ports.py" 2
 }
 
 # stage_open: starts the contact centre and the sidecar. TIELINE names a binary; else it is built.

@@ -4,21 +4,16 @@ import argparse
 import json
 import pathlib
 import re
-import socket
 import time
 import urllib.parse
 import urllib.request
+
+from ports import free_port
 
 OPEN_METRICS = "application/openmetrics-text; version=1.0.0, text/plain;q=0.5"
 PATIENCE = 60.0
 # All of the sandbox: an event that it skips is then one that is missed.
 CHANNELS = ["routing.queueStats", "routing.agentEvent", "platform.connectionEvent"]
-
-
-def free_address():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{probe.getsockname()[1]}"
 
 
 def configure(args):
@@ -27,7 +22,8 @@ def configure(args):
     (folder / "id").write_text(sandbox["client_id"])
     (folder / "secret").write_text(sandbox["client_secret"])
     names = ("grpc", "health", "prometheus_address")
-    addresses = {name: free_address() for name in names}
+    first = free_port(len(names))
+    addresses = {name: f"127.0.0.1:{first + n}" for n, name in enumerate(names)}
     (folder / "tieline.yaml").write_text(
         json.dumps(
             {
@@ -63,12 +59,12 @@ def fetch(url, accept=None, data=None, method=None):
         return answer.headers.get("Content-Type", ""), answer.read().decode()
 
 
-def until(what, ask):
+def until(what, ask, told=str):
     deadline = time.monotonic() + PATIENCE
     while True:
         found = ask()
         if found:
-            print(f"  ok    {what}: {found}")
+            print(f"  ok    {what}: {told(found)}")
             return found
         if time.monotonic() > deadline:
             raise SystemExit(f"  FAIL  waited in vain for: {what}")
@@ -82,15 +78,22 @@ def series(text):
 def scrape(args):
     url = f"http://{args.health}/metrics"
 
-    def events():
+    def above(name, labels, least):
         _, text = fetch(url)
-        value = re.search(r'^tieline_session_events_total\{session="cc"\} (\d+)$', text, re.M)
-        return int(value[1]) if value and int(value[1]) > 100 else None
+        value = re.search(rf"^{name}\{{{labels}\}} (\d+)$", text, re.M)
+        return int(value[1]) if value and int(value[1]) > least else None
 
-    until("events are counted", events)
-    kind, text = fetch(url)
+    def at_once():
+        """Both formats of a time when no series came or went: the text is the same before and after."""
+        text, open_metrics, after = fetch(url), fetch(url, OPEN_METRICS), fetch(url)
+        return (text, open_metrics) if series(text[1]) == series(after[1]) else None
+
+    until("events are counted", lambda: above("tieline_session_events_total", 'session="cc"', 100))
+    until("a reader is live", lambda: above("tieline_feed_subscribers", '.*state="live"', 0))
+    (kind, text), (open_kind, open_text) = until(
+        "no series comes or goes", at_once, lambda found: f"{len(series(found[0][1]))} series"
+    )
     assert kind.startswith("text/plain; version=0.0.4"), kind
-    open_kind, open_text = fetch(url, OPEN_METRICS)
     assert open_kind.startswith("application/openmetrics-text; version=1.0.0"), open_kind
     assert open_text.endswith("# EOF\n")
     assert series(text) == series(open_text), "the formats name different series"

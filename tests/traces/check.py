@@ -19,6 +19,8 @@ import tempfile
 import time
 import urllib.request
 
+from ports import free_port
+
 HERE = pathlib.Path(__file__).parent
 # No wait is longer.
 PATIENCE = 30
@@ -69,12 +71,6 @@ def running(command, log, variables=None, **options):
         finally:
             process.kill()
             process.wait()
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def configure(platform, folder):

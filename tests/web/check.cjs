@@ -3,6 +3,7 @@
 'use strict';
 
 const { spawn } = require('node:child_process');
+const { randomInt } = require('node:crypto');
 const fs = require('node:fs');
 const http = require('node:http');
 const net = require('node:net');
@@ -77,13 +78,13 @@ function serve() {
   return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(`http://127.0.0.1:${server.address().port}`)));
 }
 
-// A port that is free now: the sidecar has to come back on the one that the page knows.
+// A port that is free and stays so, being below those that systems hand out by themselves: the sidecar has
+// to come back on the one that the page knows. Browsers refuse some, the last of which is 10080.
 function port() {
+  const drawn = randomInt(10081, 32768);
   return new Promise((resolve) => {
-    const probe = net.createServer().listen(0, '127.0.0.1', () => {
-      const { port: found } = probe.address();
-      probe.close(() => resolve(found));
-    });
+    const probe = net.createServer().once('error', () => resolve(port()));
+    probe.listen(drawn, '127.0.0.1', () => probe.close(() => resolve(drawn)));
   });
 }
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 import unittest
+from collections.abc import Iterator
+from typing import Any
 
 import grpc
 from server import Act, Server, closing, events, hang, opened, play, refuse, sequences
@@ -61,9 +63,15 @@ class Resuming(unittest.IsolatedAsyncioTestCase):
         self.assertEqual(await self.read(lost, found, on_gap="earliest"), [8, 9])
 
     async def test_stop_ends_it_after_the_batch_in_hand_is_stored(self) -> None:
+        loop = asyncio.get_running_loop()
+
+        def stop(request: pb.SubscribeRequest, context: Any) -> Iterator[pb.SubscribeResponse]:
+            loop.call_soon_threadsafe(subscriber.stop)
+            yield from hang(request, context)
+
         endless = play(opened("e", 0), events(1, 3), events(4, 5), then=hang)
-        with Server(endless, play(opened("e", 3), then=hang)) as server:
-            for seconds in (0.0, 0.3):
+        with Server(endless, play(opened("e", 3), then=stop)) as server:
+            for _ in range(2):
                 subscriber = AsyncSubscriber(
                     target=server.target,
                     start="earliest",
@@ -75,7 +83,6 @@ class Resuming(unittest.IsolatedAsyncioTestCase):
                     if batch.events:
                         subscriber.stop()
 
-                asyncio.get_running_loop().call_later(seconds or 20, subscriber.stop)
                 await asyncio.wait_for(subscriber.run(handle), 10)
                 self.assertEqual(server.store.load(), Position("e", 3))
             self.assertEqual(server.requests[1].after, pb.Position(epoch="e", sequence=3))

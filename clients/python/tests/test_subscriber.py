@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -25,6 +26,30 @@ GAPS = {
     "POSITION_TRIMMED": grpc.StatusCode.OUT_OF_RANGE,
     "JOURNAL_CORRUPTED": grpc.StatusCode.DATA_LOSS,
 }
+
+
+def run_until_logged(subscriber: Subscriber, lines: int) -> None:
+    """Runs one that gets nothing until so much is logged, or for 20 s. Within `assertLogs`, which takes
+    away the handler."""
+
+    class Stopping(logging.Handler):
+        left = lines
+
+        def emit(self, record: logging.LogRecord) -> None:
+            self.left -= 1
+            if self.left == 0:
+                subscriber.stop()
+
+    def handle(batch: Any) -> None:
+        raise AssertionError(f"got {batch}")
+
+    logging.getLogger("tieline").addHandler(Stopping())
+    bound = threading.Timer(20, subscriber.stop)
+    bound.start()
+    try:
+        subscriber.run(handle)
+    finally:
+        bound.cancel()
 
 
 class Resuming(unittest.TestCase):
@@ -67,8 +92,7 @@ class Resuming(unittest.TestCase):
             target = gone.target
         subscriber = gone.subscriber(target=target)
         with self.assertLogs("tieline", "INFO") as logs:
-            threading.Timer(0.6, subscriber.stop).start()
-            subscriber.run(lambda batch: self.fail("nothing was sent"))
+            run_until_logged(subscriber, 2)
         self.assertGreaterEqual(len(logs.output), 2)
 
     def test_silence_ends_an_attempt(self) -> None:

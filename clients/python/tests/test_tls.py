@@ -5,11 +5,11 @@ from __future__ import annotations
 import pathlib
 import subprocess
 import tempfile
-import threading
 import unittest
 from typing import Any
 
 from server import Server, closing, events, opened, play, sequences
+from test_subscriber import run_until_logged
 
 from tieline import Tls
 
@@ -56,9 +56,8 @@ class Certificates(unittest.TestCase):
         with Server(act, tls=(files[0], files[1], files[2])) as server:
             # What an authority did not sign for is not spoken to.
             wrong = server.subscriber(**self.options("stranger.pem"))
-            threading.Timer(0.7, wrong.stop).start()
             with self.assertLogs("tieline", "INFO"):
-                wrong.run(lambda batch: self.fail("the server is a stranger"))
+                run_until_logged(wrong, 1)
             self.assertEqual(server.tokens, [])
             self.assertEqual(sequences(server.run(**self.options("ca.pem"))), [1, 2, 3])
             self.assertEqual(server.tokens, ["Bearer secret"])

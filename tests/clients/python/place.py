@@ -11,6 +11,8 @@ import subprocess
 import time
 import urllib.request
 
+from ports import free_port
+
 # What is waited for comes within this, or never.
 PATIENCE = 120.0
 GLANCE = 0.02
@@ -130,10 +132,7 @@ class Sidecar(Process):
     def __init__(self, tieline, folder, platform, security):
         super().__init__("sidecar", folder / "tieline.log")
         self._tieline, self._folder, self._security = tieline, folder, security
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            tcp = f"127.0.0.1:{probe.getsockname()[1]}"
-        self.targets = {"tcp": tcp, "unix": f"unix:{folder}/s"}
+        self.targets = {"tcp": f"127.0.0.1:{free_port()}", "unix": f"unix:{folder}/s"}
         for name in ("client_id", "client_secret"):
             (folder / name).touch(mode=0o600)
             (folder / name).write_text(platform.announced[name])

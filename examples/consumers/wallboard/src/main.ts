@@ -41,8 +41,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => en
 
 const view = () => board.view(Date.now(), listening.link(Date.now()));
 const server = await serve(host as string, Number(port), view, ending.signal);
-const address = server.address() as AddressInfo;
-console.log(`wallboard  http://${host}:${address.port}/`);
+if (server.listening) console.log(`wallboard  http://${host}:${(server.address() as AddressInfo).port}/`);
 
 const batches = subscribe({
   target: asked.target,

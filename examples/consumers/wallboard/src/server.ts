@@ -43,16 +43,19 @@ export async function serve(host: string, port: number, view: () => View, signal
     // A viewer that takes nothing gets the newest once it does; nothing piles up.
     for (const viewer of viewers) if (!viewer.writableNeedDrain) viewer.write(told);
   }, INTERVAL_MS);
-  signal.addEventListener("abort", () => {
+  const end = () => {
     clearInterval(timer);
     for (const viewer of viewers) viewer.end();
     server.close();
     server.closeAllConnections();
-  });
+  };
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(port, host, resolve);
   });
+  // Who listens to a signal late does not hear it.
+  if (signal.aborted) end();
+  else signal.addEventListener("abort", end);
   return server;
 }
 
