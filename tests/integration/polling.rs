@@ -99,11 +99,11 @@ async fn u11_gateways_that_fail_at_once_are_backed_off() {
 
 #[tokio::test]
 async fn u12_a_429_is_waited_for_as_long_as_it_says() {
-    let one = async |retry_after: Option<&str>, at_least: u64, at_most: u64| {
+    let one = async |retry_after: Option<fn() -> String>, at_least: u64, at_most: u64| {
         let (stage, mut reader) = polling().await;
         let fault = Fault::PollStatus {
             status: 429,
-            retry_after: retry_after.map(str::to_owned),
+            retry_after: retry_after.map(|text| text()),
             after: HumanDuration::from_millis(0),
         };
         stage.set(fault.times(1));
@@ -128,17 +128,16 @@ async fn u12_a_429_is_waited_for_as_long_as_it_says() {
         );
         whole(&stage, &mut reader).await;
     };
-    let date = httpdate::fmt_http_date(
-        std::time::UNIX_EPOCH
-            + std::time::Duration::from_millis(
-                tieline::runtime::Clock::system().wall().as_millis() + 4_000,
-            ),
-    );
+    let date = || {
+        let now = tieline::runtime::Clock::system().wall().as_millis();
+        let then = std::time::Duration::from_millis(now + 4_000);
+        httpdate::fmt_http_date(std::time::UNIX_EPOCH + then)
+    };
     tokio::join!(
-        one(Some("2"), 1_950, 4_000),
-        one(Some(&date), 2_000, 7_000),
+        one(Some(|| "2".to_owned()), 1_950, 4_000),
+        one(Some(date), 2_000, 7_000),
         one(None, 4_950, 8_000),
-        one(Some("0"), 950, 3_000)
+        one(Some(|| "0".to_owned()), 950, 3_000)
     );
 }
 

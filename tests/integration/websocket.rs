@@ -15,11 +15,16 @@ const AT_ONCE: HumanDuration = HumanDuration::from_millis(0);
 
 /// A stage whose WebSocket is pinged quickly, live at 100 events a second.
 async fn live(transport: TransportChoice) -> (Stage, Reader) {
+    patient(transport, 400).await
+}
+
+/// Likewise, that waits so many milliseconds for a pong.
+async fn patient(transport: TransportChoice, pong_timeout: u64) -> (Stage, Reader) {
     let stage = Stage::with(quick(), |config| {
         let session = &mut config.sessions[0];
         session.transport = transport;
         session.timing.websocket_ping = HumanDuration::from_millis(300);
-        session.timing.pong_timeout = HumanDuration::from_millis(400);
+        session.timing.pong_timeout = HumanDuration::from_millis(pong_timeout);
     })
     .await;
     stage.sandbox.set_rate(100.0);
@@ -70,13 +75,13 @@ async fn u25_a_frozen_connection_is_found_dead_by_its_pong() {
 
 #[tokio::test]
 async fn u25_events_without_pongs_are_life_and_silence_without_pongs_is_not() {
-    let (stage, mut reader) = live(Websocket).await;
+    let (stage, mut reader) = patient(Websocket, 1_500).await;
     stage.set(Fault::DropPongs {}.times(1));
     stage.struck(FaultName::DropPongs, 1).await;
-    // Several pings go unanswered while events flow.
+    // Events flow for twice as long as a pong is waited for.
     let head = stage.sandbox.ledger().head();
     stage
-        .platform("150 events", |s| s.ledger().head() > head + 150)
+        .platform("300 events", |s| s.ledger().head() > head + 300)
         .await;
     reader.catch_up(&stage.sandbox).await;
     assert!(reader.told(Kind::Disconnected).is_empty());

@@ -100,6 +100,9 @@ pub struct HeartbeatEntry {
     pub connection: u64,
     /// Bytes of its frame.
     pub bytes: usize,
+    /// Its frame.
+    #[serde(skip)]
+    pub text: String,
     /// Milliseconds since the one before it on this connection, or since the connection was opened.
     pub after_ms: u64,
     /// Why it was refused, if it was.

@@ -112,7 +112,7 @@ impl Socket {
         match state.speech.hear(text) {
             Heard::Subscription if self.subscribed || self.refusal.is_some() => {}
             Heard::Subscription => self.subscribe(state, now.1),
-            Heard::Heartbeat(problem) => self.beat(state, text.len(), problem, now),
+            Heard::Heartbeat(problem) => self.beat(state, text, problem, now),
             Heard::Refused(status, message) => {
                 self.refusal = Some((state.speech.refusal(status, &message), POLICY));
             }
@@ -123,7 +123,7 @@ impl Socket {
     fn beat(
         &mut self,
         state: &mut State,
-        bytes: usize,
+        text: &[u8],
         problem: Option<String>,
         (now, wall): (MonoTime, WallTime),
     ) {
@@ -144,7 +144,8 @@ impl Socket {
             entry,
             at: wall,
             connection: self.connection,
-            bytes,
+            bytes: text.len(),
+            text: String::from_utf8_lossy(text).into_owned(),
             after_ms,
             refused: refused.clone(),
         });

@@ -117,7 +117,7 @@ async fn a_token_of_the_issuer_is_believed_and_no_other() {
 async fn a_stream_ends_with_its_token_and_with_the_key_that_signed_it() {
     let (issuer, next) = (Issuer::new(), Issuer::new());
     let house = house(&issuer).await;
-    let until = seconds() + 3;
+    let until = seconds() + 4;
     let short = issuer.sign(header("one"), claims(until, "tieline"));
     let long = issuer.sign(header("one"), claims(until + 600, "tieline"));
     let short = house

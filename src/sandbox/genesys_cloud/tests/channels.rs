@@ -263,7 +263,7 @@ async fn channels_of_other_tokens_are_counted_but_their_ids_are_hidden() {
 #[tokio::test]
 async fn a_channel_lives_for_its_time_unless_it_is_subscribed_with_again() {
     let visit = Visit::new(GenesysCloudConfig {
-        channel_lifetime: Duration::from_millis(400),
+        channel_lifetime: Duration::from_secs(2),
         ..prompt()
     })
     .await;

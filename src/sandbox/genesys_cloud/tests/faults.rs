@@ -12,7 +12,7 @@ fn struck(visit: &Visit, name: GenesysFaultName) -> u64 {
 async fn a_planned_close_is_announced_and_comes_when_its_notice_is_over() {
     let visit = Visit::new(prompt()).await;
     let (channel, mut socket) = visit.live(&[PRESENCE]).await;
-    let notice = Some(HumanDuration::from_millis(100));
+    let notice = Some(HumanDuration::from_secs(1));
     let after = HumanDuration::from_secs(0);
     visit.set(GenesysFault::SocketClosing { notice, after }.times(1));
     let told = event(&mut socket).await;
