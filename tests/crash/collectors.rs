@@ -249,9 +249,9 @@ async fn latencies_name_spans_that_show_them_where_spans_are_recorded() {
     ];
     let rng = Rng::from_entropy();
     let place = Place::new(busy(), Settings::default(), &rng).await;
-    // Free once the listener is gone.
+    // Free once the listener is gone, also while the sidecar is down: nobody else is at that address.
     let address = |listener: TcpListener| listener.local_addr().unwrap();
-    let health = address(TcpListener::bind("127.0.0.1:0").unwrap()).to_string();
+    let health = address(TcpListener::bind("127.0.0.77:0").unwrap()).to_string();
     place.change(r#""health":"""#, &format!(r#""health":"{health}""#));
     let mut collector = Collector::start().await;
     let ca = place.path("collector-ca.pem");

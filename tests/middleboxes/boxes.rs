@@ -32,7 +32,7 @@ impl Foreign {
 
     /// Starts it before a platform; returns where it listens.
     pub(crate) async fn start(self, folder: &Path, platform: u16) -> Result<(Process, u16)> {
-        let port = free_port().await?;
+        let port = free_port().await;
         let folder = folder.join(self.program());
         std::fs::create_dir_all(&folder)?;
         let file = self.configure(&folder, port, platform)?;

@@ -7,6 +7,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use tieline::runtime::Rng;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
@@ -76,10 +77,15 @@ impl Process {
     }
 }
 
-/// A port that nobody has.
-pub(crate) async fn free_port() -> Result<u16> {
-    let probe = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-    Ok(probe.local_addr()?.port())
+/// A port that nobody has, nor is given before it is used: systems hand out those above by themselves.
+pub(crate) async fn free_port() -> u16 {
+    let rng = Rng::from_entropy();
+    loop {
+        let drawn = 10_000 + u16::try_from(rng.below(22_768)).unwrap_or_default();
+        if TcpListener::bind(local(drawn)).await.is_ok() {
+            return drawn;
+        }
+    }
 }
 
 pub(crate) fn local(port: u16) -> SocketAddr {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use tieline::proto::v1::{self, Transport, session_event};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::boxes::{Foreign, SQUID_PASSWORD, SQUID_USER};
 use crate::meddler::{Meddler, Meddling};
@@ -189,8 +189,9 @@ impl Row {
         if let (Between::Meddling { what, late: true }, Some(meddler)) =
             (self.between, &standing.meddler)
         {
+            let first = timeout(SETTLES, sidecar.read_one()).await;
+            first.context("nothing comes before the fault")??;
             sidecar.read_for(Duration::from_secs(3), since).await?;
-            ensure!(!sidecar.events.is_empty(), "nothing comes before the fault");
             meddler.set(what);
             since = Instant::now();
         }

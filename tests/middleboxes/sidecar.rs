@@ -86,6 +86,12 @@ impl Sidecar {
         }
     }
 
+    /// Reads until an event of the platform comes.
+    pub(crate) async fn read_one(&mut self) -> Result<()> {
+        while !self.next().await? {}
+        Ok(())
+    }
+
     /// Takes the next response; whether it brought events of the platform that came live.
     pub(crate) async fn next(&mut self) -> Result<bool> {
         let item = self.stream.next().await.context("the stream ended")?;
