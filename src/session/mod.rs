@@ -24,6 +24,7 @@ mod template;
 mod tests;
 mod topics;
 mod vitals;
+mod waiting;
 
 pub use config::{BackoffConfig, SessionConfig, TimingConfig, TransportChoice};
 pub use error::{DriverError, StartError, StateError};

@@ -9,13 +9,10 @@ use super::io::At;
 use super::renumbering::Renumbering;
 use crate::runtime::MonoTime;
 use crate::session::ordering::Unit;
+use crate::session::waiting::{MOST_BYTES, MOST_EVENTS};
 
 /// After so much silence the history is asked whose numbers they are.
 const SILENCE: Duration = Duration::from_secs(30);
-
-/// Events and bytes that wait; what comes beyond either bound is taken for late.
-const MOST_EVENTS: usize = 10_000;
-const MOST_BYTES: usize = 16 << 20;
 
 /// What waits, in the order in which it came. It is on record as missing already: a crash loses
 /// nothing that was not told.
@@ -42,6 +39,7 @@ impl Doubtful {
         self.since = self.since.map(|_| now);
     }
 
+    /// What comes beyond is taken for late.
     fn has_room_for(&self, unit: &Unit<Payload>) -> bool {
         self.events + unit.events <= MOST_EVENTS && self.bytes + unit.bytes <= MOST_BYTES
     }

@@ -6,10 +6,7 @@ use super::ingest::Via;
 use super::io::{Actions, At, Generation};
 use super::socket::Socket;
 use crate::connectors::ProviderEvent;
-
-/// Beyond this nothing waits any more: order may suffer, nothing is lost.
-const MOST: usize = 10_000;
-const MOST_BYTES: usize = 16 << 20;
+use crate::session::waiting::{MOST_BYTES, MOST_EVENTS};
 
 /// Events of a connection that is not joined yet.
 #[derive(Debug)]
@@ -61,7 +58,8 @@ impl Machine {
         arrived.bytes += events.iter().map(|event| event.raw.len()).sum::<usize>();
         let events = events.into_iter().map(|event| (at, event));
         arrived.events.extend(events);
-        if arrived.events.len() > MOST || arrived.bytes > MOST_BYTES {
+        // Beyond that nothing waits any more: order may suffer, nothing is lost.
+        if arrived.events.len() > MOST_EVENTS || arrived.bytes > MOST_BYTES {
             let arrived = socket.early.take();
             self.ingest_early(at, generation, arrived);
         }

@@ -10,10 +10,7 @@ use super::io::At;
 use super::recoveries::Recovering;
 use crate::connectors::{ProviderEvent, Tracked};
 use crate::proto::v1;
-
-/// Live events held at once; beyond it they go on and the present state yields.
-pub(super) const MOST_HELD: usize = 10_000;
-const MOST_HELD_BYTES: usize = 16 << 20;
+use crate::session::waiting::{MOST_BYTES, MOST_EVENTS};
 
 /// An event that is drafted and not journaled yet.
 #[derive(Debug)]
@@ -136,7 +133,7 @@ impl Machine {
     /// Beyond the bound live events go on, and the present state yields to what has moved.
     fn bound_what_is_held(&mut self) {
         let (events, bytes) = self.recoveries.held();
-        if events <= self.most_held && bytes <= MOST_HELD_BYTES {
+        if events <= self.most_held && bytes <= MOST_BYTES {
             return;
         }
         let mut released = Vec::new();
@@ -151,8 +148,8 @@ impl Machine {
     /// Whether so much waits that nothing more should be read.
     pub(super) fn holds_too_much(&self) -> bool {
         let behind = self.snapshots.iter().map(|s| &s.behind);
-        behind.clone().map(Waiting::len).sum::<usize>() >= MOST_HELD
-            || behind.map(Waiting::bytes).sum::<usize>() >= MOST_HELD_BYTES
+        behind.clone().map(Waiting::len).sum::<usize>() >= MOST_EVENTS
+            || behind.map(Waiting::bytes).sum::<usize>() >= MOST_BYTES
     }
 
     /// Until when everything had come before the first of what is received and not journaled.

@@ -77,6 +77,7 @@ use crate::runtime::{Backoff, MonoTime, Rng};
 use crate::session::metrics::Share;
 use crate::session::ordering::{Ordering, Overlap, RecentIds, SharedIds};
 use crate::session::outbound::Defaults;
+use crate::session::waiting::MOST_EVENTS;
 use crate::session::{SessionStats, TimingConfig, TransportChoice};
 use crate::telemetry::traces::Tracer;
 use catch_up::CatchUp;
@@ -260,7 +261,7 @@ impl Machine {
             subscribed: Subscribed::default(),
             recoveries: Recoveries::default(),
             snapshots: VecDeque::new(),
-            most_held: holding::MOST_HELD,
+            most_held: MOST_EVENTS,
             stalled: None,
             losses: Losses::of(&recovered.gaps, at.wall),
             gaps: recovered.gaps,

@@ -16,11 +16,8 @@ use crate::proto::v1;
 use crate::proto::v1::event::Origin;
 use crate::runtime::{Mistake, MonoTime};
 use crate::session::SessionStats;
+use crate::session::waiting::{MOST_BYTES, MOST_EVENTS};
 use crate::telemetry::traces::Span;
-
-/// More than this is not read ahead of the journal (U41).
-const MOST_EVENTS: usize = 10_000;
-const MOST_BYTES: usize = 16 << 20;
 
 /// Room is made for no more events before they come.
 const MOST_RESERVED: usize = 512;

@@ -22,10 +22,7 @@ pub use unit::{Offered, Position, Released, Unit};
 use crate::connectors::{NumberRange, Numbering};
 use crate::domain::Sequence;
 use crate::runtime::{Mistake, MonoTime};
-
-/// Events and bytes that are held behind a hole; at either bound the wait ends early (U17).
-const MOST_HELD_EVENTS: usize = 10_000;
-const MOST_HELD_BYTES: usize = 16 << 20;
+use crate::session::waiting::{MOST_BYTES, MOST_EVENTS};
 
 /// Two answers below our cursor this far apart mean that numbering began anew (U19).
 const RESTART_PROOF: Duration = Duration::from_secs(10);
@@ -109,7 +106,7 @@ impl<T> Ordering<T> {
     /// Whether so much waits that the lowest hole must be given up now.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.held_events > MOST_HELD_EVENTS || self.held_bytes > MOST_HELD_BYTES
+        self.held_events > MOST_EVENTS || self.held_bytes > MOST_BYTES
     }
 
     /// Offers one unit; what may go on is appended to `out`, in order.
