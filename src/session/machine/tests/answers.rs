@@ -15,8 +15,12 @@ use crate::connectors::Identity;
 use crate::domain::WallTime;
 use crate::net::{Frame, HttpFailure};
 use crate::proto::v1::session_event::Kind;
+use crate::runtime::MonoTime;
 use crate::session::TransportChoice;
 use crate::session::machine::{Input, StateName};
+
+/// What came before this is gone, and so is each cursor that leads there.
+const KEPT: Duration = Duration::from_secs(540);
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -37,6 +41,12 @@ enum Step {
     Expire,
     Reconnect,
     Crash,
+    /// Everything is refused for so many minutes.
+    Outage(u64),
+    /// This process does not run for so many seconds.
+    HeldUp(u64),
+    /// It dies, and is started so many minutes later.
+    Away(u64),
     SlowJournal(bool),
     Full,
     Commit,
@@ -58,6 +68,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => Just(Step::Expire),
         1 => Just(Step::Reconnect),
         1 => Just(Step::Crash),
+        1 => (1_u64..40).prop_map(Step::Outage),
+        1 => (1_u64..90).prop_map(Step::HeldUp),
+        1 => (1_u64..40).prop_map(Step::Away),
         1 => any::<bool>().prop_map(Step::SlowJournal),
         1 => Just(Step::Full),
         3 => Just(Step::Commit),
@@ -95,7 +108,7 @@ prop_compose! {
 struct Held {
     call: u64,
     after: usize,
-    since: crate::runtime::MonoTime,
+    since: MonoTime,
 }
 
 /// A platform that sends what it issues to whoever is there, once.
@@ -104,6 +117,7 @@ struct World {
     /// When each event was issued, and whether it is owed to a reader.
     issued: Vec<(WallTime, bool)>,
     bad: VecDeque<Bad>,
+    down_until: Option<MonoTime>,
     accepted_token: u64,
     sockets: BTreeSet<u64>,
     /// Nothing passes through these.
@@ -123,6 +137,7 @@ impl World {
             rig,
             issued: Vec::new(),
             bad: VecDeque::new(),
+            down_until: None,
             accepted_token: 1,
             sockets: BTreeSet::new(),
             silent: BTreeSet::new(),
@@ -215,6 +230,9 @@ impl World {
         if number.is_some_and(|number| number < self.accepted_token) {
             return Some(Bad::Status(401));
         }
+        if self.down_until.is_some_and(|until| self.rig.now < until) {
+            return Some(Bad::Status(503));
+        }
         self.bad.pop_front()
     }
 
@@ -252,6 +270,15 @@ impl World {
 
     fn poll_answered(&mut self) {
         if let Some(Held { call, after, .. }) = self.held.take() {
+            // No platform keeps for ever what a poll may ask for.
+            let oldest = self.rig.wall.minus(KEPT);
+            if self
+                .issued
+                .get(after)
+                .is_some_and(|(time, _)| *time < oldest)
+            {
+                return self.rig.refuse(call, Bad::Status(404));
+            }
             let body = format!("{};cursor:{}", self.events(after), self.issued.len());
             self.rig.answer_to(call, 200, &[], &body);
         }
@@ -319,6 +346,19 @@ impl World {
                 self.held = None;
                 self.rig.crash();
             }
+            Step::Outage(minutes) => {
+                self.down_until = Some(self.rig.now + Duration::from_secs(60 * minutes));
+                self.step(&Step::Reset);
+                self.step(&Step::PollEnds(Bad::Status(503)));
+                for _ in 0..*minutes {
+                    self.wait(60_000);
+                }
+            }
+            Step::HeldUp(seconds) => self.rig.held_up(Duration::from_secs(*seconds)),
+            Step::Away(minutes) => {
+                self.rig.held_up(Duration::from_secs(60 * minutes));
+                self.step(&Step::Crash);
+            }
             Step::SlowJournal(slow) => self.rig.auto_append = !slow,
             Step::Full => {
                 let retry_after = Duration::from_secs(5);
@@ -355,6 +395,7 @@ impl World {
     /// All faults are over: everything must come to rest, and the next event must come.
     fn heal(&mut self) {
         self.bad.clear();
+        self.down_until = None;
         self.rig.tokens.clear();
         self.rig.input(Input::SecretsChanged);
         self.step(&Step::SlowJournal(false));

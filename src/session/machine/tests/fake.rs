@@ -511,7 +511,7 @@ impl Link for FakeLink {
 
     fn keep(&self) -> Keep {
         match (&self.address, self.fake.keeps, self.gone) {
-            (_, true, true) => Keep::Nothing,
+            (_, keeps, true) if keeps || self.transport == Transport::LongPoll => Keep::Nothing,
             (Some(address), true, false) => Keep::This(Opaque::new(address.clone())),
             _ => Keep::Unchanged,
         }

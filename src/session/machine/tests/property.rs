@@ -44,6 +44,8 @@ enum Step {
     /// The next answer of the token endpoint.
     NoToken(TokenProblem),
     Crash,
+    /// This process does not run for so many seconds, and then runs or is started.
+    HeldUp(u64, bool),
     /// The journal answers only now and then.
     SlowJournal(bool),
     /// The disk is full for a while.
@@ -67,6 +69,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => proptest::collection::vec(bad(), 1..4).prop_map(Step::Refuse),
         1 => no_token().prop_map(Step::NoToken),
         1 => Just(Step::Crash),
+        1 => (1_u64..2_000, any::<bool>()).prop_map(|(time, dies)| Step::HeldUp(time, dies)),
         1 => any::<bool>().prop_map(Step::SlowJournal),
         1 => Just(Step::Full),
         4 => Just(Step::Commit),
@@ -317,6 +320,12 @@ impl World {
                 self.sockets.clear();
                 self.held = None;
                 self.rig.crash();
+            }
+            Step::HeldUp(seconds, dies) => {
+                self.rig.held_up(std::time::Duration::from_secs(*seconds));
+                if *dies {
+                    self.step(&Step::Crash);
+                }
             }
             Step::SlowJournal(slow) => self.rig.auto_append = !slow,
             Step::Full => {
