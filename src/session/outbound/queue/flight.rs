@@ -76,6 +76,7 @@ impl Queue {
             message.attempts += 1;
             message.began.get_or_insert(at.wall);
             message.retry_in(at.wall, None);
+            message.throttled_until = None;
         }
         self.record(order, None, false, fx);
     }

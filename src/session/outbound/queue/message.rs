@@ -55,6 +55,10 @@ pub(crate) struct Message {
     /// Not tried again before this, by a later process neither.
     #[serde(default, with = "maybe_nanos", skip_serializing_if = "Option::is_none")]
     pub(super) retry_at: Option<WallTime>,
+    /// The platform takes nothing before this, as it said to this one. It outlives the message: those behind
+    /// it wait as well.
+    #[serde(default, with = "maybe_nanos", skip_serializing_if = "Option::is_none")]
+    pub(super) throttled_until: Option<WallTime>,
     /// Sequence of its ACCEPTED event. The entry itself names it until it is written again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) accepted: Option<u64>,

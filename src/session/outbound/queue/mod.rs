@@ -181,13 +181,11 @@ impl Queue {
         } else {
             self.bytes += message.weight();
         }
-        let pause = message.retry_at.map(|until| until.since(at.wall));
-        let not_before = pause.map(|pause| at.now + pause.min(receipts::LONGEST));
+        let here = |until: WallTime| at.now + until.since(at.wall).min(receipts::LONGEST);
+        let not_before = message.retry_at.map(here);
+        self.throttled_until = self.throttled_until.max(message.throttled_until.map(here));
         if message.phase == Phase::Accepted {
             self.waiting.insert(order);
-            if message.reason == receipts::THROTTLED {
-                self.throttled_until = self.throttled_until.max(not_before);
-            }
         }
         let expires_at = at.now + message.expires.since(at.wall).min(FAR);
         if !message.phase.is_final() {
@@ -283,6 +281,7 @@ impl Queue {
             reason: String::new(),
             retry_millis: None,
             retry_at: None,
+            throttled_until: None,
             accepted: None,
         };
         self.insert(at, asked.id, message);

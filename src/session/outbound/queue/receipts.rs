@@ -12,7 +12,7 @@ use crate::session::outbound::UnknownOutcome;
 const SHORTEST: Duration = Duration::from_millis(100);
 pub(super) const LONGEST: Duration = Duration::from_secs(300);
 
-pub(super) const THROTTLED: &str = "UPSTREAM_RATE_LIMITED";
+const THROTTLED: &str = "UPSTREAM_RATE_LIMITED";
 
 /// What a receipt asks of whoever holds the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,6 +127,9 @@ impl Queue {
         let after = after.clamp(SHORTEST, LONGEST);
         let after = after.mul_f64(1.0 + 0.1 * self.rng.unit());
         self.throttled_until = Some(at.now + after);
+        if let Some(message) = self.get_mut(order) {
+            message.throttled_until = Some(at.wall.plus(after));
+        }
         self.take_back(at);
         self.again(at, order, THROTTLED, after, fx);
         self.answer_all(at, fx);

@@ -462,6 +462,24 @@ fn u36_who_wants_more_than_acceptance_is_told_that_nothing_can_leave() {
 }
 
 #[test]
+fn u37_what_the_platform_said_to_a_message_outlives_it_and_the_process() {
+    let mut kit = Kit::connected(rules());
+    kit.send(message("a", "hello"), Stage::Accepted);
+    assert_eq!(kit.write().as_deref(), Some("a"));
+    let retry_after = Duration::from_secs(30);
+    kit.receive(Some("a"), SendOutcome::Throttled { retry_after });
+    kit.cancel("a");
+    kit.send(message("b", "hello again"), Stage::Accepted);
+    kit.crash();
+    kit.open();
+    assert_eq!(kit.shown("a"), Some(Shown::Cancelled));
+    kit.wait(Duration::from_secs(29));
+    assert_eq!(kit.begin(), None, "not in less than told");
+    kit.wait(Duration::from_secs(4));
+    assert_eq!(kit.begin().as_deref(), Some("b"));
+}
+
+#[test]
 fn u37_throttled_messages_wait_as_long_as_told_and_it_does_not_count() {
     let mut kit = Kit::connected(rules());
     let waiting = kit.send(message("a", "hello"), Stage::Acknowledged);
