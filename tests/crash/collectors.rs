@@ -25,7 +25,7 @@ use tokio::time::{interval, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use crate::child::{BOUND, run};
-use crate::ending::{DRAIN_TIMEOUT, NOTICING, busy, stuck};
+use crate::ending::{DRAIN_TIMEOUT, busy, stuck};
 use crate::place::{Place, Settings};
 use crate::readers::{Readers, Temper};
 
@@ -315,11 +315,7 @@ async fn neither_silent_collectors_nor_a_reader_that_never_reads_hold_up_the_end
         let status = sidecar.gone(BOUND).await;
         let took = began.elapsed();
         assert!(status.success(), "{status}\n{}", sidecar.last_words());
-        // Nearly all of that is waited for: noticing comes on top.
-        assert!(
-            took < DRAIN_TIMEOUT + LAST_WORDS + NOTICING,
-            "{protocol}: {took:?}"
-        );
+        assert!(took < DRAIN_TIMEOUT + LAST_WORDS, "{protocol}: {took:?}");
         assert!(
             took >= DRAIN_TIMEOUT,
             "the reader was not waited for: {took:?}"

@@ -20,7 +20,7 @@ use crate::readers::{Readers, Temper};
 /// As configured.
 pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 /// A busy machine needs a moment to notice.
-pub(crate) const NOTICING: Duration = Duration::from_secs(2);
+const NOTICING: Duration = Duration::from_secs(2);
 const SIGTERM: i32 = 15;
 
 pub(crate) fn busy() -> SandboxConfig {
